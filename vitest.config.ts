@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    // Tests exercise the sources under the names that users import; the packed package has a test of its own.
+    alias: [
+      { find: /^errand$/, replacement: source('./src/index.ts') },
+      { find: /^errand\/lambda$/, replacement: source('./src/handlers/index.ts') },
+      { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    typecheck: { enabled: false },
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    coverage: { provider: 'v8', include: ['src/**'] },
+  },
+})
