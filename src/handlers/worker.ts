@@ -1,0 +1,221 @@
+/**
+ * The worker as Lambda runs it: an `SQSEvent` in, `batchItemFailures` out.
+ *
+ * It never throws: a throw fails the whole batch. It never lists an id that is not in the event: that fails the
+ * whole batch too. And a timer keeps the event loop alive until it has answered: an invocation that runs out of
+ * things to do ends with `null`, which the event source mapping reads as success.
+ * @module
+ */
+import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import type { App } from '../runtime/app.ts'
+import { type Environment, runMessage, type Settlement } from '../runtime/attempt.ts'
+import type { Ports } from '../runtime/backend.ts'
+import type { ResolvedWorker } from '../runtime/config.ts'
+import { decodeEnvelope } from '../runtime/envelope.ts'
+import { InvalidOptionError } from '../runtime/errors.ts'
+import { createLog, type Log } from '../runtime/log.ts'
+import { createMarks } from '../runtime/marks.ts'
+import { suggestName } from '../runtime/nearest-name.ts'
+import { isFinal, isLive, killsOf } from '../runtime/record.ts'
+import { startContext, type WorkerContextHolder } from './worker-context.ts'
+
+/** What the handler needs of Lambda's context. */
+export interface InvocationContext {
+  getRemainingTimeInMillis(): number
+}
+
+/** A worker's handler. */
+export type WorkerHandler = (
+  event: SQSEvent,
+  context?: Partial<InvocationContext>,
+) => Promise<SQSBatchResponse>
+
+interface Worker {
+  readonly app: App
+  readonly ports: Ports
+  readonly settings: ResolvedWorker
+  readonly log: Log
+  readonly holder: WorkerContextHolder
+  environment: Environment | undefined
+}
+
+/**
+ * Makes the handler of one environment of a worker.
+ * @throws InvalidOptionError where the config has no worker of this name
+ */
+export function createWorkerHandler(app: App, ports: Ports, workerName: string): WorkerHandler {
+  const settings = app.config.workers.get(workerName)
+  if (settings === undefined) {
+    throw new InvalidOptionError(
+      `worker ${JSON.stringify(workerName)} is not declared; ${suggestName(workerName, app.config.workers.keys())}`,
+    )
+  }
+  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName })
+  const worker: Worker = {
+    app,
+    ports,
+    settings,
+    log,
+    holder: startContext(app),
+    environment: undefined,
+  }
+  return (event, context) => handle(worker, event, context)
+}
+
+async function handle(
+  worker: Worker,
+  event: SQSEvent,
+  context: Partial<InvocationContext> | undefined,
+): Promise<SQSBatchResponse> {
+  const { clock } = worker.ports
+  const records = event?.Records ?? []
+  const settled = new Map<string, Settlement>()
+  const remainingMs = remainingOf(worker.settings, context)
+  const deadline = clock.now() + remainingMs
+  let giveUp: () => void = () => {}
+  const outOfTime = new Promise<void>((resolve) => {
+    giveUp = resolve
+  })
+  const timer = clock.setTimer(giveUp, Math.max(remainingMs - ANSWER_RESERVE_MS, 0))
+  try {
+    await Promise.race([runBatch(worker, records, deadline, settled), outOfTime])
+  } catch (error) {
+    worker.log('error', 'the batch was returned', { error })
+  } finally {
+    timer.cancel()
+  }
+  const failures = records.filter(({ messageId }) => settled.get(messageId)?.acknowledge !== true)
+  return { batchItemFailures: failures.map(({ messageId }) => ({ itemIdentifier: messageId })) }
+}
+
+/** What the answer itself may take, once the time is over. */
+const ANSWER_RESERVE_MS = 500
+
+/** A context that is missing, or says nonsense, must not make a lease without end. */
+function remainingOf(worker: ResolvedWorker, context: Partial<InvocationContext> | undefined): number {
+  const longest = worker.timeoutSeconds * 1000
+  const remaining = context?.getRemainingTimeInMillis?.()
+  if (remaining === undefined || !Number.isFinite(remaining)) return longest
+  return Math.min(Math.max(remaining, 0), 24 * 3600 * 1000)
+}
+
+async function runBatch(
+  worker: Worker,
+  records: readonly SQSRecord[],
+  deadline: number,
+  settled: Map<string, Settlement>,
+): Promise<void> {
+  worker.environment ??= await createEnvironment(worker)
+  const environment = worker.environment
+  const run = async (record: SQSRecord) => {
+    const settlement = await runMessage(environment, { body: record.body, deadline })
+    settled.set(record.messageId, settlement)
+    return settlement
+  }
+  const suspect = await findSuspect(worker, records)
+  if (suspect !== undefined) {
+    for (const record of records) {
+      if (record !== suspect) settled.set(record.messageId, { acknowledge: false, hideSeconds: 0 })
+    }
+    await hideReturned(worker, records, settled)
+    await run(suspect)
+    await hideReturned(worker, [suspect], settled)
+    return
+  }
+  await Promise.all(inOrderOfGroups(records).map((group) => runGroup(group, run, settled)))
+  await hideReturned(worker, records, settled)
+}
+
+async function createEnvironment(worker: Worker): Promise<Environment> {
+  const { app, ports, settings, log } = worker
+  const context = await worker.holder.get()
+  return { app, ports, worker: settings, marks: createMarks(ports), log, context }
+}
+
+/**
+ * The first message whose call was killed before: it runs alone, so that it takes no batch-mate with it a second
+ * time. Only a message that was received before can be one, so a batch of new messages costs no read.
+ */
+async function findSuspect(worker: Worker, records: readonly SQSRecord[]): Promise<SQSRecord | undefined> {
+  if (records.length < 2) return undefined
+  const again = records.filter(({ attributes }) => Number(attributes?.ApproximateReceiveCount ?? 1) > 1)
+  if (again.length === 0) return undefined
+  const calls = again.flatMap((record) => {
+    try {
+      return [{ record, id: decodeEnvelope(record.body).id }]
+    } catch {
+      return []
+    }
+  })
+  const { store, clock } = worker.ports
+  const now = clock.now()
+  const rows = await store.read(
+    calls.map(({ id }) => id),
+    { consistent: true },
+  )
+  const at = rows.findIndex((row) => {
+    if (!isLive(row, now) || isFinal(row.state)) return false
+    // Seen from the next claim, a running attempt whose lease is over was killed.
+    const killedNow = row.state === 'running' && (row.leaseUntil ?? 0) < now ? 1 : 0
+    return killsOf(row) + killedNow > 0 && !(row.state === 'running' && killedNow === 0)
+  })
+  return calls[at]?.record
+}
+
+/** The records of each FIFO group in their order; every record of a standard queue is a group of its own. */
+function inOrderOfGroups(records: readonly SQSRecord[]): SQSRecord[][] {
+  const groups = new Map<string, SQSRecord[]>()
+  const alone: SQSRecord[][] = []
+  for (const record of records) {
+    const group = record.attributes?.MessageGroupId
+    if (group === undefined || !record.eventSourceARN.endsWith('.fifo')) {
+      alone.push([record])
+      continue
+    }
+    const members = groups.get(group)
+    if (members === undefined) groups.set(group, [record])
+    else members.push(record)
+  }
+  return [...alone, ...groups.values()]
+}
+
+/** One after the other; what follows a failure goes back, or it would overtake it. */
+async function runGroup(
+  group: readonly SQSRecord[],
+  run: (record: SQSRecord) => Promise<Settlement>,
+  settled: Map<string, Settlement>,
+): Promise<void> {
+  let stopped = false
+  for (const record of group) {
+    if (stopped) settled.set(record.messageId, { acknowledge: false, hideSeconds: 0 })
+    else stopped = !(await run(record)).acknowledge
+  }
+}
+
+/** Hides what goes back for as long as it must wait, instead of the queue's whole visibility. */
+async function hideReturned(
+  worker: Worker,
+  records: readonly SQSRecord[],
+  settled: ReadonlyMap<string, Settlement>,
+): Promise<void> {
+  const { queue } = worker.ports
+  const byQueue = new Map<string, { receiptHandle: string; visibilitySeconds: number }[]>()
+  for (const { messageId, receiptHandle, eventSourceARN } of records) {
+    const settlement = settled.get(messageId)
+    if (settlement === undefined || settlement.acknowledge || settlement.hideSeconds === undefined) continue
+    // The queue's name comes from the event, never from the message.
+    const name = queue.nameOfArn(eventSourceARN)
+    if (name === undefined) continue
+    const changes = byQueue.get(name) ?? []
+    changes.push({ receiptHandle, visibilitySeconds: settlement.hideSeconds })
+    byQueue.set(name, changes)
+  }
+  for (const [name, changes] of byQueue) {
+    try {
+      await queue.changeVisibility(name, changes)
+    } catch (error) {
+      // Then it stays hidden for the queue's visibility: later, but not lost.
+      worker.log('warn', 'visibility not changed', { queue: name, error })
+    }
+  }
+}

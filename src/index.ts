@@ -1,0 +1,118 @@
+/**
+ * `errand`: submit a function, hold its future. This module is the package's face, and its composition root: it
+ * picks the backend and wires the ports.
+ * @module
+ */
+import { createWorkerHandler } from './handlers/worker.ts'
+import type { AwsOptions } from './runtime/aws/aws-backend.ts'
+import type { Backend, BackendKind } from './runtime/backend.ts'
+import { chooseBackend } from './runtime/choose-backend.ts'
+import { buildClient, type Client, type TasksOf } from './runtime/client.ts'
+import type { Clock } from './runtime/clock.ts'
+import type { Config, ResolvedConfig } from './runtime/config.ts'
+import { buildExecutor, type Executor, type SharedOptions } from './runtime/executor.ts'
+import type { TaskTree } from './runtime/registry.ts'
+
+/** Where calls go, and how. */
+export interface ConnectOptions extends SharedOptions {
+  /**
+   * `aws`, `local` (workers in this process), `eager` (inline), or a backend of your own making.
+   * @default ERRAND_BACKEND, else `aws` where the construct's variables are set, else `local` in development
+   */
+  readonly backend?: BackendKind | Backend
+  /** Table, queues, endpoints; @default from the construct's variables and the SDK's own */
+  readonly aws?: AwsOptions
+  /** Settings of the local backend. */
+  readonly local?: {
+    /** Whether the first submit starts the workers. @default true */
+    readonly startWorkers?: boolean
+    /** A clock of your own, as `virtualClock()`. Makes a backend apart from the one the process shares. */
+    readonly clock?: Clock
+  }
+  /** Settings of the eager backend. */
+  readonly eager?: {
+    /** Let a submit reject with the error of a call that failed. @default false: it stays in the future */
+    readonly propagate?: boolean
+  }
+}
+
+/** What `createExecutor` takes beside the config. */
+export interface ExecutorOptions<Tasks extends TaskTree> extends ConnectOptions {
+  /** Functions and declared tasks; their keys are their names. Modules may be given whole: `import * as reports`. */
+  readonly tasks?: Tasks
+}
+
+/**
+ * Makes the executor of an app. Nothing runs and no connection is made until the first call.
+ *
+ * @example
+ * export const executor = createExecutor(config, { tasks: { reports, add } })
+ * @throws InvalidOptionError where the config breaks a rule
+ */
+export function createExecutor<const C extends Config, Tasks extends TaskTree>(
+  config: C,
+  options: ExecutorOptions<Tasks> = {},
+): Executor<Tasks, C> {
+  return buildExecutor(config, options, (resolved) => openBackend(resolved, options, 'executor'))
+}
+
+/**
+ * Makes a client: for a web app that submits by name and must not bundle the workers' code.
+ *
+ * @example
+ * const client = createClient<typeof executor>(config)
+ * @throws InvalidOptionError where the config breaks a rule
+ */
+export function createClient<E extends object>(
+  config: Config,
+  options: ConnectOptions = {},
+): Client<TasksOf<E>> {
+  return buildClient<TasksOf<E>, Config>(config, options, (resolved) =>
+    openBackend(resolved, options, 'client'),
+  )
+}
+
+async function openBackend(
+  config: ResolvedConfig,
+  options: ConnectOptions,
+  role: 'executor' | 'client',
+): Promise<Backend> {
+  const { backend, local, eager } = options
+  if (typeof backend === 'object') return backend
+  const kind = chooseBackend(backend, process.env, config.name)
+  if (kind === 'aws') {
+    const { awsBackend } = await import('./runtime/aws/aws-backend.ts')
+    return awsBackend(config, options.aws)
+  }
+  // By the package's own name, which bundlers are told to leave out: a worker's bundle must not hold the emulator.
+  const emulator = await import('errand/local-emulator')
+  const makeHandler = createWorkerHandler
+  if (kind === 'local' && local?.clock !== undefined)
+    return emulator.localBackend(config, { makeHandler, ...local })
+  // Each executor runs its own tasks inline; a client finds the executor that was connected last.
+  if (kind === 'eager' && role === 'executor') emulator.unshareBackend(config, kind)
+  return emulator.shareBackend<Backend>(config, kind, () =>
+    kind === 'eager'
+      ? emulator.eagerBackend(config, { makeHandler, ...eager })
+      : emulator.localBackend(config, { makeHandler, ...local }),
+  )
+}
+
+export type { AwsOptions } from './runtime/aws/aws-backend.ts'
+export type { Backend, BackendKind, Ports } from './runtime/backend.ts'
+export type { Outcome } from './runtime/calls.ts'
+export type { Client } from './runtime/client.ts'
+export type { Clock, Timer } from './runtime/clock.ts'
+export type { ErrorClass } from './runtime/codec.ts'
+export type { Backoff, Config, LogLevel, QueueOptions, TaskOptions, WorkerOptions } from './runtime/config.ts'
+export { type CurrentTask, currentTask, type WorkerContext } from './runtime/current-task.ts'
+export * from './runtime/errors.ts'
+export type { Executor, Submitter } from './runtime/executor.ts'
+export { Future, type Snapshot } from './runtime/future.ts'
+export { asCompleted, FutureGroup, type ReturnWhen, type Waited, wait } from './runtime/future-group.ts'
+export type { Middleware, Next, RunningCall, SubmittedCall } from './runtime/middleware.ts'
+export type { CallState, FailureReason } from './runtime/record.ts'
+export { defineConfig } from './runtime/resolve-config.ts'
+export type { CallOptions } from './runtime/submit.ts'
+export { type Task, task } from './runtime/task.ts'
+export type { WaitOptions } from './runtime/waiting.ts'

@@ -1,0 +1,76 @@
+/**
+ * The store port's conditions and changes, applied to one record: what a DynamoDB expression says, in this process.
+ * @module
+ */
+import type { CallRecord } from '../runtime/record.ts'
+import type { Change, Condition, Field } from '../runtime/store.ts'
+
+type Comparison = Extract<Condition, readonly unknown[]>
+
+function isComparison(condition: Condition): condition is Comparison {
+  return Array.isArray(condition)
+}
+
+function compares(comparison: Comparison, record: CallRecord | undefined): boolean {
+  const value = record?.[comparison[0]]
+  if (comparison[1] === 'absent') return value === undefined
+  if (value === undefined) return false
+  switch (comparison[1]) {
+    case 'present':
+      return true
+    case '=':
+      return value === comparison[2]
+    case 'in':
+      return comparison[2].includes(value)
+    case '<':
+      return typeof value === 'number' && value < comparison[2]
+    case '<=':
+      return typeof value === 'number' && value <= comparison[2]
+    case '>':
+      return typeof value === 'number' && value > comparison[2]
+  }
+}
+
+/** Whether the condition holds of the record, or of there being none. */
+export function holds(condition: Condition, record: CallRecord | undefined): boolean {
+  if (isComparison(condition)) return compares(condition, record)
+  if ('all' in condition) {
+    for (const part of condition.all) if (!holds(part, record)) return false
+    return true
+  }
+  for (const part of condition.any) if (holds(part, record)) return true
+  return false
+}
+
+type Draft = { -readonly [Name in Field]?: CallRecord[Name] }
+
+/**
+ * A copy without some fields. Not by `delete`, which would turn the record into a dictionary: slow to read and to
+ * copy ever after.
+ */
+function without(draft: Draft, removed: readonly Field[]): Draft {
+  const kept: Record<string, unknown> = {}
+  for (const name in draft) {
+    if (!removed.includes(name as Field)) kept[name] = draft[name as Field]
+  }
+  return kept as Draft
+}
+
+function setInitial(draft: Draft, initial: Partial<CallRecord>): Draft {
+  for (const name in initial) {
+    if (draft[name as Field] === undefined) return { ...initial, ...draft }
+  }
+  return draft
+}
+
+/** The record of this id after the change; the old one is left as it is. */
+export function changed(id: string, record: CallRecord | undefined, change: Change): CallRecord {
+  const { set, initial, increment, remove } = change
+  let draft: Draft = record ? { ...record } : { id }
+  if (initial) draft = setInitial(draft, initial)
+  Object.assign(draft, set)
+  if (increment) for (const name of increment) draft[name] = (draft[name] ?? 0) + 1
+  // What was not there need not be taken out, and mostly it was not.
+  if (remove?.some((name) => draft[name] !== undefined)) draft = without(draft, remove)
+  return draft as CallRecord
+}

@@ -1,0 +1,92 @@
+/**
+ * The store port in this process. Every write takes effect within its call, so the order of calls is the order
+ * of effect; records are never changed in place, so a record that was read stays what it was.
+ * @module
+ */
+import type { Clock } from '../runtime/clock.ts'
+import type { CallRecord } from '../runtime/record.ts'
+import type { Change, Condition, Store, Written } from '../runtime/store.ts'
+import { changed, holds } from './condition.ts'
+
+interface KeptResult {
+  readonly key: string
+  readonly result: string
+  readonly expiresAtSeconds: number
+}
+
+/** The store port, with the watch that this process can have. */
+export interface InProcessStore extends Store {
+  watch(listener: (record: CallRecord) => void): () => void
+}
+
+/** Entries looked at per write: more than a write can add, so that the sweep gets round. */
+const SWEPT_PER_WRITE = 2
+
+/**
+ * Drops what expired, a few entries at a time: as DynamoDB's TTL it comes late, and unlike a full sweep it never
+ * pauses the process.
+ */
+function sweeper<T extends { readonly expiresAtSeconds: number }>(
+  entries: Map<string, T>,
+  keyOf: (entry: T) => string,
+): (nowMs: number) => void {
+  let iterator = entries.values()
+  return (nowMs) => {
+    for (let looked = 0; looked < SWEPT_PER_WRITE; looked++) {
+      const { done, value } = iterator.next()
+      if (done) {
+        iterator = entries.values()
+        return
+      }
+      if (value.expiresAtSeconds * 1000 <= nowMs) entries.delete(keyOf(value))
+    }
+  }
+}
+
+const keyOfResult = (id: string, owner: string) => `${id}\n${owner}`
+
+/** Makes an empty store. */
+export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessStore {
+  const records = new Map<string, CallRecord>()
+  const results = new Map<string, KeptResult>()
+  const listeners = new Set<(record: CallRecord) => void>()
+  const sweepRecords = sweeper(records, ({ id }) => id)
+  const sweepResults = sweeper(results, ({ key }) => key)
+
+  function write(record: CallRecord): Written {
+    const now = clock.now()
+    sweepRecords(now)
+    if (results.size > 0) sweepResults(now)
+    records.set(record.id, record)
+    for (const listener of listeners) listener(record)
+    return { written: true, record }
+  }
+
+  function put(record: CallRecord, when: Condition): Written {
+    const existing = records.get(record.id)
+    // A copy: what the caller does with its object later is not a write.
+    return holds(when, existing) ? write({ ...record }) : { written: false, existing }
+  }
+
+  function update(id: string, change: Change): Written {
+    const existing = records.get(id)
+    return holds(change.when, existing) ? write(changed(id, existing, change)) : { written: false, existing }
+  }
+
+  return {
+    read: async (ids) => ids.map((id) => records.get(id)),
+    put: async (record, when) => put(record, when),
+    update: async (id, change) => update(id, change),
+    async putResult(id, owner, result, expiresAtSeconds) {
+      const key = keyOfResult(id, owner)
+      results.set(key, { key, result, expiresAtSeconds })
+    },
+    readResult: async (id, owner) => results.get(keyOfResult(id, owner))?.result,
+    watch(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * `errand/local-emulator`: SQS, DynamoDB and Lambda's event source mapping in one process.
+ * @module
+ */
+export { type EagerBackendOptions, eagerBackend } from './eager-backend.ts'
+export {
+  type EventSourceMapping,
+  type EventSourceMappingOptions,
+  startEventSourceMapping,
+} from './event-source-mapping.ts'
+export { arnOf, type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
+export { inProcessStore } from './in-process-store.ts'
+export { type InvokeResult, type LambdaFunction, lambdaFunction } from './lambda-function.ts'
+export {
+  type LocalBackend,
+  type LocalBackendOptions,
+  localBackend,
+} from './local-backend.ts'
+export { shareBackend, unshareBackend } from './shared-backends.ts'
+export { type VirtualClock, virtualClock } from './virtual-clock.ts'

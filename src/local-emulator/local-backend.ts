@@ -1,0 +1,186 @@
+/**
+ * The local backend: queues, records and workers of one app, in this process.
+ * @module
+ */
+import type { App } from '../runtime/app.ts'
+import type { Backend, Ports } from '../runtime/backend.ts'
+import { type Clock, systemClock } from '../runtime/clock.ts'
+import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
+import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
+import { ClosedError } from '../runtime/errors.ts'
+import type { Queue } from '../runtime/queue.ts'
+import { type EventSourceMapping, startEventSourceMapping } from './event-source-mapping.ts'
+import { arnOf, type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
+import { inProcessStore } from './in-process-store.ts'
+import { type LambdaFunction, lambdaFunction, type WorkerHandler } from './lambda-function.ts'
+import { watchForLoss } from './lost-calls.ts'
+
+/** How to make a local backend. */
+export interface LocalBackendOptions {
+  /** Makes the handler of one environment of a worker: the same that runs on Lambda. */
+  makeHandler(app: App, ports: Ports, worker: string): WorkerHandler
+  /** @default the system's */
+  readonly clock?: Clock
+  /** @default the system's */
+  readonly entropy?: Entropy
+  /** Whether the first send starts the workers; `start()` does so in any case. @default true */
+  readonly startWorkers?: boolean
+  /** Told of invocations that failed as a whole: a time-out, a handler that threw. @default a line on stderr */
+  onError?(error: Error, worker: string, queue: string): void
+}
+
+/** A backend in this process, whose queues can be looked into. */
+export interface LocalBackend extends Backend {
+  readonly kind: 'local'
+  attach(app: App): void
+  /** What a queue, or its dead-letter queue (`<name>-dead-letters`), holds. */
+  inspect: InProcessQueue['inspect']
+}
+
+interface Fleet {
+  readonly config: ResolvedConfig
+  readonly options: LocalBackendOptions
+  readonly ports: Ports
+  app: App | undefined
+  /** `wanted`: to be started as soon as there is an app. */
+  phase: 'idle' | 'wanted' | 'running' | 'closed'
+  readonly functions: LambdaFunction[]
+  readonly mappings: EventSourceMapping[]
+}
+
+function sayError(error: Error, worker: string, queue: string): void {
+  process.stderr.write(`errand: worker "${worker}", queue "${queue}": ${error.message}\n`)
+}
+
+function functionOf(fleet: Fleet, worker: ResolvedWorker): LambdaFunction {
+  const { ports, options } = fleet
+  return lambdaFunction({
+    name: `${fleet.config.name}-${worker.name}`,
+    ports,
+    timeoutSeconds: worker.timeoutSeconds,
+    clock: ports.clock,
+    makeHandler(environment) {
+      if (!fleet.app) throw new Error(`no app is attached to the local backend of "${fleet.config.name}"`)
+      return options.makeHandler(fleet.app, environment, worker.name)
+    },
+  })
+}
+
+function startWorker(fleet: Fleet, worker: ResolvedWorker): void {
+  const { ports, options } = fleet
+  const { onError = sayError } = options
+  const lambda = functionOf(fleet, worker)
+  fleet.functions.push(lambda)
+  const invocations = Math.floor(worker.concurrency / (worker.queues.length * worker.batchSize))
+  for (const queueName of worker.queues) {
+    const mapping = startEventSourceMapping({
+      queue: ports.queue,
+      queueName,
+      arn: arnOf(queueName),
+      batchSize: worker.batchSize,
+      batchWindowSeconds: worker.batchWindowSeconds,
+      maximumConcurrency: Math.max(1, invocations),
+      invoke: lambda.invoke,
+      clock: ports.clock,
+      // An idle worker then holds no timer: on virtual time there is nothing to jump to but due work.
+      pollSeconds: Number.POSITIVE_INFINITY,
+      onError: (error) => onError(error, worker.name, queueName),
+    })
+    fleet.mappings.push(mapping)
+  }
+}
+
+function startWorkers(fleet: Fleet): void {
+  if (fleet.phase === 'running' || fleet.phase === 'closed') return
+  fleet.phase = fleet.app ? 'running' : 'wanted'
+  if (!fleet.app) return
+  for (const worker of fleet.config.workers.values()) startWorker(fleet, worker)
+}
+
+function attach(fleet: Fleet, app: App): void {
+  // The same app again is no deployment: its environments keep what their start hooks made.
+  if (fleet.app === app) return
+  fleet.app = app
+  for (const lambda of fleet.functions) lambda.redeploy()
+  if (fleet.phase === 'wanted') startWorkers(fleet)
+}
+
+async function closeFleet(fleet: Fleet): Promise<void> {
+  fleet.phase = 'closed'
+  await Promise.all(fleet.mappings.map((mapping) => mapping.stop()))
+  for (const lambda of fleet.functions) lambda.killAll()
+}
+
+/** The queue as clients see it: a send starts the workers, and a closed backend takes none. */
+function clientQueue(queue: Queue, fleet: Fleet): Queue {
+  const { startWorkers: onFirstSend = true } = fleet.options
+  return {
+    ...queue,
+    async send(name, messages) {
+      if (fleet.phase === 'closed') {
+        throw new ClosedError(
+          `the local backend of "${fleet.config.name}" is closed: nothing would run the call`,
+        )
+      }
+      if (onFirstSend) startWorkers(fleet)
+      return queue.send(name, messages)
+    },
+  }
+}
+
+/** Makes the backend of one app. Its workers run in this process, from the first send on. */
+export function localBackend(config: ResolvedConfig, options: LocalBackendOptions): LocalBackend {
+  const { clock = systemClock, entropy = systemEntropy } = options
+  const queue = inProcessQueue({ queues: config.queues, clock, entropy })
+  const ports: Ports = { clock, entropy, queue, store: inProcessStore({ clock }) }
+  const fleet: Fleet = {
+    config,
+    options,
+    ports,
+    app: undefined,
+    phase: 'idle',
+    functions: [],
+    mappings: [],
+  }
+  const forget = watchForLoss({ name: config.name, count: queue.unfinished })
+  return {
+    ...ports,
+    kind: 'local',
+    queue: clientQueue(queue, fleet),
+    inspect: queue.inspect,
+    attach: (app) => attach(fleet, app),
+    start: async () => startWorkers(fleet),
+    async close() {
+      await closeFleet(fleet)
+      forget()
+    },
+  }
+}
+
+const SHARED = Symbol.for('errand.local-backends')
+
+/** Kept on `globalThis`: a module that is loaded again, as by a development server, must find the same queues. */
+function sharedBackends(): Map<string, LocalBackend> {
+  const holder = globalThis as unknown as Record<symbol, Map<string, LocalBackend> | undefined>
+  const backends = holder[SHARED] ?? new Map<string, LocalBackend>()
+  holder[SHARED] = backends
+  return backends
+}
+
+/** The backend of the app of this name: one per process, until it is closed. */
+export function sharedLocalBackend(config: ResolvedConfig, options: LocalBackendOptions): LocalBackend {
+  const backends = sharedBackends()
+  const existing = backends.get(config.name)
+  if (existing) return existing
+  const backend = localBackend(config, options)
+  const shared: LocalBackend = {
+    ...backend,
+    close() {
+      // Taken out first: who asks while this one stops gets a new one.
+      if (backends.get(config.name) === shared) backends.delete(config.name)
+      return backend.close()
+    },
+  }
+  backends.set(config.name, shared)
+  return shared
+}

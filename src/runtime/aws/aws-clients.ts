@@ -1,0 +1,145 @@
+/**
+ * The SDK's clients, made when first needed. Loading and making one takes most of a worker's cold start (65 ms
+ * each, measured), so a process that never uses a service never loads its client.
+ * @module
+ */
+import type * as DynamoDbSdk from '@aws-sdk/client-dynamodb'
+import type * as SqsSdk from '@aws-sdk/client-sqs'
+
+/** How to reach one service. */
+export interface ServiceOptions<Client, Credentials> {
+  /** A ready-made client: region, endpoint and retries are its own, and `close` leaves it open. */
+  readonly client?: Client
+  /** @default `AWS_ENDPOINT_URL_SQS` or `AWS_ENDPOINT_URL_DYNAMODB`, else `AWS_ENDPOINT_URL`, else AWS's own */
+  readonly endpoint?: string
+  /** @default the SDK's own chain: variables, shared files, the role */
+  readonly credentials?: Credentials
+}
+
+/** How to reach SQS. */
+export type SqsOptions = ServiceOptions<SqsSdk.SQSClient, NonNullable<SqsSdk.SQSClientConfig['credentials']>>
+
+/** How to reach DynamoDB. */
+export type DynamoDbOptions = ServiceOptions<
+  DynamoDbSdk.DynamoDBClient,
+  NonNullable<DynamoDbSdk.DynamoDBClientConfig['credentials']>
+>
+
+/** A client, with the module that its commands come from. */
+export interface Connection<Client, Sdk> {
+  readonly client: Client
+  readonly sdk: Sdk
+}
+
+/** SQS, connected. */
+export type SqsConnection = Connection<SqsSdk.SQSClient, typeof SqsSdk>
+
+/** DynamoDB, connected. */
+export type DynamoDbConnection = Connection<DynamoDbSdk.DynamoDBClient, typeof DynamoDbSdk>
+
+/** A connection that is made once, at the first `get`. */
+export interface Lazy<C> {
+  get(): Promise<C>
+  /** Frees the sockets of a client that was made here; one that was never made, or came from outside, is left alone. */
+  close(): Promise<void>
+}
+
+/** Environment variables, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** How long one request may take, in milliseconds; a receive that waits is given its wait on top. */
+export const REQUEST_TIMEOUT_MS = 5000
+
+// The SDK's own limits are minutes: one hung socket would eat the invocation. `requestTimeout` alone only warns.
+const requestHandler = {
+  connectionTimeout: 1000,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  throwOnRequestTimeout: true,
+  httpAgent: { keepAlive: true },
+  httpsAgent: { keepAlive: true },
+}
+
+/**
+ * The endpoint to give the SDK explicitly, `undefined` for AWS's own. Left to read the variables itself, the SQS
+ * client sends each request to the host of the queue's URL instead, which an emulator's often does not resolve.
+ */
+export function endpointOf(
+  service: 'SQS' | 'DYNAMODB',
+  env: Environment,
+  endpoint?: string,
+): string | undefined {
+  return endpoint ?? (env[`AWS_ENDPOINT_URL_${service}`] || env.AWS_ENDPOINT_URL || undefined)
+}
+
+/** The region, `undefined` where only the SDK's own sources (shared files) can tell. */
+export function regionOf(env: Environment, region?: string): string | undefined {
+  return region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined)
+}
+
+interface ClientConfig<Credentials> {
+  readonly requestHandler: typeof requestHandler
+  readonly region?: string
+  readonly endpoint?: string
+  readonly credentials?: Credentials
+}
+
+function clientConfig<Client, Credentials>(
+  service: 'SQS' | 'DYNAMODB',
+  options: ServiceOptions<Client, Credentials>,
+  env: Environment,
+  region?: string,
+): ClientConfig<Credentials> {
+  const ownRegion = regionOf(env, region)
+  const endpoint = endpointOf(service, env, options.endpoint)
+  const { credentials } = options
+  return {
+    requestHandler,
+    ...(ownRegion !== undefined && { region: ownRegion }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(credentials !== undefined && { credentials }),
+  }
+}
+
+function lazily<Client extends { destroy(): void }, Sdk>(
+  load: () => Promise<Sdk>,
+  given: Client | undefined,
+  make: (sdk: Sdk) => Client,
+): Lazy<Connection<Client, Sdk>> {
+  let connection: Promise<Connection<Client, Sdk>> | undefined
+  return {
+    get() {
+      connection ??= load().then((sdk) => ({ sdk, client: given ?? make(sdk) }))
+      return connection
+    },
+    async close() {
+      if (given === undefined) (await connection)?.client.destroy()
+      connection = undefined
+    },
+  }
+}
+
+/** The SQS client, not yet made. */
+export function lazySqs(options: SqsOptions, env: Environment, region?: string): Lazy<SqsConnection> {
+  return lazily(
+    () => import('@aws-sdk/client-sqs'),
+    options.client,
+    (sdk) => {
+      // The SDK checks the digests after the message was taken: a mismatch throws, and whoever sends again
+      // sends a duplicate. TLS guards the bytes already.
+      return new sdk.SQSClient({ ...clientConfig('SQS', options, env, region), md5: false })
+    },
+  )
+}
+
+/** The DynamoDB client, not yet made. */
+export function lazyDynamoDb(
+  options: DynamoDbOptions,
+  env: Environment,
+  region?: string,
+): Lazy<DynamoDbConnection> {
+  return lazily(
+    () => import('@aws-sdk/client-dynamodb'),
+    options.client,
+    (sdk) => new sdk.DynamoDBClient(clientConfig('DYNAMODB', options, env, region)),
+  )
+}

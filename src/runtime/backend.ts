@@ -1,0 +1,36 @@
+/**
+ * A backend: where calls go. The ports are all that submitting, running and waiting know of it.
+ * @module
+ */
+import type { App } from './app.ts'
+import type { Clock } from './clock.ts'
+import type { Entropy } from './entropy.ts'
+import type { Queue } from './queue.ts'
+import type { Store } from './store.ts'
+
+/** The three kinds of backend. */
+export type BackendKind = 'aws' | 'local' | 'eager'
+
+/** What the runtime needs of the world. */
+export interface Ports {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly queue: Queue
+  readonly store: Store
+}
+
+/** The ports, and workers where the backend runs them itself. */
+export interface Backend extends Ports {
+  readonly kind: BackendKind
+  /** Whether a submit rejects with the error of a call that failed: an option of `eager`. @default false */
+  readonly propagate?: boolean
+  /**
+   * Gives a backend that runs workers itself the app whose tasks they run. Called once an executor first needs
+   * its backend; again, with a reloaded app of the same name, it replaces the earlier one.
+   */
+  attach?(app: App): void
+  /** Starts the workers, where the backend runs them. Starting twice is starting once. */
+  start(): Promise<void>
+  /** Stops the workers after the attempts that run, and frees connections. */
+  close(): Promise<void>
+}

@@ -1,0 +1,200 @@
+/**
+ * Calls by id, in any process: reading, waiting, cancelling. Futures and groups stand on it.
+ * @module
+ */
+import type { Backend } from './backend.ts'
+import type { Codec } from './codec.ts'
+import { LIMITS, type ResolvedConfig } from './config.ts'
+import { timeOfId } from './entropy.ts'
+import { CancelledError, ErrandError } from './errors.ts'
+import { checkKeys, checkNumber } from './option-checks.ts'
+import { type CallRecord, cancelChange, type FailureReason, isFinal, isLive, markChange } from './record.ts'
+import { createPoller, notFound, type Poller, type WaitOptions, waitUntil } from './waiting.ts'
+
+/** How a call ended. */
+export type Outcome<T> =
+  | { readonly state: 'succeeded'; readonly value: T }
+  | {
+      readonly state: 'failed'
+      readonly reason: FailureReason
+      readonly error: Error
+      readonly attempts: number
+    }
+  | { readonly state: 'cancelled' }
+
+/** What futures need of their executor or client. */
+export interface Calls {
+  /** The record as it is now; one eventually consistent read, sure of absence. Throws `CallNotFoundError`. */
+  read(id: string): Promise<CallRecord>
+  /** Many records, in order, `undefined` where there is none. */
+  readAll(ids: readonly string[]): Promise<readonly (CallRecord | undefined)[]>
+  /** The first record that `until` accepts. */
+  wait(id: string, until: (record: CallRecord) => boolean, options: WaitOptions): Promise<CallRecord>
+  /** How a call whose record is final ended. */
+  outcomeOf(record: CallRecord): Promise<Outcome<unknown>>
+  cancel(id: string): Promise<boolean>
+  abort(id: string, reason: string): Promise<boolean>
+  /** Decodes a progress value. */
+  decode(text: string): unknown
+}
+
+/** Gives the backend, connecting first where that has not happened. */
+export type Connect = () => Backend | Promise<Backend>
+
+interface Access {
+  readonly config: ResolvedConfig
+  readonly codec: Codec
+  readonly connect: Connect
+  pollers: WeakMap<Backend, Poller>
+}
+
+/** Makes the access to calls of one executor or client. */
+export function createCalls(config: ResolvedConfig, codec: Codec, connect: Connect): Calls {
+  const access: Access = { config, codec, connect, pollers: new WeakMap() }
+  return {
+    read: async (id) => {
+      const [record] = await readLive(access, await connect(), [id])
+      if (record === undefined) throw notFound(id)
+      return record
+    },
+    readAll: async (ids) => {
+      const backend = await connect()
+      const batches: Promise<readonly (CallRecord | undefined)[]>[] = []
+      for (let from = 0; from < ids.length; from += LIMITS.readBatch) {
+        batches.push(readLive(access, backend, ids.slice(from, from + LIMITS.readBatch)))
+      }
+      return (await Promise.all(batches)).flat()
+    },
+    wait: (id, until, options) => waitFor(access, id, until, options),
+    outcomeOf: (record) => outcomeOf(access, record),
+    cancel: (id) => cancel(access, id),
+    abort: (id, reason) => abort(access, id, reason),
+    decode: (text) => codec.decode(text),
+  }
+}
+
+/**
+ * Reads up to 100 records. Absence is believed only after a consistent read: an eventually consistent one may miss
+ * what was submitted a moment ago.
+ */
+async function readLive(
+  access: Access,
+  backend: Backend,
+  ids: readonly string[],
+): Promise<(CallRecord | undefined)[]> {
+  const now = backend.clock.now()
+  const live = (record: CallRecord | undefined) => (isLive(record, now) ? record : undefined)
+  const records = (await backend.store.read(ids)).map(live)
+  const missing = ids.filter((_, index) => records[index] === undefined)
+  if (missing.length === 0) return records
+  const second = await backend.store.read(missing, { consistent: true })
+  const found = new Map(second.map((record, index) => [missing[index], live(record)]))
+  return records.map((record, index) => {
+    const id = ids[index] as string
+    return record ?? found.get(id) ?? unwritten(access, id, now)
+  })
+}
+
+/**
+ * With `record: 'on-claim'` a call has no record until a worker claims it. Its id tells its age: a young one is
+ * taken to wait in its queue, an old one to be gone.
+ */
+function unwritten(access: Access, id: string, now: number): CallRecord | undefined {
+  const createdAt = access.config.record === 'on-claim' ? timeOfId(id) : undefined
+  if (createdAt === undefined) return undefined
+  const longest = Math.max(...[...access.config.queues.values()].map((queue) => queue.retentionSeconds))
+  const expiresAtSeconds = Math.ceil(createdAt / 1000) + LIMITS.delaySeconds + longest
+  if (expiresAtSeconds * 1000 <= now) return undefined
+  const nothing = { task: '', queue: '', payloadHash: '', attempts: 0, failures: 0 }
+  return { ...nothing, id, state: 'pending', createdAt, dueAt: createdAt, expiresAtSeconds }
+}
+
+/** Checks what a caller says of how long to wait. */
+export function checkWait(options: WaitOptions): WaitOptions {
+  checkKeys('the options of a wait', options, ['timeoutSeconds', 'signal', 'returnWhen'])
+  const rule = {
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    why: '0 looks once; leave it out to wait without limit',
+  }
+  checkNumber('`timeoutSeconds`', options.timeoutSeconds, rule, undefined)
+  return options
+}
+
+async function waitFor(
+  access: Access,
+  id: string,
+  until: (record: CallRecord) => boolean,
+  options: WaitOptions,
+): Promise<CallRecord> {
+  const backend = access.connect()
+  const connected = backend instanceof Promise ? await backend : backend
+  let poller = access.pollers.get(connected)
+  if (poller === undefined) {
+    poller = createPoller(connected, (ids) => readLive(access, connected, ids))
+    access.pollers.set(connected, poller)
+  }
+  return waitUntil(connected, poller, id, until, options)
+}
+
+async function outcomeOf(access: Access, record: CallRecord): Promise<Outcome<unknown>> {
+  if (record.state === 'cancelled') return { state: 'cancelled' }
+  if (record.state === 'succeeded') {
+    const text = await resultText(access, record)
+    return { state: 'succeeded', value: access.codec.decode(text) }
+  }
+  const text = await resultText(access, record)
+  return {
+    state: 'failed',
+    reason: record.reason ?? 'threw',
+    error: asError(access.codec.decode(text)),
+    attempts: record.attempts,
+  }
+}
+
+function asError(value: unknown): Error {
+  return value instanceof Error ? value : new ErrandError('the call failed', { cause: value })
+}
+
+async function resultText(access: Access, record: CallRecord): Promise<string> {
+  if (record.result !== undefined) return record.result
+  const backend = await access.connect()
+  const text = await backend.store.readResult(record.id, record.owner ?? '')
+  if (text === undefined) throw notFound(record.id)
+  return text
+}
+
+async function cancel(access: Access, id: string): Promise<boolean> {
+  const backend = await access.connect()
+  const answer = await backend.store.update(id, cancelChange(backend.clock.now()))
+  if (answer.written) return true
+  const { existing } = answer
+  if (isLive(existing, backend.clock.now())) return existing.state === 'cancelled'
+  // With `record: 'on-claim'` a waiting call has nothing that could be marked; it will run.
+  if (unwritten(access, id, backend.clock.now()) !== undefined) return false
+  throw notFound(id)
+}
+
+async function abort(access: Access, id: string, reason: string): Promise<boolean> {
+  const backend = await access.connect()
+  // A call may go from waiting to running, or back to waiting, between the two writes: look again then.
+  for (let round = 0; round < 5; round++) {
+    const cancelled = await backend.store.update(id, cancelChange(backend.clock.now()))
+    if (cancelled.written) return true
+    const { existing } = cancelled
+    if (!isLive(existing, backend.clock.now())) {
+      if (unwritten(access, id, backend.clock.now()) !== undefined) return false
+      throw notFound(id)
+    }
+    if (isFinal(existing.state)) return false
+    if (existing.abortReason !== undefined) return true
+    const marked = await backend.store.update(id, markChange(reason))
+    if (marked.written) return true
+  }
+  return false
+}
+
+/** The error of waiting for a result that will never come. */
+export function cancelledError(id: string): CancelledError {
+  return new CancelledError(`the call ${id} was cancelled`)
+}

@@ -1,0 +1,115 @@
+/**
+ * The client: for a web app that must not bundle the workers' code. It knows names and types only.
+ * @module
+ */
+import { createCalls } from './calls.ts'
+import { createCodec } from './codec.ts'
+import type { Config, QueueName } from './config.ts'
+import { InvalidTaskError } from './errors.ts'
+import {
+  createConnection,
+  type Executor,
+  handles,
+  NO_OPTIONS,
+  type OpenBackend,
+  type SharedOptions,
+  type tasksOf,
+} from './executor.ts'
+import type { Future } from './future.ts'
+import type { FutureGroup } from './future-group.ts'
+import type { Middleware } from './middleware.ts'
+import { showValue } from './nearest-name.ts'
+import { resolveConfig } from './resolve-config.ts'
+import { type CallOptions, createSender } from './submit.ts'
+import type { AnyFunction, ArgumentLists, ResultOf, TaskSender } from './task.ts'
+
+type Skipped = readonly unknown[] | (abstract new (...args: never[]) => unknown) | Date | RegExp
+
+/** The dotted names of the tasks in a tree: `'add' | 'reports.build'`. */
+export type TaskName<Tasks, Prefix extends string = ''> = {
+  [Key in keyof Tasks & string]: Tasks[Key] extends AnyFunction
+    ? `${Prefix}${Key}`
+    : Tasks[Key] extends Skipped
+      ? never
+      : Tasks[Key] extends object
+        ? TaskName<Tasks[Key], `${Prefix}${Key}.`>
+        : never
+}[keyof Tasks & string]
+
+/** The function of a dotted name. */
+export type TaskOfName<Tasks, Name extends string> = Name extends keyof Tasks
+  ? Extract<Tasks[Name], AnyFunction>
+  : Name extends `${infer Head}.${infer Rest}`
+    ? Head extends keyof Tasks
+      ? TaskOfName<Tasks[Head], Rest>
+      : never
+    : never
+
+/** The tasks of an executor's type. */
+export type TasksOf<E> = E extends { readonly [tasksOf]?: infer Tasks } ? NonNullable<Tasks> : never
+
+/** Submits by name. */
+export interface NameSubmitter<Tasks> {
+  /**
+   * Sends one call: when it resolves, the call is durable. An input schema is parsed by the worker alone.
+   * @throws what `executor.submit` throws
+   */
+  submit<Name extends TaskName<Tasks>>(
+    name: Name,
+    ...args: Parameters<TaskOfName<Tasks, Name>>
+  ): Promise<Future<ResultOf<TaskOfName<Tasks, Name>>>>
+  /** Sends one call for each list of arguments. */
+  map<Name extends TaskName<Tasks>>(
+    name: Name,
+    lists: ArgumentLists<TaskOfName<Tasks, Name>>,
+  ): Promise<FutureGroup<ResultOf<TaskOfName<Tasks, Name>>>>
+}
+
+/** Submits by name, and holds futures. */
+export interface Client<Tasks, C extends Config = Config>
+  extends NameSubmitter<Tasks>,
+    Pick<Executor, 'future' | 'group' | 'close'> {
+  /** Options of the sender for the calls that follow. */
+  with(options: CallOptions<QueueName<C>>): NameSubmitter<Tasks>
+  /** Adds middleware; a client runs only its `submit` part. */
+  use(middleware: Middleware): void
+}
+
+/** Makes a client; `open` picks its backend at the first use. */
+export function buildClient<Tasks, C extends Config>(
+  declared: C,
+  options: SharedOptions,
+  open: OpenBackend,
+): Client<Tasks, C> {
+  const config = resolveConfig(declared)
+  const codec = createCodec(options.errors === undefined ? {} : { errors: options.errors })
+  const middleware: Middleware[] = []
+  const connection = createConnection(config, open, () => {})
+  const { connect } = connection
+  const calls = createCalls(config, codec, connect)
+  const sender = createSender({ config, codec, calls, connect, middleware, resolve: resolveName })
+  return {
+    ...submitterOf<Tasks>(sender, NO_OPTIONS),
+    with: (callOptions) => submitterOf<Tasks>(sender, callOptions),
+    use: (layer) => {
+      middleware.push(layer)
+    },
+    ...handles(calls),
+    close: connection.close,
+  }
+}
+
+function submitterOf<Tasks>(sender: TaskSender, options: CallOptions): NameSubmitter<Tasks> {
+  const target = (name: string) => name as unknown as AnyFunction
+  return {
+    submit: (name, ...args) => sender.submit(target(name), args, options) as Promise<Future<never>>,
+    map: (name, lists) => sender.map(target(name), lists, options) as Promise<FutureGroup<never>>,
+  }
+}
+
+function resolveName(name: unknown): { name: string; input: undefined } {
+  if (typeof name === 'string' && name !== '' && name.length <= 128) return { name, input: undefined }
+  throw new InvalidTaskError(
+    `a client submits by name, as in client.submit('reports.build', …); got ${showValue(name)}`,
+  )
+}

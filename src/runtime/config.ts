@@ -1,0 +1,227 @@
+/**
+ * Everything that can be declared: options, their defaults, AWS's limits and the names of environment
+ * variables, each exactly once.
+ * @module
+ */
+
+/** How one queue is made. */
+export interface QueueOptions {
+  /** First in, first out within a tenant; one call at a time. @default false */
+  readonly fifo?: boolean
+  /** How long SQS keeps a message, 60–1,209,600 s (14 days). @default 345600 (4 days) */
+  readonly retentionSeconds?: number
+  /**
+   * How long a received message stays hidden, 0–43,200 s (12 h), and no less than the time-out of any worker
+   * that consumes the queue. @default the longest such time-out + batch window + 30 s
+   */
+  readonly visibilitySeconds?: number
+}
+
+/** How verbose a worker's log is. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** How one worker is made. */
+export interface WorkerOptions {
+  /** How many calls the worker runs at once, over all its environments, 1–10,000. @default 10 */
+  readonly concurrency?: number
+  /** Memory of one environment, 128–10,240 MiB; CPU grows with it. @default 512 */
+  readonly memoryMiB?: number
+  /** How long one invocation may take, 10–900 s (Lambda's limit). @default 60 */
+  readonly timeoutSeconds?: number
+  /** @default 'info' */
+  readonly logLevel?: LogLevel
+  /** The queues it consumes. @default all queues */
+  readonly queues?: readonly string[]
+  /**
+   * How many calls one invocation is given, 1–10; they run concurrently in one environment. Give a task that
+   * needs the machine to itself a worker with 1. @default the largest that divides the concurrency
+   */
+  readonly batchSize?: number
+  /** How long to wait for a batch to fill, 0–300 s. @default 0 */
+  readonly batchWindowSeconds?: number
+}
+
+/** How long to wait between attempts: full jitter, a random part of `base × factor^(failures − 1)`, up to `max`. */
+export interface Backoff {
+  /** @default 1 */
+  readonly baseSeconds?: number
+  /** @default 2 */
+  readonly factor?: number
+  /** At most 39,600 s (11 h): SQS hides a message for 12 h from its receipt, the attempt included. @default 3600 */
+  readonly maxSeconds?: number
+}
+
+/** What a task decides about its own attempts; read by the worker alone. */
+export interface TaskOptions {
+  /** How often it may fail before the call ends as `failed`, 1–100. @default 3 */
+  readonly maxAttempts?: number
+  /** How often it may be killed (memory, `process.exit`, a crash) before the call ends so, 1–100. @default 3 */
+  readonly maxKills?: number
+  /**
+   * How long one attempt may take, in seconds; at least 0.001, at most the worker's time-out − 5 s.
+   * @default the worker's time-out − 5 s
+   */
+  readonly timeoutSeconds?: number
+  /** How long to wait between attempts. */
+  readonly backoff?: Backoff
+}
+
+/** What `defineConfig` takes. */
+export interface Config {
+  /** Names the app: a letter, then letters, digits and `-`, at most 40. */
+  readonly name: string
+  /** Names, or options by name; the first is the default queue. @default ['default'] */
+  readonly queues?: readonly string[] | Readonly<Record<string, QueueOptions>>
+  /** How many, their names, or options by name. @default 1 */
+  readonly workers?: number | readonly string[] | Readonly<Record<string, WorkerOptions>>
+  /** The queue of a task, by name or pattern (`reports.*`); the longest pattern that matches wins. */
+  readonly routes?: Readonly<Record<string, string>>
+  /** Options by task name or pattern; the longest pattern that matches wins, a declared task's own options over it. */
+  readonly taskOptions?: Readonly<Record<string, TaskOptions>>
+  /**
+   * When a call's record is written. `on-claim` saves a write unit a call: nothing is written at submit, so
+   * there are no idempotency keys, and a call that waits cannot be cancelled. @default 'on-submit'
+   */
+  readonly record?: 'on-submit' | 'on-claim'
+  /** Whether calls are listed for the monitor: one more write unit a call. @default true */
+  readonly listing?: boolean
+}
+
+/** Defaults of everything optional in a config. */
+export const DEFAULTS = {
+  queue: 'default',
+  queueRetentionSeconds: 345_600,
+  worker: { concurrency: 10, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'info', batchWindowSeconds: 0 },
+  task: { maxAttempts: 3, maxKills: 3 },
+  backoff: { baseSeconds: 1, factor: 2, maxSeconds: 3600 },
+  record: 'on-submit',
+  listing: true,
+} as const satisfies {
+  queue: string
+  queueRetentionSeconds: number
+  worker: WorkerOptions
+  task: TaskOptions
+  backoff: Backoff
+  record: Config['record']
+  listing: boolean
+}
+
+/** Limits of AWS, with where they are stated, and our own. */
+export const LIMITS = {
+  /** SQS: a message, and a batch of them together, in bytes. */
+  messageBytes: 1_048_576,
+  /** SQS: entries in a batch request. */
+  batchEntries: 10,
+  /** SQS: `DelaySeconds`. */
+  delaySeconds: 900,
+  /** SQS: visibility, counted from the receipt. */
+  visibilitySeconds: 43_200,
+  /** SQS: `WaitTimeSeconds` of a receive. */
+  receiveWaitSeconds: 20,
+  /** SQS: retention. */
+  minRetentionSeconds: 60,
+  maxRetentionSeconds: 1_209_600,
+  /** SQS: `MessageGroupId`, characters. */
+  tenantLength: 128,
+  /** Lambda: the function time-out. */
+  timeoutSeconds: 900,
+  /** Lambda: memory. */
+  minMemoryMiB: 128,
+  maxMemoryMiB: 10_240,
+  /** Lambda: `MaximumBatchingWindowInSeconds`. */
+  batchWindowSeconds: 300,
+  /** DynamoDB: an item is 400 KB; what is left of it for a result beside its keys. */
+  resultBytes: 400 * 1024 - 1024,
+  /** DynamoDB: keys of a `BatchGetItem`. */
+  readBatch: 100,
+  /** A result up to this size lies in the record; a larger one in an item of its own. */
+  inlineResultBytes: 4096,
+  /** What a progress value may take; the record is billed by its size at every write. */
+  progressBytes: 4096,
+  /** The longest wait between attempts: below SQS's 12 h, which count from the receipt. */
+  backoffSeconds: 39_600,
+  /** Characters of a task's name, and of an id. */
+  nameLength: 128,
+  /** How deep tasks may submit tasks: Lambda's own loop detection is off, so this is what ends a runaway chain. */
+  depth: 100,
+  /** Calls in a group. */
+  groupSize: 1_000_000,
+} as const
+
+/** Times of the protocol, each in seconds. */
+export const PROTOCOL = {
+  /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */
+  leaseMarginSeconds: 3,
+  /** A call that is due within this is due. */
+  dueToleranceSeconds: 1,
+  /** The attempt ends this long before the invocation does, so that its end can be written. */
+  finishReserveSeconds: 3,
+  /** The default time limit of an attempt is the worker's time-out less this. */
+  attemptReserveSeconds: 5,
+  /** A record lives for its due time + the queue's retention + this. */
+  recordMarginSeconds: 86_400,
+  /** How long a message that this worker cannot run (unknown task, unreadable) is hidden at a time. */
+  unreadableHideSeconds: 60,
+  /** How long an unknown task's call waits for a deployment that knows it. */
+  unknownTaskSeconds: 3600,
+  /** Marks of attempts older than this are read, this often. */
+  markReadSeconds: 5,
+  /** The least time-out of a worker: below it there is no room for an attempt and its final write. */
+  minTimeoutSeconds: 10,
+} as const
+
+/** Environment variables; the CDK construct sets all but the first two. */
+export const ENV = {
+  /** `aws`, `local` or `eager`. */
+  backend: 'ERRAND_BACKEND',
+  /** The app's module, for the command line. */
+  app: 'ERRAND_APP',
+  /** The table's name. */
+  table: 'ERRAND_TABLE',
+  /** The queues' URLs as a JSON object by name. */
+  queueUrls: 'ERRAND_QUEUE_URLS',
+  /** Which worker of the config this function is. */
+  worker: 'ERRAND_WORKER',
+} as const
+
+/** How one task's attempts are made, every default filled in. */
+export interface ResolvedTaskOptions {
+  readonly maxAttempts: number
+  readonly maxKills: number
+  /** Absent: the worker's time-out − 5 s. */
+  readonly timeoutSeconds?: number
+  readonly backoff: Required<Backoff>
+}
+
+/** A queue with every default filled in. */
+export interface ResolvedQueue {
+  readonly name: string
+  readonly fifo: boolean
+  readonly retentionSeconds: number
+  readonly visibilitySeconds: number
+}
+
+/** A worker with every default filled in. */
+export interface ResolvedWorker extends Required<Omit<WorkerOptions, 'queues'>> {
+  readonly name: string
+  readonly queues: readonly string[]
+}
+
+/** A config that was checked, with every default filled in. */
+export interface ResolvedConfig {
+  readonly name: string
+  readonly queues: ReadonlyMap<string, ResolvedQueue>
+  readonly defaultQueue: string
+  readonly workers: ReadonlyMap<string, ResolvedWorker>
+  readonly routes: Readonly<Record<string, string>>
+  readonly taskOptions: Readonly<Record<string, TaskOptions>>
+  readonly record: 'on-submit' | 'on-claim'
+  readonly listing: boolean
+}
+
+/** The names of a config's queues, as a type. */
+export type QueueName<C extends Config> = C['queues'] extends readonly (infer Name extends string)[]
+  ? Name
+  : C['queues'] extends Readonly<Record<infer Name extends string, QueueOptions>>
+    ? Name
+    : string

@@ -1,0 +1,70 @@
+/**
+ * Randomness, passed in: ids, owners and jitter, so that a simulation can replay a run from its seed.
+ * @module
+ */
+import { hash, randomBytes } from 'node:crypto'
+import { v7 } from 'uuid'
+
+/** Where randomness comes from. */
+export interface Entropy {
+  /** A new call id: a UUIDv7 of `nowMs`, so that ids sort by time and tell their age. */
+  id(nowMs: number): string
+  /** A fresh owner: the fencing token of one claim. */
+  owner(): string
+  /** A number from 0 up to but not including 1, for jitter. */
+  fraction(): number
+}
+
+// 96 random bits an owner, from a pool: one system call for 341 owners instead of one each.
+const OWNER_BYTES = 12
+let pool = Buffer.alloc(0)
+let used = 0
+
+function randomOwner(): string {
+  if (used + OWNER_BYTES > pool.length) {
+    pool = randomBytes(OWNER_BYTES * 341)
+    used = 0
+  }
+  const owner = pool.toString('base64url', used, used + OWNER_BYTES)
+  used += OWNER_BYTES
+  return owner
+}
+
+/** The system's own randomness. */
+export const systemEntropy: Entropy = {
+  id: (nowMs) => v7({ msecs: nowMs }),
+  owner: randomOwner,
+  fraction: () => Math.random(),
+}
+
+/**
+ * The id of a call with an idempotency key: a hash of tenant, task and key, so that the record itself is the
+ * de-duplication record and every sender comes to the same one.
+ */
+export function idOfKey(tenant: string | undefined, task: string, key: string): string {
+  return `key-${hash('sha256', JSON.stringify([tenant ?? null, task, key]), 'base64url').slice(0, 32)}`
+}
+
+/** The id of the call at `index` of a group. */
+export function idInGroup(groupId: string, index: number): string {
+  return `${groupId}-${index}`
+}
+
+/** A new group's id. It carries its size, so that any process can name the group's calls without a read. */
+export function newGroupId(entropy: Entropy, nowMs: number, size: number): string {
+  return `${entropy.id(nowMs)}-of-${size}`
+}
+
+const groupForm = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}-of-(\d{1,7})$/
+
+/** How many calls the group of this id has, or `undefined` where the text is not a group's id. */
+export function sizeOfGroup(groupId: string): number | undefined {
+  const size = groupForm.exec(groupId)?.[1]
+  return size === undefined ? undefined : Number(size)
+}
+
+/** When an id was made, in epoch milliseconds, or `undefined` where it does not begin with a UUIDv7. */
+export function timeOfId(id: string): number | undefined {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(id)) return undefined
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+}

@@ -1,0 +1,92 @@
+/**
+ * The message body on the queue. It is self-sufficient: a worker can run the call of a message whose record was
+ * never written.
+ * @module
+ */
+import { LIMITS } from './config.ts'
+import { MalformedMessageError } from './errors.ts'
+
+/** The version that this code writes, and the newest that it reads. */
+export const ENVELOPE_VERSION = 1
+
+/** One call as it travels. Times are epoch milliseconds. */
+export interface Envelope {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly payloadHash: string
+  readonly createdAt: number
+  readonly dueAt: number
+  readonly tenant?: string
+  readonly parent?: string
+  readonly depth?: number
+}
+
+/** An envelope as a worker reads it: the arguments are still the codec's data. */
+export interface ReceivedEnvelope extends Envelope {
+  readonly args: unknown
+}
+
+// SQS refuses these two in a body; the codec escapes them in arguments, this covers the other fields.
+const refusedBySqs = /[\uFFFE\uFFFF]/g
+
+/** The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time. */
+export function encodeEnvelope(envelope: Envelope, args: string): string {
+  const head = JSON.stringify({ v: ENVELOPE_VERSION, ...envelope }).replace(
+    refusedBySqs,
+    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
+  )
+  return `${head.slice(0, -1)},"args":${args}}`
+}
+
+/**
+ * Reads a message body.
+ * @throws MalformedMessageError where it is not an envelope, or is one of a newer version
+ */
+export function decodeEnvelope(body: string): ReceivedEnvelope {
+  const value = parse(body)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw malformed(`its body is ${Array.isArray(value) ? 'an array' : typeof value}`)
+  }
+  const fields = value as Record<string, unknown>
+  if (fields.v !== ENVELOPE_VERSION) {
+    throw malformed(
+      `its version is ${JSON.stringify(fields.v) ?? 'missing'}, this worker reads ${ENVELOPE_VERSION}; ` +
+        'deploy the workers before the clients',
+    )
+  }
+  for (const name of ['id', 'task', 'queue', 'payloadHash'] as const) checkText(fields, name, true)
+  for (const name of ['tenant', 'parent'] as const) checkText(fields, name, false)
+  for (const name of ['createdAt', 'dueAt'] as const) {
+    if (!Number.isSafeInteger(fields[name]) || (fields[name] as number) < 0)
+      throw malformed(`\`${name}\` is no time`)
+  }
+  if (fields.depth !== undefined && !Number.isSafeInteger(fields.depth))
+    throw malformed('`depth` is no number')
+  if (!Object.hasOwn(fields, 'args')) throw malformed('it has no `args`')
+  return fields as unknown as ReceivedEnvelope
+}
+
+function parse(body: string): unknown {
+  if (body.length > LIMITS.messageBytes) throw malformed(`its body has ${body.length} characters`)
+  try {
+    return JSON.parse(body)
+  } catch (cause) {
+    throw malformed('its body is not JSON', cause)
+  }
+}
+
+function checkText(fields: Record<string, unknown>, name: string, required: boolean): void {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined
+  if (value === undefined && !required) return
+  if (typeof value !== 'string' || value === '' || value.length > 2 * LIMITS.nameLength) {
+    throw malformed(`\`${name}\` is ${value === undefined ? 'missing' : 'no name'}`)
+  }
+}
+
+function malformed(what: string, cause?: unknown): MalformedMessageError {
+  return new MalformedMessageError(
+    `a message is not an errand envelope: ${what}. Send through an executor or a client of this app`,
+    cause === undefined ? undefined : { cause },
+  )
+}

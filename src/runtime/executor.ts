@@ -1,0 +1,226 @@
+/**
+ * The executor: what tasks are registered on and submitted to.
+ * @module
+ */
+
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { App, StartHook, StopHook } from './app.ts'
+import type { Backend } from './backend.ts'
+import { type Calls, type Connect, createCalls } from './calls.ts'
+import { createCodec, type ErrorClass } from './codec.ts'
+import type { Config, QueueName, ResolvedConfig } from './config.ts'
+import { outsideAnyContext, type WorkerContext } from './current-task.ts'
+import { sizeOfGroup } from './entropy.ts'
+import { ClosedError, InvalidOptionError } from './errors.ts'
+import { Future } from './future.ts'
+import { FutureGroup } from './future-group.ts'
+import type { Middleware } from './middleware.ts'
+import { showValue } from './nearest-name.ts'
+import { createRegistry, type TaskTree } from './registry.ts'
+import { resolveConfig } from './resolve-config.ts'
+import { type CallOptions, createSender } from './submit.ts'
+import {
+  type AnyFunction,
+  type ArgumentLists,
+  task as declareTask,
+  type InputFunction,
+  type InputTaskDefinition,
+  type ResultOf,
+  type Task,
+  type TaskDefinition,
+  type TaskSender,
+} from './task.ts'
+
+/** Submits, with options of the sender or without. */
+export interface Submitter {
+  /**
+   * Sends one call: when it resolves, the call is durable.
+   * @throws UnregisteredTaskError, InvalidTaskError, InvalidInputError, UnsupportedValueError, PayloadTooLargeError,
+   *   InvalidOptionError, IdempotencyConflictError, SubmitUncertainError, AccessDeniedError, ResourceNotFoundError
+   */
+  submit<F extends AnyFunction>(target: F, ...args: Parameters<F>): Promise<Future<ResultOf<F>>>
+  /** Sends one call for each list of arguments, in batches. Refused whole where one value cannot be sent. */
+  map<F extends AnyFunction>(target: F, lists: ArgumentLists<F>): Promise<FutureGroup<ResultOf<F>>>
+}
+
+/** What `executor.task` makes: declared and registered in one go. */
+export interface TaskRegistrar {
+  <S extends StandardSchemaV1, R>(
+    name: string,
+    definition: InputTaskDefinition<S, R>,
+  ): Task<InputFunction<S, R>>
+  <F extends AnyFunction>(name: string, definition: TaskDefinition<F>): Task<F>
+  <F extends AnyFunction>(name: string, run: F): Task<F>
+}
+
+/** Where the types of an executor's tasks are kept; never a value. */
+export declare const tasksOf: unique symbol
+
+/** Tasks are registered on it and submitted to it. */
+export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = Config> extends Submitter {
+  readonly [tasksOf]?: Tasks
+  /** The checked config. */
+  readonly config: ResolvedConfig
+  /** Options of the sender for the calls that follow. */
+  with(options: CallOptions<QueueName<C>>): Submitter
+  /** Declares a task and registers it under `name`. */
+  readonly task: TaskRegistrar
+  /** The future of a call, from any process. Makes no request. */
+  future<T = unknown>(id: string): Future<T>
+  /** The futures of a `map`, from any process. Makes no request. */
+  group<T = unknown>(id: string): FutureGroup<T>
+  /** Adds middleware, innermost last. Attempts that have begun do not see it. */
+  use(middleware: Middleware): void
+  /** What each worker environment makes before its first call; the fields become `currentTask.context`. */
+  onWorkerStart(
+    hook: () => Partial<WorkerContext> | Promise<Partial<WorkerContext>> | void | Promise<void>,
+  ): void
+  /** Undoes it; best-effort on Lambda, which may end an environment without a word. */
+  onWorkerStop(hook: (context: WorkerContext) => unknown): void
+  /** Starts the workers where the backend runs them; a local one does so at the first submit by itself. */
+  start(): Promise<void>
+  /** Takes no more submits, stops workers after the attempts that run, frees connections. */
+  close(): Promise<void>
+}
+
+/** What executors and clients are made with, beside the config. */
+export interface SharedOptions {
+  /** Error classes that come back as themselves, by the name they travel under. */
+  readonly errors?: Readonly<Record<string, ErrorClass>>
+}
+
+/** Makes the backend of an app. */
+export type OpenBackend = (config: ResolvedConfig) => Promise<Backend>
+
+const internals = new WeakMap<object, { readonly app: App; readonly connect: Connect }>()
+
+/**
+ * The app and the connection of an executor: what workers run.
+ * @throws InvalidOptionError where it is not an executor
+ */
+export function internalsOf(executor: object): { readonly app: App; readonly connect: Connect } {
+  const found = internals.get(executor)
+  if (found !== undefined) return found
+  throw new InvalidOptionError(`expected an executor of createExecutor, got ${showValue(executor)}`)
+}
+
+/** A connection that is made at first use, once, and can be closed. */
+export interface Connection {
+  readonly connect: Connect
+  close(): Promise<void>
+}
+
+/** Opens the backend at the first use; `attach` is told of it. */
+export function createConnection(
+  config: ResolvedConfig,
+  open: OpenBackend,
+  attach: (backend: Backend) => void,
+): Connection {
+  let backend: Backend | undefined
+  let opening: Promise<Backend> | undefined
+  let closed = false
+  const openOnce = async () => {
+    const opened = await outsideAnyContext(() => open(config))
+    attach(opened)
+    backend = opened
+    return opened
+  }
+  return {
+    connect() {
+      if (closed) {
+        throw new ClosedError(`the executor of ${JSON.stringify(config.name)} was closed; make a new one`)
+      }
+      if (backend !== undefined) return backend
+      opening ??= openOnce().catch((error: unknown) => {
+        opening = undefined
+        throw error
+      })
+      return opening
+    },
+    async close() {
+      closed = true
+      await (await opening?.catch(() => undefined))?.close()
+    },
+  }
+}
+
+/** Makes an executor; `open` picks its backend at the first use. */
+export function buildExecutor<Tasks extends TaskTree, C extends Config>(
+  declared: C,
+  options: SharedOptions & { readonly tasks?: Tasks },
+  open: OpenBackend,
+): Executor<Tasks, C> {
+  const config = resolveConfig(declared)
+  const codec = createCodec(options.errors === undefined ? {} : { errors: options.errors })
+  const middleware: Middleware[] = []
+  const startHooks: StartHook[] = []
+  const stopHooks: StopHook[] = []
+  const sender: TaskSender = {
+    submit: (target, args, callOptions) => realSender.submit(target, args, callOptions),
+    map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
+  }
+  const registry = createRegistry(config, options.tasks ?? {}, sender)
+  const app: App = { config, registry, codec, middleware, startHooks, stopHooks, submit: sender.submit }
+  const connection = createConnection(config, open, (backend) => backend.attach?.(app))
+  const { connect } = connection
+  const calls = createCalls(config, codec, connect)
+  const realSender = createSender({ config, codec, calls, connect, middleware, resolve: registry.taskOf })
+  const executor: Executor<Tasks, C> = {
+    config,
+    ...submitterOf(sender, NO_OPTIONS),
+    with: (callOptions) => submitterOf(sender, callOptions),
+    task: registrar(registry.add) as TaskRegistrar,
+    ...handles(calls),
+    use: (layer) => {
+      middleware.push(layer)
+    },
+    onWorkerStart: (hook) => {
+      startHooks.push(hook)
+    },
+    onWorkerStop: (hook) => {
+      stopHooks.push(hook as StopHook)
+    },
+    start: async () => (await connect()).start(),
+    close: () => {
+      registry.release()
+      return connection.close()
+    },
+  }
+  internals.set(executor, { app, connect })
+  return executor
+}
+
+/** One object for all calls without options, so that the hot path need not look into it. */
+export const NO_OPTIONS: CallOptions = Object.freeze({})
+
+function submitterOf(sender: TaskSender, options: CallOptions): Submitter {
+  return {
+    submit: (target, ...args) => sender.submit(target, args, options) as Promise<Future<never>>,
+    map: (target, lists) => sender.map(target, lists, options) as Promise<FutureGroup<never>>,
+  }
+}
+
+function registrar(add: (name: string, target: AnyFunction) => void) {
+  return (name: string, definition: AnyFunction): Task => {
+    const declared = declareTask(definition)
+    add(name, declared)
+    return declared
+  }
+}
+
+/** Futures and groups by id. */
+export function handles(calls: Calls): Pick<Executor, 'future' | 'group'> {
+  return {
+    future: <T>(id: string) => {
+      if (typeof id === 'string' && id !== '') return new Future<T>(calls, id)
+      throw new InvalidOptionError(`a call's id is ${showValue(id)}, expected the \`id\` of a future`)
+    },
+    group: <T>(id: string) => {
+      const size = typeof id === 'string' ? sizeOfGroup(id) : undefined
+      if (size !== undefined) return new FutureGroup<T>(calls, id, size)
+      throw new InvalidOptionError(
+        `a group's id is ${showValue(id)}, expected the \`id\` of what map returned`,
+      )
+    },
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The futures of a `map`, and waiting for several futures.
+ * @module
+ */
+import { type Calls, checkWait, type Outcome } from './calls.ts'
+import { idInGroup } from './entropy.ts'
+import { InvalidOptionError, WaitTimeoutError } from './errors.ts'
+import { Future, type Snapshot, snapshotOf } from './future.ts'
+import { showValue } from './nearest-name.ts'
+import { checkWord } from './option-checks.ts'
+import { type CallState, isFinal } from './record.ts'
+import type { WaitOptions } from './waiting.ts'
+
+/** The futures of a `map`, in the order of its arguments. */
+export class FutureGroup<T> implements Iterable<Future<T>> {
+  /** The group's id: `executor.group(id)` makes the same group in another process. */
+  readonly id: string
+  /** How many calls it has. */
+  readonly length: number
+  readonly #calls: Calls
+  readonly #futures: readonly Future<T>[]
+
+  /** Groups are made by `map` and `executor.group`. */
+  constructor(calls: Calls, id: string, length: number) {
+    this.id = id
+    this.length = length
+    this.#calls = calls
+    this.#futures = Array.from({ length }, (_, index) => new Future<T>(calls, idInGroup(id, index)))
+  }
+
+  [Symbol.iterator](): Iterator<Future<T>> {
+    return this.#futures[Symbol.iterator]()
+  }
+
+  /** The future at `index`; negative ones count from the end. */
+  at(index: number): Future<T> | undefined {
+    return this.#futures.at(index)
+  }
+
+  /**
+   * All values, in order, under one deadline.
+   * @throws the first error in order; CancelledError; WaitTimeoutError
+   */
+  async results(options: WaitOptions = {}): Promise<T[]> {
+    return inOrder(this.#futures.map((future) => future.result(this.#checked(options))))
+  }
+
+  /** How each call ended, in order, under one deadline; what succeeded is kept whatever else failed. */
+  async outcomes(options: WaitOptions = {}): Promise<Outcome<T>[]> {
+    return inOrder(this.#futures.map((future) => future.outcome(this.#checked(options))))
+  }
+
+  /** The futures as they end. `timeoutSeconds: 0` yields those that have ended, then throws if some have not. */
+  asCompleted(options: WaitOptions = {}): AsyncGenerator<Future<T>, void, undefined> {
+    return asCompleted(this.#futures, this.#checked(options))
+  }
+
+  /** All calls as they are now, in order: one read request for a hundred of them. */
+  async snapshots(): Promise<(Snapshot | undefined)[]> {
+    const records = await this.#calls.readAll(this.#futures.map((future) => future.id))
+    return records.map((record) => (record === undefined ? undefined : snapshotOf(this.#calls, record)))
+  }
+
+  /** How many calls are in each state. */
+  async counts(): Promise<Record<CallState, number>> {
+    const counts: Record<CallState, number> = {
+      pending: 0,
+      scheduled: 0,
+      running: 0,
+      retrying: 0,
+      succeeded: 0,
+      failed: 0,
+      cancelled: 0,
+    }
+    const records = await this.#calls.readAll(this.#futures.map((future) => future.id))
+    for (const record of records) if (record !== undefined) counts[record.state] += 1
+    return counts
+  }
+
+  /** Whether all calls have ended. */
+  async done(): Promise<boolean> {
+    const records = await this.#calls.readAll(this.#futures.map((future) => future.id))
+    return records.every((record) => record !== undefined && isFinal(record.state))
+  }
+
+  /** Cancels what has not begun: true if none of the calls will run. */
+  async cancel(): Promise<boolean> {
+    const answers = await Promise.all(this.#futures.map((future) => future.cancel()))
+    return answers.every((cancelled) => cancelled)
+  }
+
+  /** Aborts every call that has not ended. */
+  async abort(reason?: string): Promise<void> {
+    await Promise.all(this.#futures.map((future) => future.abort(reason)))
+  }
+
+  #checked(options: WaitOptions): WaitOptions {
+    return checkWait(options)
+  }
+}
+
+/** The values in order, or the first error in order; later rejections are observed, so that none goes unhandled. */
+async function inOrder<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  for (const promise of promises) promise.catch(() => {})
+  const values: T[] = []
+  for (const promise of promises) values.push(await promise)
+  return values
+}
+
+/** When `wait` returns. */
+export type ReturnWhen = 'all-completed' | 'first-completed' | 'first-exception'
+
+/** What `wait` returns. */
+export interface Waited<T> {
+  readonly done: ReadonlySet<Future<T>>
+  readonly notDone: ReadonlySet<Future<T>>
+}
+
+/**
+ * Waits for several futures, as `concurrent.futures.wait` does. A time-out is no error: what has not ended by then
+ * is in `notDone`. The same future given twice counts once.
+ * @throws InvalidOptionError, CallNotFoundError
+ */
+export async function wait<T>(
+  futures: Iterable<Future<T>>,
+  options: WaitOptions & { readonly returnWhen?: ReturnWhen } = {},
+): Promise<Waited<T>> {
+  const words = ['all-completed', 'first-completed', 'first-exception'] as const
+  const returnWhen = checkWord('wait: `returnWhen`', options.returnWhen, words, 'all-completed')
+  checkWait(options)
+  const notDone = new Set(checkFutures(futures))
+  const done = new Set<Future<T>>()
+  const { returnWhen: _, ...waiting } = options
+  try {
+    for await (const [future, outcome] of completions(notDone, waiting)) {
+      done.add(future)
+      notDone.delete(future)
+      if (returnWhen === 'first-completed') break
+      if (returnWhen === 'first-exception' && outcome.state === 'failed') break
+    }
+  } catch (error) {
+    if (!WaitTimeoutError.is(error)) throw error
+  }
+  return { done, notDone }
+}
+
+/**
+ * Yields each future once, as it ends.
+ * @throws WaitTimeoutError saying how many of how many have not
+ */
+export async function* asCompleted<T>(
+  futures: Iterable<Future<T>>,
+  options: WaitOptions = {},
+): AsyncGenerator<Future<T>, void, undefined> {
+  checkWait(options)
+  for await (const [future] of completions(new Set(checkFutures(futures)), options)) yield future
+}
+
+function checkFutures<T>(futures: Iterable<Future<T>>): Future<T>[] {
+  const list = [...futures]
+  const stranger = list.find((future) => !(future instanceof Future))
+  if (stranger === undefined) return list
+  throw new InvalidOptionError(`expected futures, got ${showValue(stranger)}; await the submit that makes it`)
+}
+
+async function* completions<T>(
+  futures: ReadonlySet<Future<T>>,
+  options: WaitOptions,
+): AsyncGenerator<[Future<T>, Outcome<T>], void, undefined> {
+  const total = futures.size
+  const stop = new AbortController()
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
+  const ended: [Future<T>, Outcome<T>][] = []
+  let open = total
+  let failure: { readonly error: unknown } | undefined
+  let wake: () => void = () => {}
+  for (const future of futures) {
+    future.outcome({ ...options, signal }).then(
+      (outcome) => {
+        ended.push([future, outcome])
+        open -= 1
+        wake()
+      },
+      (error) => {
+        // With `timeoutSeconds: 0` each looks for itself: one that has not ended must not hide one that has.
+        if (WaitTimeoutError.is(error)) open -= 1
+        if (failure === undefined || !WaitTimeoutError.is(error)) failure = { error }
+        wake()
+      },
+    )
+  }
+  let yielded = 0
+  try {
+    while (yielded < total) {
+      if (ended.length > 0) {
+        for (const next of ended.splice(0)) {
+          yielded += 1
+          yield next
+        }
+      } else if (failure !== undefined && (open === 0 || !WaitTimeoutError.is(failure.error))) {
+        if (!WaitTimeoutError.is(failure.error)) throw failure.error
+        throw new WaitTimeoutError(`${total - yielded} (of ${total}) futures unfinished`)
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+  } finally {
+    stop.abort()
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The worker's log: one JSON line an entry, never with arguments or results.
+ * @module
+ */
+import type { LogLevel } from './config.ts'
+
+/** Writes one entry. */
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
+
+const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+/** A log that writes entries from `level` up to standard error. */
+export function createLog(level: LogLevel, source: Readonly<Record<string, string>>): Log {
+  return (entryLevel, message, fields = {}) => {
+    if (ranks[entryLevel] < ranks[level]) return
+    process.stderr.write(`${JSON.stringify({ level: entryLevel, message, ...source, ...plain(fields) })}\n`)
+  }
+}
+
+/** Errors as text. A stack may hold paths but no arguments; JSON escapes what a terminal would obey. */
+function plain(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      value instanceof Error ? `${value.name}: ${value.message}` : value,
+    ]),
+  )
+}

@@ -1,0 +1,63 @@
+/**
+ * Middleware: where sessions, transactions, tracing and validation go, in Hono's form.
+ * @module
+ */
+import { ErrandError } from './errors.ts'
+
+/** A call on its way to the queue. */
+export interface SubmittedCall {
+  readonly task: string
+  /** The arguments; a middleware may replace them before it calls `next`. */
+  args: readonly unknown[]
+  readonly queue: string
+  readonly tenant: string | undefined
+  readonly parent: string | undefined
+}
+
+/** An attempt about to run. */
+export interface RunningCall {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly attempt: number
+  readonly tenant: string | undefined
+  readonly signal: AbortSignal
+  /** The arguments; a middleware may replace them before it calls `next`. */
+  args: readonly unknown[]
+  /** What the task returned, once `next` has resolved; a middleware may replace it. */
+  result: unknown
+}
+
+/** Goes on with the next middleware, and at last with the work itself; call it once. */
+export type Next = () => Promise<void>
+
+/** One middleware: either part may be left out. A part that does not call `next` must throw. */
+export interface Middleware {
+  /** Around the sending of each call. */
+  readonly submit?: (call: SubmittedCall, next: Next) => Promise<void>
+  /** Around each attempt, in the worker, under the attempt's time limit and with `currentTask`. */
+  readonly run?: (call: RunningCall, next: Next) => Promise<void>
+}
+
+/**
+ * Runs `work` inside `layers`, the first outermost.
+ * @throws ErrandError where a layer returns without calling `next`, or calls it twice
+ */
+export function compose<Call>(
+  layers: readonly ((call: Call, next: Next) => Promise<void>)[],
+  call: Call,
+  work: Next,
+): Promise<void> {
+  let reached = -1
+  const enter = async (index: number): Promise<void> => {
+    if (index <= reached) throw new ErrandError('a middleware called `next()` twice; call it once')
+    reached = index
+    const layer = layers[index]
+    if (layer === undefined) return work()
+    await layer(call, () => enter(index + 1))
+    if (reached === index) {
+      throw new ErrandError('a middleware returned without calling `next()`; throw to refuse the call')
+    }
+  }
+  return enter(0)
+}

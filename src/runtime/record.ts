@@ -1,0 +1,299 @@
+/**
+ * The record of a call, and the state machine that every store applies.
+ *
+ * ```
+ *             claim                finish
+ *  pending ──────────► running ───────────────► succeeded | failed | cancelled
+ *  scheduled ─(due)──►  │  ▲
+ *                 retry │  │ claim (due)      cancel: pending | scheduled | retrying ──► cancelled
+ *                       ▼  │                  claim:  running, its lease over ──► running, another owner
+ *                     retrying
+ * ```
+ *
+ * - **Final is final.** No condition below holds of a final record, so nothing changes it.
+ * - **The owner is the fence.** A claim writes a fresh random owner; progress, finish and retry hold only for the
+ *   owner that is in the record. An attempt that lost its lease can write nothing.
+ * - **Echoes.** A write whose response was lost is sent again by the SDK and fails its own condition. Each write
+ *   carries the owner, so the record that comes back tells whether it was us (`isEcho…`).
+ * - **Counting.** `attempts` and `failures` go up in the same conditional write as the state, so a write that is
+ *   repeated cannot count twice. Kills are the attempts that ended without a word: attempts − failures.
+ * - **The mark.** `abortReason` asks a running call to stop. A marked call is never claimed or retried again.
+ * @module
+ */
+import { PROTOCOL } from './config.ts'
+import type { Change, Condition } from './store.ts'
+
+/** The states of a call; the last three are final. */
+export type CallState =
+  | 'pending'
+  | 'scheduled'
+  | 'running'
+  | 'retrying'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+
+/** Why a call ended as `failed`. */
+export type FailureReason =
+  | 'threw'
+  | 'timed-out'
+  | 'killed'
+  | 'expired'
+  | 'unknown-task'
+  | 'undeliverable'
+  | 'result-too-large'
+
+/** The row that holds a call's state. Times are epoch milliseconds unless the name says otherwise. */
+export interface CallRecord {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  /** `payloadHash` of the arguments: what makes a second submit the same call, and a message this call's. */
+  readonly payloadHash: string
+  readonly state: CallState
+  readonly createdAt: number
+  /** When it may run next: at once, after its delay, or after the back-off. */
+  readonly dueAt: number
+  /** When DynamoDB may delete it, in epoch seconds as its TTL wants them. */
+  readonly expiresAtSeconds: number
+  /** Claims so far. It only counts, and never goes down. */
+  readonly attempts: number
+  /** Attempts that ended in an error of their own. */
+  readonly failures: number
+  readonly startedAt?: number
+  readonly finishedAt?: number
+  /** The nonce of the last claim: the fencing token. */
+  readonly owner?: string
+  readonly leaseUntil?: number
+  /** The mark: somebody asked the running call to stop, and said why. */
+  readonly abortReason?: string
+  /** The last progress, encoded. */
+  readonly progress?: string
+  /** The value, or where `state` is `failed` the error, encoded. */
+  readonly result?: string
+  /** Set where the result was too large for the record and lies beside it, under the owner. */
+  readonly resultBytes?: number
+  readonly reason?: FailureReason
+  /** Name and message of the last failure, cut: for people who look at a call that is being retried. */
+  readonly lastError?: string
+  readonly tenant?: string
+  /** The id of the call whose task submitted this one. */
+  readonly parent?: string
+  /** How many calls deep. 0 where absent. */
+  readonly depth?: number
+}
+
+/** Whether a state is final: nothing changes it. */
+export function isFinal(state: CallState): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled'
+}
+
+/** Whether a record still counts: DynamoDB deletes expired items days late, so every reader asks. */
+export function isLive(record: CallRecord | undefined, nowMs: number): record is CallRecord {
+  return record !== undefined && record.expiresAtSeconds * 1000 > nowMs
+}
+
+/** How many attempts ended without a word: killed by the time-out, out of memory, a crash. */
+export function killsOf(record: CallRecord): number {
+  return record.attempts - record.failures - (record.state === 'running' ? 1 : 0)
+}
+
+/** When a record written now, of a call due at `dueAtMs`, may be deleted, in epoch seconds. */
+export function expiryOf(dueAtMs: number, retentionSeconds: number): number {
+  return Math.ceil(dueAtMs / 1000) + retentionSeconds + PROTOCOL.recordMarginSeconds
+}
+
+const noRecord: Condition = ['id', 'absent']
+const notBegun: Condition = ['state', 'in', ['pending', 'scheduled', 'retrying']]
+
+function notExpired(nowMs: number): Condition {
+  return ['expiresAtSeconds', '>', Math.floor(nowMs / 1000)]
+}
+
+function leaseOver(nowMs: number): Condition {
+  return {
+    all: [
+      ['state', '=', 'running'],
+      ['leaseUntil', '<', nowMs],
+    ],
+  }
+}
+
+function owned(owner: string): Condition {
+  return {
+    all: [
+      ['state', '=', 'running'],
+      ['owner', '=', owner],
+    ],
+  }
+}
+
+/** Submit's condition: there is no record of this id, or one whose time is over. */
+export function mayCreate(nowMs: number): Condition {
+  return { any: [noRecord, ['expiresAtSeconds', '<=', Math.floor(nowMs / 1000)]] }
+}
+
+/** What a claim needs to know. */
+export interface Claim {
+  /** The call as its envelope tells it: what a record that is not there is made of. */
+  readonly call: Pick<
+    CallRecord,
+    'id' | 'task' | 'queue' | 'payloadHash' | 'createdAt' | 'dueAt' | 'tenant' | 'parent' | 'depth'
+  >
+  readonly owner: string
+  readonly leaseUntil: number
+  readonly now: number
+  readonly retentionSeconds: number
+}
+
+/**
+ * Whether a call without a record may be run: its due time is younger than a record's minimum life. An older one
+ * had a record, ran, and was forgotten. Half a day of margin keeps the two apart under any clock.
+ */
+function mayBeNew(claim: Claim): boolean {
+  const lifeSeconds = claim.retentionSeconds + PROTOCOL.recordMarginSeconds / 2
+  return claim.now < claim.call.dueAt + lifeSeconds * 1000
+}
+
+/** The claim: one write that makes an attempt the call's owner. */
+export function claimChange(claim: Claim): Change {
+  const { now, call } = claim
+  const due: Condition = {
+    all: [
+      ['state', 'in', ['scheduled', 'retrying']],
+      ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000],
+    ],
+  }
+  const claimable: Condition = {
+    all: [
+      ['payloadHash', '=', call.payloadHash],
+      ['abortReason', 'absent'],
+      notExpired(now),
+      { any: [['state', '=', 'pending'], due, leaseOver(now)] },
+    ],
+  }
+  const { id: _, ...initial } = call
+  return {
+    when: mayBeNew(claim) ? { any: [noRecord, claimable] } : claimable,
+    set: {
+      state: 'running',
+      owner: claim.owner,
+      leaseUntil: claim.leaseUntil,
+      startedAt: now,
+      expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
+    },
+    initial: { ...initial, failures: 0 },
+    increment: ['attempts'],
+    remove: ['progress'],
+  }
+}
+
+/** Why a claim was refused, and so what to do with its message. */
+export type Refusal =
+  /** Our own write, its response lost: go on. */
+  | { readonly kind: 'echo'; readonly record: CallRecord }
+  /** It ended: acknowledge. */
+  | { readonly kind: 'final'; readonly record: CallRecord }
+  /** Somebody asked it to stop and nobody runs it: end it `cancelled`. */
+  | { readonly kind: 'marked' }
+  /** Another attempt owns it, or it is not due: hide the message until then. Never acknowledge it. */
+  | { readonly kind: 'postponed'; readonly until: number }
+  /** It ran and its record is gone, or the record is of another payload: drop the message. */
+  | { readonly kind: 'stale' }
+  /** The record changed between the condition and the answer: look again soon. */
+  | { readonly kind: 'raced' }
+
+/** Reads from the record that stood in its way why a claim was refused. */
+export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refusal {
+  if (!isLive(existing, claim.now)) return { kind: mayBeNew(claim) ? 'raced' : 'stale' }
+  if (existing.owner === claim.owner) return { kind: 'echo', record: existing }
+  if (existing.payloadHash !== claim.call.payloadHash) return { kind: 'stale' }
+  if (isFinal(existing.state)) return { kind: 'final', record: existing }
+  if (existing.state === 'running' && (existing.leaseUntil ?? 0) >= claim.now) {
+    return { kind: 'postponed', until: (existing.leaseUntil ?? 0) + 1 }
+  }
+  if (existing.abortReason !== undefined) return { kind: 'marked' }
+  if (existing.dueAt > claim.now) return { kind: 'postponed', until: existing.dueAt }
+  return { kind: 'raced' }
+}
+
+/** Writes the progress of the attempt that owns the call. */
+export function progressChange(owner: string, progress: string): Change {
+  return { when: owned(owner), set: { progress } }
+}
+
+/** How an attempt ends its call. */
+export interface Finish {
+  readonly state: 'succeeded' | 'failed' | 'cancelled'
+  readonly result?: string
+  readonly resultBytes?: number
+  readonly reason?: FailureReason
+  /** Whether this attempt ended in an error of its own; a killed one's predecessors did not. */
+  readonly failure: boolean
+}
+
+/** Ends the call; only for the attempt that owns it. */
+export function finishChange(owner: string, finish: Finish, now: number, expiresAtSeconds: number): Change {
+  const { failure, ...outcome } = finish
+  return {
+    when: owned(owner),
+    set: { ...outcome, finishedAt: now, expiresAtSeconds },
+    ...(failure && { increment: ['failures'] as const }),
+    remove: finish.state === 'succeeded' ? ['leaseUntil', 'lastError'] : ['leaseUntil'],
+  }
+}
+
+/** Whether a refused finish was our own, its response lost. */
+export function isEchoOfFinish(existing: CallRecord | undefined, owner: string): boolean {
+  return existing !== undefined && existing.owner === owner && isFinal(existing.state)
+}
+
+/** Gives the call back to be tried again at `dueAt`; only for its owner, and never where it is marked. */
+export function retryChange(
+  owner: string,
+  dueAt: number,
+  lastError: string,
+  expiresAtSeconds: number,
+): Change {
+  return {
+    when: { all: [owned(owner), ['abortReason', 'absent']] },
+    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },
+    increment: ['failures'],
+    remove: ['leaseUntil'],
+  }
+}
+
+/** Whether a refused retry was our own, its response lost. */
+export function isEchoOfRetry(existing: CallRecord | undefined, owner: string): boolean {
+  return existing?.owner === owner && existing.state === 'retrying'
+}
+
+/** Cancels a call that nobody runs. */
+export function cancelChange(now: number): Change {
+  return {
+    when: { all: [notBegun, notExpired(now)] },
+    set: { state: 'cancelled', finishedAt: now },
+  }
+}
+
+/** Asks the attempt that runs the call to stop. */
+export function markChange(reason: string): Change {
+  return {
+    when: {
+      all: [
+        ['state', '=', 'running'],
+        ['abortReason', 'absent'],
+      ],
+    },
+    set: { abortReason: reason },
+  }
+}
+
+/** Ends a marked call that nobody runs (any more). */
+export function endMarkedChange(now: number): Change {
+  return {
+    when: { all: [['abortReason', 'present'], { any: [notBegun, leaseOver(now)] }] },
+    set: { state: 'cancelled', finishedAt: now },
+    remove: ['leaseUntil'],
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The store port: records, written under conditions. The state machine is `record.ts`'s; a store only has to
+ * apply a condition and a change as one atomic step. `test/conformance` holds every implementation to it.
+ * @module
+ */
+import type { CallRecord } from './record.ts'
+
+/** A field of a record. */
+export type Field = keyof CallRecord
+
+/**
+ * What must hold of the stored record. A comparison with a field that is not there is false; `absent` is true of
+ * every field where there is no record (`['id', 'absent']` says that there is none).
+ */
+export type Condition =
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | readonly [field: Field, test: 'absent' | 'present']
+  | readonly [field: Field, test: '=', value: string | number]
+  | readonly [field: Field, test: 'in', values: readonly (string | number)[]]
+  | readonly [field: Field, test: '<' | '<=' | '>', value: number]
+
+/** One atomic change of a record. */
+export interface Change {
+  readonly when: Condition
+  readonly set: Partial<CallRecord>
+  /** Written only where the record does not have the field: what a claim needs to make a record that is not there. */
+  readonly initial?: Partial<CallRecord>
+  /** Counters that go up by one, from 0 where absent. */
+  readonly increment?: readonly ('attempts' | 'failures')[]
+  readonly remove?: readonly Field[]
+}
+
+/** Whether a write took place: the record as it is now, or the one that stood in the way (`undefined`: none). */
+export type Written =
+  | { readonly written: true; readonly record: CallRecord }
+  | { readonly written: false; readonly existing: CallRecord | undefined }
+
+/** How to read. */
+export interface ReadOptions {
+  /** See every write that was acknowledged before. @default false: half the price, may lag by a moment */
+  readonly consistent?: boolean
+}
+
+/** Where records live. */
+export interface Store {
+  /**
+   * The records of these ids, in their order, `undefined` where there is none. Records whose time is over may
+   * still be among them (DynamoDB deletes late): readers filter with `isLive`.
+   */
+  read(ids: readonly string[], options?: ReadOptions): Promise<readonly (CallRecord | undefined)[]>
+  /** Writes the whole record, nothing of an older one remaining, if `when` holds of what is there. */
+  put(record: CallRecord, when: Condition): Promise<Written>
+  /** Applies `change` to the record of this id; makes one where the condition holds of an absent record. */
+  update(id: string, change: Change): Promise<Written>
+  /** Keeps a result that is too large for the record; unconditional, since `owner` is of one attempt only. */
+  putResult(id: string, owner: string, result: string, expiresAtSeconds: number): Promise<void>
+  /** The result that `putResult` kept. */
+  readResult(id: string, owner: string): Promise<string | undefined>
+  /**
+   * Where the store can tell: calls `listener` after every write, until the returned function is called. Waiting
+   * then costs no reads.
+   */
+  watch?(listener: (record: CallRecord) => void): () => void
+}

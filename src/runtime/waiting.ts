@@ -1,0 +1,246 @@
+/**
+ * Waiting: all futures of a process share one poller, so that a thousand of them cost ten reads a round.
+ * @module
+ */
+
+import type { Ports } from './backend.ts'
+import type { Timer } from './clock.ts'
+import { LIMITS } from './config.ts'
+import { AccessDeniedError, CallNotFoundError, ResourceNotFoundError, WaitTimeoutError } from './errors.ts'
+import type { CallRecord } from './record.ts'
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** Give up after this; 0 looks once. @default no limit */
+  readonly timeoutSeconds?: number
+  /** Give up when it is aborted; the wait rejects with the signal's reason. The call goes on. */
+  readonly signal?: AbortSignal
+}
+
+/** Reads records for everybody who waits. */
+export interface Poller {
+  /** Resolves with the first record that `until` accepts; rejects when the call is not found. `stop` gives up. */
+  wait(id: string, until: (record: CallRecord) => boolean): Wait
+}
+
+/** One wait. */
+export interface Wait {
+  readonly record: Promise<CallRecord>
+  stop(reason: unknown): void
+}
+
+/** The first delay between reads of one call, and what it grows to. */
+const FIRST_DELAY_MS = 50
+const LAST_DELAY_MS = 2000
+const GROWTH = 1.5
+/** Waits due within this of a round join it: fuller batches for a little haste. */
+const ROUND_SLACK_MS = 25
+/** Rounds that may fail in a row (each retried by the SDK already) before those who wait are told. */
+const FAILED_ROUNDS = 5
+
+interface Waiter {
+  readonly until: (record: CallRecord) => boolean
+  readonly resolve: (record: CallRecord) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** Everybody who waits for one call. */
+interface Watched {
+  readonly waiters: Set<Waiter>
+  delayMs: number
+  nextAt: number
+  failedRounds: number
+}
+
+interface PollerState {
+  readonly ports: Ports
+  readonly readLive: (ids: readonly string[]) => Promise<readonly (CallRecord | undefined)[]>
+  readonly watched: Map<string, Watched>
+  fresh: string[]
+  timer: Timer | undefined
+  timerAt: number
+}
+
+/**
+ * Makes the poller of one connection.
+ * @param readLive reads records, sure of those it does not find
+ */
+export function createPoller(ports: Ports, readLive: PollerState['readLive']): Poller {
+  const state: PollerState = {
+    ports,
+    readLive,
+    watched: new Map(),
+    fresh: [],
+    timer: undefined,
+    timerAt: Number.POSITIVE_INFINITY,
+  }
+  ports.store.watch?.((record) => {
+    const entry = state.watched.get(record.id)
+    if (entry !== undefined) offer(state, record.id, entry, record)
+  })
+  return { wait: (id, until) => wait(state, id, until) }
+}
+
+function wait(state: PollerState, id: string, until: (record: CallRecord) => boolean): Wait {
+  let waiter: Waiter
+  const record = new Promise<CallRecord>((resolve, reject) => {
+    waiter = { until, resolve, reject }
+    let entry = state.watched.get(id)
+    if (entry === undefined) {
+      entry = { waiters: new Set(), delayMs: firstDelay(state), nextAt: 0, failedRounds: 0 }
+      state.watched.set(id, entry)
+    }
+    entry.waiters.add(waiter)
+    // One read for all who begin to wait in this turn.
+    if (state.fresh.push(id) === 1) queueMicrotask(() => startFreshRound(state))
+  })
+  const stop = (reason: unknown) => {
+    leave(state, id, waiter)
+    waiter.reject(reason)
+  }
+  return { record, stop }
+}
+
+/** Where the store tells of changes, reading is only a safety net, and its timer what keeps the process waiting. */
+function firstDelay(state: PollerState): number {
+  return state.ports.store.watch === undefined ? FIRST_DELAY_MS : LAST_DELAY_MS
+}
+
+function startFreshRound(state: PollerState): void {
+  const ids = [...new Set(state.fresh)]
+  state.fresh = []
+  void readRound(state, ids)
+}
+
+function leave(state: PollerState, id: string, waiter: Waiter): void {
+  const entry = state.watched.get(id)
+  if (entry === undefined) return
+  entry.waiters.delete(waiter)
+  if (entry.waiters.size === 0) state.watched.delete(id)
+  if (state.watched.size > 0) return
+  state.timer?.cancel()
+  state.timer = undefined
+  state.timerAt = Number.POSITIVE_INFINITY
+}
+
+function offer(state: PollerState, id: string, entry: Watched, record: CallRecord): void {
+  for (const waiter of entry.waiters) {
+    if (!waiter.until(record)) continue
+    leave(state, id, waiter)
+    waiter.resolve(record)
+  }
+}
+
+function refuse(state: PollerState, id: string, reason: unknown): void {
+  const entry = state.watched.get(id)
+  if (entry === undefined) return
+  for (const waiter of entry.waiters) {
+    leave(state, id, waiter)
+    waiter.reject(reason)
+  }
+}
+
+async function readRound(state: PollerState, ids: readonly string[]): Promise<void> {
+  const batches: string[][] = []
+  for (let from = 0; from < ids.length; from += LIMITS.readBatch) {
+    batches.push(ids.slice(from, from + LIMITS.readBatch))
+  }
+  await Promise.all(batches.map((batch) => readBatch(state, batch)))
+  setNextRound(state)
+}
+
+async function readBatch(state: PollerState, ids: readonly string[]): Promise<void> {
+  try {
+    const records = await state.readLive(ids)
+    for (const [index, id] of ids.entries()) {
+      const record = records[index]
+      const entry = state.watched.get(id)
+      if (entry === undefined) continue
+      entry.failedRounds = 0
+      if (record === undefined) refuse(state, id, notFound(id))
+      else offer(state, id, entry, record)
+      reschedule(state, entry)
+    }
+  } catch (error) {
+    const hopeless = AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
+    for (const id of ids) {
+      const entry = state.watched.get(id)
+      if (entry === undefined) continue
+      entry.failedRounds += 1
+      if (hopeless || entry.failedRounds >= FAILED_ROUNDS) refuse(state, id, error)
+      else reschedule(state, entry)
+    }
+  }
+}
+
+function reschedule(state: PollerState, entry: Watched): void {
+  entry.nextAt = state.ports.clock.now() + entry.delayMs
+  entry.delayMs = Math.min(entry.delayMs * GROWTH, LAST_DELAY_MS)
+}
+
+/** One timer, for the call that is due first. */
+function setNextRound(state: PollerState): void {
+  if (state.watched.size === 0) return
+  let nextAt = Number.POSITIVE_INFINITY
+  for (const entry of state.watched.values()) {
+    if (entry.nextAt > 0 && entry.nextAt < nextAt) nextAt = entry.nextAt
+  }
+  if (nextAt >= state.timerAt || nextAt === Number.POSITIVE_INFINITY) return
+  state.timer?.cancel()
+  const { clock, entropy } = state.ports
+  // A tenth of jitter, so that processes started together do not poll together.
+  const delayMs = Math.max(nextAt - clock.now(), 1) * (1 + entropy.fraction() / 10)
+  state.timerAt = nextAt
+  state.timer = clock.setTimer(() => {
+    state.timer = undefined
+    state.timerAt = Number.POSITIVE_INFINITY
+    const due = clock.now() + ROUND_SLACK_MS
+    const ids: string[] = []
+    for (const [id, entry] of state.watched) {
+      if (entry.nextAt > 0 && entry.nextAt <= due) ids.push(id)
+    }
+    void readRound(state, ids)
+  }, delayMs)
+}
+
+/** The error of a call that nobody knows (any more). */
+export function notFound(id: string): CallNotFoundError {
+  return new CallNotFoundError(
+    `no record of the call ${JSON.stringify(id)}: it expired (records live for the queue's retention + 1 day after their last write), was never written, or the id is of another app`,
+  )
+}
+
+/**
+ * Waits, for as long as the options say.
+ * @throws WaitTimeoutError, the signal's reason, CallNotFoundError
+ */
+export async function waitUntil(
+  ports: Ports,
+  poller: Poller,
+  id: string,
+  until: (record: CallRecord) => boolean,
+  options: WaitOptions,
+): Promise<CallRecord> {
+  const { timeoutSeconds, signal } = options
+  signal?.throwIfAborted()
+  const waiting = poller.wait(id, until)
+  if (timeoutSeconds === undefined && signal === undefined) return waiting.record
+  let timer: Timer | undefined
+  if (timeoutSeconds !== undefined) {
+    const giveUp = () =>
+      waiting.stop(
+        new WaitTimeoutError(
+          `waited ${timeoutSeconds} s for the call ${id}, which goes on; wait longer, or look at future.snapshot()`,
+        ),
+      )
+    timer = ports.clock.setTimer(giveUp, timeoutSeconds * 1000)
+  }
+  const abort = () => waiting.stop(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    return await waiting.record
+  } finally {
+    timer?.cancel()
+    signal?.removeEventListener('abort', abort)
+  }
+}
