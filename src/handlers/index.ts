@@ -2,9 +2,10 @@
  * `errand/lambda`: the entry points that Lambda runs.
  * @module
  */
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { ENV } from '../runtime/config.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
-import { createWorkerHandler, type WorkerHandler } from './worker.ts'
+import { createWorkerHandler, type InvocationContext, type WorkerHandler } from './worker.ts'
 
 export type { InvocationContext, WorkerHandler } from './worker.ts'
 
@@ -14,6 +15,7 @@ export type { InvocationContext, WorkerHandler } from './worker.ts'
  * @example
  * export const handler = workerHandler(executor)
  * @param options.worker which worker of the config it is; @default the variable ERRAND_WORKER, else the first
+ * @throws InvalidOptionError where `executor` is not one
  */
 export function workerHandler(
   executor: Pick<Executor, 'config'>,
@@ -22,17 +24,25 @@ export function workerHandler(
   const { app, connect } = internalsOf(executor)
   const [first = ''] = app.config.workers.keys()
   const name = options.worker ?? process.env[ENV.worker] ?? first
-  let handler: Promise<WorkerHandler> | undefined
+  let opened: Promise<WorkerHandler> | undefined
   const open = async () => createWorkerHandler(app, await connect(), name)
-  return async (event, context) => {
-    handler ??= open()
+  const handle = async (event: SQSEvent, context?: Partial<InvocationContext>) => {
+    opened ??= open()
     try {
-      return await (await handler)(event, context)
+      return await (await opened)(event, context)
     } catch (error) {
       // Only opening the backend can fail: the next invocation tries again, and nothing of this batch is lost.
-      handler = undefined
-      process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
-      return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
+      opened = undefined
+      return returnAll(event, error)
     }
   }
+  const stop = async () => (await opened)?.stop()
+  // Lambda sends it only where an extension is registered, half a second before the end: best effort.
+  if (process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined) process.once('SIGTERM', () => void stop())
+  return Object.assign(handle, { stop })
+}
+
+function returnAll(event: SQSEvent, error: unknown): SQSBatchResponse {
+  process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
+  return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
 }

@@ -8,6 +8,11 @@ import type { App } from '../runtime/app.ts'
 export interface WorkerContextHolder {
   /** Runs the start hooks at the first call. Where one throws, the next call tries again. */
   get(): Promise<unknown>
+  /**
+   * Runs the stop hooks, each whatever the others do. Does nothing where the start hooks did not run.
+   * @throws the first error of a hook
+   */
+  stop(): Promise<void>
 }
 
 /** Makes the holder; nothing runs yet. */
@@ -21,6 +26,11 @@ export function startContext(app: App): WorkerContextHolder {
       })
       return starting
     },
+    async stop() {
+      const started = starting
+      starting = undefined
+      if (started !== undefined) await runStopHooks(app, await started)
+    },
   }
 }
 
@@ -30,8 +40,7 @@ async function runStartHooks(app: App): Promise<unknown> {
   return context
 }
 
-/** Runs the stop hooks, each whatever the others do; the first error is thrown at the end. */
-export async function stopContext(app: App, context: unknown): Promise<void> {
+async function runStopHooks(app: App, context: unknown): Promise<void> {
   const answers = await Promise.allSettled(app.stopHooks.map(async (hook) => hook(context)))
   const failed = answers.find((answer) => answer.status === 'rejected')
   if (failed !== undefined) throw failed.reason

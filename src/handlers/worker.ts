@@ -25,10 +25,11 @@ export interface InvocationContext {
 }
 
 /** A worker's handler. */
-export type WorkerHandler = (
-  event: SQSEvent,
-  context?: Partial<InvocationContext>,
-) => Promise<SQSBatchResponse>
+export interface WorkerHandler {
+  (event: SQSEvent, context?: Partial<InvocationContext>): Promise<SQSBatchResponse>
+  /** Runs the stop hooks, where the start hooks ran. */
+  stop(): Promise<void>
+}
 
 interface Worker {
   readonly app: App
@@ -59,7 +60,10 @@ export function createWorkerHandler(app: App, ports: Ports, workerName: string):
     holder: startContext(app),
     environment: undefined,
   }
-  return (event, context) => handle(worker, event, context)
+  return Object.assign(
+    (event: SQSEvent, context?: Partial<InvocationContext>) => handle(worker, event, context),
+    { stop: () => worker.holder.stop() },
+  )
 }
 
 async function handle(

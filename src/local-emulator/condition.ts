@@ -48,12 +48,18 @@ type Draft = { -readonly [Name in Field]?: CallRecord[Name] }
  * A copy without some fields. Not by `delete`, which would turn the record into a dictionary: slow to read and to
  * copy ever after.
  */
-function without(draft: Draft, removed: readonly Field[]): Draft {
+function copyWithout(record: CallRecord, removed: readonly Field[]): Draft {
   const kept: Record<string, unknown> = {}
-  for (const name in draft) {
-    if (!removed.includes(name as Field)) kept[name] = draft[name as Field]
+  for (const name in record) {
+    if (!removed.includes(name as Field)) kept[name] = record[name as Field]
   }
   return kept as Draft
+}
+
+function copyOf(record: CallRecord, removed: readonly Field[] | undefined): Draft {
+  // What is not there need not be left out, and mostly it is not: a plain copy takes a third of the time.
+  const present = removed?.some((name) => record[name] !== undefined) ?? false
+  return present && removed ? copyWithout(record, removed) : { ...record }
 }
 
 function setInitial(draft: Draft, initial: Partial<CallRecord>): Draft {
@@ -63,14 +69,12 @@ function setInitial(draft: Draft, initial: Partial<CallRecord>): Draft {
   return draft
 }
 
-/** The record of this id after the change; the old one is left as it is. */
+/** The record of this id after the change; the old one is left as it is. No field is both set and removed. */
 export function changed(id: string, record: CallRecord | undefined, change: Change): CallRecord {
   const { set, initial, increment, remove } = change
-  let draft: Draft = record ? { ...record } : { id }
+  let draft: Draft = record ? copyOf(record, remove) : { id }
   if (initial) draft = setInitial(draft, initial)
   Object.assign(draft, set)
   if (increment) for (const name of increment) draft[name] = (draft[name] ?? 0) + 1
-  // What was not there need not be taken out, and mostly it was not.
-  if (remove?.some((name) => draft[name] !== undefined)) draft = without(draft, remove)
   return draft as CallRecord
 }

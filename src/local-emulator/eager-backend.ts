@@ -77,11 +77,15 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
     kind: 'eager',
     propagate: options.propagate ?? false,
     attach: (app) => {
-      if (inline.app !== app) inline.handlers.clear()
+      inline.handlers.clear()
       inline.app = app
     },
     start: async () => {},
-    close: async () => {},
+    close: async () => {
+      const handlers = [...inline.handlers.values()]
+      inline.handlers.clear()
+      await Promise.allSettled(handlers.map((handler) => handler.stop?.()))
+    },
   }
 }
 

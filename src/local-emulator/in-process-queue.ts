@@ -13,24 +13,13 @@
 import type { Clock } from '../runtime/clock.ts'
 import { LIMITS, type ResolvedQueue } from '../runtime/config.ts'
 import type { Entropy } from '../runtime/entropy.ts'
-import type {
-  OutgoingMessage,
-  Queue,
-  QueueCounts,
-  ReceivedMessage,
-  SendResult,
-  VisibilityChange,
-} from '../runtime/queue.ts'
+import type { Queue, QueueCounts } from '../runtime/queue.ts'
 import { deadlineHeap } from './deadline-heap.ts'
-import { type QueueState, receive, surface, wakeReceivers } from './queue-receivers.ts'
-import {
-  invalidHandle,
-  noSuchQueue,
-  refusalOfMessage,
-  refusalOfVisibility,
-  visibilityBeyondLimit,
-} from './sqs-refusals.ts'
-import { fifoOrder, type StoredMessage, standardOrder } from './waiting-messages.ts'
+import { changeVisibilities, deleteMessages } from './queue-receipts.ts'
+import { type QueueState, receive, wakeReceivers } from './queue-receivers.ts'
+import { sendMessages } from './queue-sending.ts'
+import { noSuchQueue } from './sqs-refusals.ts'
+import { fifoOrder, standardOrder } from './waiting-messages.ts'
 
 /** When a message becomes a dead letter, and for how long it is kept then. */
 export interface DeadLetterOptions {
@@ -66,9 +55,6 @@ export interface InProcessQueue extends Queue {
   /** How many messages there are in all queues but the dead-letter queues. */
   unfinished(): number
 }
-
-/** SQS: a de-duplication id is remembered for five minutes. */
-const DEDUPLICATION_MS = 300_000
 
 const ARN_PREFIX = 'arn:aws:sqs:local:000000000000:'
 
@@ -113,112 +99,6 @@ function makeStates(options: InProcessQueueOptions): Map<string, QueueState> {
     states.set(name, deadLetters)
   }
   return states
-}
-
-/** The id that was sent before, where the message is one that SQS accepts and does not deliver. */
-function duplicateOf(state: QueueState, id: string | undefined, now: number): string | undefined {
-  for (const [oldest, { sentAt }] of state.sentIds) {
-    if (sentAt > now - DEDUPLICATION_MS) break
-    state.sentIds.delete(oldest)
-  }
-  return id === undefined ? undefined : state.sentIds.get(id)?.messageId
-}
-
-function accept(state: QueueState, message: OutgoingMessage, messageId: string, now: number): void {
-  const { body, groupId, delaySeconds, deduplicationId } = message
-  const stored: StoredMessage = {
-    number: ++state.lastNumber,
-    messageId,
-    body,
-    groupId,
-    sentAt: now,
-    firstReceivedAt: 0,
-    receiveCount: 0,
-    receipt: undefined,
-    hidden: undefined,
-    next: undefined,
-  }
-  if (deduplicationId !== undefined) state.sentIds.set(deduplicationId, { messageId, sentAt: now })
-  if (state.waiting.size() + state.hidden.size() === 0) state.oldestSentAt = now
-  if (delaySeconds) stored.hidden = state.hidden.add(now + delaySeconds * 1000, stored)
-  else state.waiting.add(stored)
-}
-
-function sendAll(
-  state: QueueState,
-  messages: readonly OutgoingMessage[],
-  newId: () => string,
-  clock: Clock,
-): readonly SendResult[] {
-  const now = clock.now()
-  const results = messages.map((message): SendResult => {
-    const error = refusalOfMessage(state.definition, message)
-    if (error) return { error }
-    const known = state.definition.fifo && duplicateOf(state, message.deduplicationId, now)
-    if (known) return { messageId: known }
-    const messageId = newId()
-    accept(state, message, messageId, now)
-    return { messageId }
-  })
-  wakeReceivers(state, clock)
-  return results
-}
-
-/** The message in flight under this receipt; `undefined` where the receipt is no longer good. */
-function inFlightUnder(state: QueueState, handle: string): StoredMessage | undefined {
-  const message = state.inFlight.get(handle)
-  if (message) return message
-  const prefix = `${state.definition.name}#`
-  if (!handle.startsWith(prefix) || !/^\d+$/.test(handle.slice(prefix.length))) throw invalidHandle(handle)
-  return undefined
-}
-
-/** Ends a delivery: its receipt is no longer good. */
-function endReceipt(state: QueueState, message: StoredMessage): void {
-  if (message.hidden) state.hidden.cancel(message.hidden)
-  if (message.receipt) state.inFlight.delete(message.receipt.handle)
-  message.hidden = undefined
-  message.receipt = undefined
-}
-
-function remove(state: QueueState, handle: string): void {
-  const message = inFlightUnder(state, handle)
-  if (!message) return
-  endReceipt(state, message)
-  state.waiting.release(message)
-}
-
-function hideUntil(state: QueueState, change: VisibilityChange, now: number): void {
-  const { receiptHandle, visibilitySeconds } = change
-  const refusal = refusalOfVisibility(visibilitySeconds)
-  if (refusal) throw refusal
-  const message = inFlightUnder(state, receiptHandle)
-  if (!message?.receipt || !message.hidden) return
-  const until = now + visibilitySeconds * 1000
-  if (until > message.receipt.receivedAt + LIMITS.visibilitySeconds * 1000) {
-    throw visibilityBeyondLimit(visibilitySeconds)
-  }
-  if (visibilitySeconds === 0) {
-    endReceipt(state, message)
-    state.waiting.add(message)
-    state.waiting.release(message)
-    return
-  }
-  state.hidden.cancel(message.hidden)
-  message.hidden = state.hidden.add(until, message)
-}
-
-/** Does every entry; throws the first refusal after the last, as one failed entry of a batch stops no other. */
-function forEach<T>(entries: readonly T[], handle: (entry: T) => void): void {
-  const errors: unknown[] = []
-  for (const entry of entries) {
-    try {
-      handle(entry)
-    } catch (error) {
-      errors.push(error)
-    }
-  }
-  if (errors.length > 0) throw errors[0]
 }
 
 /** Messages that SQS has dropped by now are not counted; walked only where there may be one. */
@@ -268,27 +148,10 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
   }
 
   return {
-    send: async (queue, messages) => sendAll(stateOf(queue), messages, newId, clock),
-    receive: async (queue, how): Promise<readonly ReceivedMessage[]> => receive(stateOf(queue), how, clock),
-    async delete(queue, receiptHandles) {
-      const state = stateOf(queue)
-      surface(state, clock.now())
-      try {
-        forEach(receiptHandles, (handle) => remove(state, handle))
-      } finally {
-        wakeReceivers(state, clock)
-      }
-    },
-    async changeVisibility(queue, changes) {
-      const state = stateOf(queue)
-      const now = clock.now()
-      surface(state, now)
-      try {
-        forEach(changes, (change) => hideUntil(state, change, now))
-      } finally {
-        wakeReceivers(state, clock)
-      }
-    },
+    send: async (queue, messages) => sendMessages(stateOf(queue), messages, newId, clock),
+    receive: async (queue, how) => receive(stateOf(queue), how, clock),
+    delete: async (queue, receiptHandles) => deleteMessages(stateOf(queue), receiptHandles, clock),
+    changeVisibility: async (queue, changes) => changeVisibilities(stateOf(queue), changes, clock),
     counts: async (queue) => countsOf(stateOf(queue), clock),
     nameOfArn(arn) {
       const name = arn.startsWith(ARN_PREFIX) ? arn.slice(ARN_PREFIX.length) : ''

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Clock } from '../runtime/clock.ts'
+import { LIMITS } from '../runtime/config.ts'
+import { ResultTooLargeError } from '../runtime/errors.ts'
 import type { CallRecord } from '../runtime/record.ts'
 import type { Change, Condition, Store, Written } from '../runtime/store.ts'
 import { changed, holds } from './condition.ts'
@@ -43,6 +45,17 @@ function sweeper<T extends { readonly expiresAtSeconds: number }>(
   }
 }
 
+/** Refuses what DynamoDB would, so that a result that is too large is found on a laptop. */
+function checkResult(result: string): void {
+  // A UTF-16 unit takes at most 3 bytes: most results need not be measured.
+  if (result.length * 3 <= LIMITS.resultBytes) return
+  const bytes = Buffer.byteLength(result)
+  if (bytes <= LIMITS.resultBytes) return
+  throw new ResultTooLargeError(
+    `a result of ${bytes} bytes: a DynamoDB item takes up to ${LIMITS.resultBytes}; keep the data in S3 and return its key`,
+  )
+}
+
 const keyOfResult = (id: string, owner: string) => `${id}\n${owner}`
 
 /** Makes an empty store. */
@@ -78,6 +91,7 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     put: async (record, when) => put(record, when),
     update: async (id, change) => update(id, change),
     async putResult(id, owner, result, expiresAtSeconds) {
+      checkResult(result)
       const key = keyOfResult(id, owner)
       results.set(key, { key, result, expiresAtSeconds })
     },

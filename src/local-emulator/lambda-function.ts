@@ -19,7 +19,11 @@ export interface InvocationContext {
 }
 
 /** A worker's handler, as Lambda calls it. */
-export type WorkerHandler = (event: SQSEvent, context: InvocationContext) => Promise<SQSBatchResponse>
+export interface WorkerHandler {
+  (event: SQSEvent, context: InvocationContext): Promise<SQSBatchResponse>
+  /** Called when an idle environment ends, as a runtime's shutdown is. */
+  stop?(): Promise<void>
+}
 
 /** How an invocation ended: with what the handler returned, or as failed. */
 export type InvokeResult =
@@ -47,6 +51,8 @@ export interface LambdaFunction {
   redeploy(): void
   /** Kills every environment; running invocations fail as when the runtime exits. */
   killAll(): void
+  /** Ends the idle environments, and resolves when their handlers have stopped. */
+  stopIdle(): Promise<void>
 }
 
 interface Environment {
@@ -119,9 +125,16 @@ function invoke(state: FunctionState, event: SQSEvent): Promise<InvokeResult> {
   })
 }
 
-function endIdle(state: FunctionState): void {
-  for (const { cut } of state.idle) cut()
+/** What a handler's stop throws is its own affair: the environment ends. */
+async function endIdle(state: FunctionState): Promise<void> {
+  const ending = state.idle
   state.idle = []
+  await Promise.allSettled(
+    ending.map(async ({ handler, cut }) => {
+      await handler.stop?.()
+      cut()
+    }),
+  )
 }
 
 /** Makes a function. */
@@ -133,10 +146,12 @@ export function lambdaFunction(options: LambdaFunctionOptions): LambdaFunction {
     environments: () => state.idle.length + state.busy.size,
     redeploy() {
       state.generation++
-      endIdle(state)
+      void endIdle(state)
     },
+    stopIdle: () => endIdle(state),
     killAll() {
-      endIdle(state)
+      for (const { cut } of state.idle) cut()
+      state.idle = []
       for (const kill of [...state.busy.values()]) {
         kill(lambdaError('Runtime.ExitError', 'Runtime exited with error: signal: killed'))
       }

@@ -108,6 +108,7 @@ function attach(fleet: Fleet, app: App): void {
 async function closeFleet(fleet: Fleet): Promise<void> {
   fleet.phase = 'closed'
   await Promise.all(fleet.mappings.map((mapping) => mapping.stop()))
+  await Promise.all(fleet.functions.map((lambda) => lambda.stopIdle()))
   for (const lambda of fleet.functions) lambda.killAll()
 }
 
@@ -155,32 +156,4 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
       forget()
     },
   }
-}
-
-const SHARED = Symbol.for('errand.local-backends')
-
-/** Kept on `globalThis`: a module that is loaded again, as by a development server, must find the same queues. */
-function sharedBackends(): Map<string, LocalBackend> {
-  const holder = globalThis as unknown as Record<symbol, Map<string, LocalBackend> | undefined>
-  const backends = holder[SHARED] ?? new Map<string, LocalBackend>()
-  holder[SHARED] = backends
-  return backends
-}
-
-/** The backend of the app of this name: one per process, until it is closed. */
-export function sharedLocalBackend(config: ResolvedConfig, options: LocalBackendOptions): LocalBackend {
-  const backends = sharedBackends()
-  const existing = backends.get(config.name)
-  if (existing) return existing
-  const backend = localBackend(config, options)
-  const shared: LocalBackend = {
-    ...backend,
-    close() {
-      // Taken out first: who asks while this one stops gets a new one.
-      if (backends.get(config.name) === shared) backends.delete(config.name)
-      return backend.close()
-    },
-  }
-  backends.set(config.name, shared)
-  return shared
 }

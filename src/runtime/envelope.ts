@@ -27,16 +27,19 @@ export interface ReceivedEnvelope extends Envelope {
   readonly args: unknown
 }
 
-// SQS refuses these two in a body; the codec escapes them in arguments, this covers the other fields.
-const refusedBySqs = /[\uFFFE\uFFFF]/g
+/**
+ * What must not stand in a body as it is. SQS refuses U+FFFE and U+FFFF; emulators of it refuse everything beyond
+ * the basic plane as well, and JSON can escape that at no loss.
+ */
+const refusedBySqs = /[\uD800-\uDFFF\uFFFE\uFFFF]/g
 
 /** The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time. */
 export function encodeEnvelope(envelope: Envelope, args: string): string {
-  const head = JSON.stringify({ v: ENVELOPE_VERSION, ...envelope }).replace(
+  const head = JSON.stringify({ v: ENVELOPE_VERSION, ...envelope })
+  return `${head.slice(0, -1)},"args":${args}}`.replace(
     refusedBySqs,
-    (character) => `\\u${character.charCodeAt(0).toString(16)}`,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16)}`,
   )
-  return `${head.slice(0, -1)},"args":${args}}`
 }
 
 /**

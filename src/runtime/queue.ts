@@ -6,7 +6,7 @@
 /** One message to be sent. */
 export interface OutgoingMessage {
   readonly body: string
-  /** 0–900; 0 where absent. Refused by FIFO queues. */
+  /** Whole seconds, 0–900; 0 where absent. Refused by FIFO queues. */
   readonly delaySeconds?: number
   /** `MessageGroupId`: the order's scope on a FIFO queue (required there), the fairness key on a standard one. */
   readonly groupId?: string
@@ -45,7 +45,7 @@ export interface ReceiveOptions {
 /** A new visibility for one receipt. */
 export interface VisibilityChange {
   readonly receiptHandle: string
-  /** 0–43,200, counted from now; 0 makes it visible at once. */
+  /** Whole seconds, 0–43,200, counted from now; 0 makes it visible at once. */
   readonly visibilitySeconds: number
 }
 

@@ -48,7 +48,7 @@ export async function runTask(
     const work = runAs(current, () => callFunction(environment, task, envelope, current))
     const ended = await limited(ports.clock, work, limitMs, () => {
       const error = new TaskTimeoutError(
-        `an attempt of task ${JSON.stringify(task.name)} reached its time limit of ${limitMs / 1000} s; make the task smaller, or raise its or its worker's \`timeoutSeconds\``,
+        `an attempt of task ${JSON.stringify(task.name)} reached its time limit of ${Math.round(limitMs) / 1000} s; make the task smaller, or raise its or its worker's \`timeoutSeconds\``,
       )
       stop.abort(error)
       return error

@@ -20,7 +20,10 @@ export type Condition =
   | readonly [field: Field, test: 'in', values: readonly (string | number)[]]
   | readonly [field: Field, test: '<' | '<=' | '>', value: number]
 
-/** One atomic change of a record. */
+/**
+ * One atomic change of a record. `set` wins over `initial`; a field is never both written and removed, which DynamoDB
+ * refuses.
+ */
 export interface Change {
   readonly when: Condition
   readonly set: Partial<CallRecord>
@@ -53,7 +56,10 @@ export interface Store {
   put(record: CallRecord, when: Condition): Promise<Written>
   /** Applies `change` to the record of this id; makes one where the condition holds of an absent record. */
   update(id: string, change: Change): Promise<Written>
-  /** Keeps a result that is too large for the record; unconditional, since `owner` is of one attempt only. */
+  /**
+   * Keeps a result that is too large for the record; unconditional, since `owner` is of one attempt only.
+   * @throws ResultTooLargeError over `LIMITS.resultBytes`
+   */
   putResult(id: string, owner: string, result: string, expiresAtSeconds: number): Promise<void>
   /** The result that `putResult` kept. */
   readResult(id: string, owner: string): Promise<string | undefined>

@@ -310,8 +310,8 @@ function prepare(
 const ENVELOPE_BYTES = 2048
 
 function checkSize(call: Prepared, task: string): void {
-  // A character has at most three bytes of UTF-8 for each UTF-16 unit.
-  if (call.args.length * 3 + ENVELOPE_BYTES <= LIMITS.messageBytes) return
+  // A UTF-16 unit takes at most six bytes, where it is escaped.
+  if (call.args.length * 6 + ENVELOPE_BYTES <= LIMITS.messageBytes) return
   const bytes = Buffer.byteLength(encodeEnvelope(call.envelope, call.args))
   if (bytes <= LIMITS.messageBytes) return
   throw new PayloadTooLargeError(
