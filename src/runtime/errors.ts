@@ -32,6 +32,7 @@ export class ErrandError extends Error {
     value: unknown,
   ): value is InstanceType<Class> {
     if (typeof value !== 'object' || value === null || !(brand in value)) return false
+    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that was asked
     return this.code === 'errand' || (value as unknown as ErrandError).code === this.code
   }
 }

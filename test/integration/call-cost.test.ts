@@ -1,0 +1,160 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { type Config, createExecutor, defineConfig, type Executor } from 'errand'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { countCapacity } from '../support/capacity-counter.ts'
+import { startDynalite } from '../support/dynalite.ts'
+import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
+import { loopbackRegion, type WireServer } from '../support/loopback-connection.ts'
+import { startWireServers, startWireWorkers, type WireServers } from '../support/wire-fleet.ts'
+
+// What AWS bills, counted over whole calls: submit, run, and wait, through the real SDK.
+
+const add = (a: number, b: number) => a + b
+const config = {
+  name: 'call-cost',
+  queues: ['default'],
+  workers: { main: { concurrency: 200, logLevel: 'error' } },
+} as const satisfies Config
+
+interface Counted {
+  readonly executor: Executor
+  /** Requests by command, since the last reset. */
+  readonly requests: Map<string, number>
+  readonly writeUnits: () => number
+  reset(): void
+}
+
+/** What the middleware stacks of the two clients, of different types, have in common. */
+interface Stack {
+  add(
+    layer: (
+      next: (args: unknown) => unknown,
+      context: { commandName?: string },
+    ) => (args: unknown) => unknown,
+    options: { step: 'initialize' },
+  ): void
+}
+
+function countRequests(client: SQSClient | DynamoDBClient, requests: Map<string, number>): void {
+  const stack = client.middlewareStack as unknown as Stack
+  stack.add(
+    (next, context) => (args) => {
+      const command = context.commandName?.replace(/Command$/, '') ?? ''
+      requests.set(command, (requests.get(command) ?? 0) + 1)
+      return next(args)
+    },
+    { step: 'initialize' },
+  )
+}
+
+const writes = ['PutItem', 'UpdateItem', 'DeleteItem']
+
+function counting(wire: WireServers, declared: Config): Counted {
+  const { sqs, dynamodb, ...aws } = wire.aws
+  const sqsClient = new SQSClient({ region: loopbackRegion, ...sqs })
+  const dynamoDbClient = new DynamoDBClient({ region: loopbackRegion, ...dynamodb })
+  const requests = new Map<string, number>()
+  for (const client of [sqsClient, dynamoDbClient]) countRequests(client, requests)
+  const billed = countCapacity(dynamoDbClient)
+  const backend = { ...aws, sqs: { client: sqsClient }, dynamodb: { client: dynamoDbClient } }
+  const executor = createExecutor(defineConfig(declared), { tasks: { add }, backend: 'aws', aws: backend })
+  return {
+    executor: executor as unknown as Executor,
+    requests,
+    writeUnits: () =>
+      billed.filter(({ command }) => writes.includes(command)).reduce((sum, { units }) => sum + units, 0),
+    reset() {
+      requests.clear()
+      billed.length = 0
+    },
+  }
+}
+
+const java: WireServer | undefined = await startDynamoDbLocal()
+
+afterAll(() => java?.close())
+
+describe.runIf(java !== undefined)('write units of a call, on DynamoDB Local', () => {
+  const calls = 5
+  const cases = [
+    { what: 'without the listing index', units: 3, options: { listing: false } },
+    { what: 'with the listing index', units: 4, options: { listing: true } },
+    { what: "with record: 'on-claim'", units: 2, options: { listing: false, record: 'on-claim' } },
+  ] as const
+
+  test.each(cases)('$units $what', async ({ units, options }) => {
+    const wire = await startWireServers(['default'], await freshTable())
+    const counted = counting(wire, { ...config, ...options })
+    const stop = await startWireWorkers(counted.executor)
+    try {
+      for (let index = 0; index < calls; index++) {
+        const future = await counted.executor.submit(add, index, 1)
+        expect(await future.result()).toBe(index + 1)
+      }
+      expect(counted.writeUnits()).toBe(units * calls)
+    } finally {
+      await stop()
+      await wire.close()
+    }
+  })
+
+  async function freshTable(): Promise<WireServer> {
+    const server = await startDynamoDbLocal()
+    if (server === undefined) throw new Error('Java was there a moment ago')
+    servers.push(server)
+    return server
+  }
+
+  const servers: WireServer[] = []
+  afterAll(() => Promise.all(servers.map((server) => server.close())))
+})
+
+describe('requests of a map and of a wait', () => {
+  let wire: WireServers
+  let database: WireServer
+
+  // Servers of its own for each test: what one leaves in the queue would be billed to the next.
+  beforeEach(async () => {
+    database = await startDynalite()
+    wire = await startWireServers(['default'], database)
+  })
+
+  afterEach(async () => {
+    await wire.close()
+    await database.close()
+  })
+
+  test('a map of 1,000 calls makes 100 send requests, and a look at all of them 10 reads', async () => {
+    const counted = counting(wire, { ...config, listing: false })
+    const lists = Array.from({ length: 1000 }, (_, index) => [index, 1] as const)
+    const group = await counted.executor.map(add, lists)
+    expect(Object.fromEntries(counted.requests)).toEqual({ PutItem: 1000, SendMessageBatch: 100 })
+
+    counted.reset()
+    expect((await group.counts()).pending).toBe(1000)
+    expect(Object.fromEntries(counted.requests)).toEqual({ BatchGetItem: 10 })
+
+    // One round of everybody's wait: no worker runs, so nothing ends before the deadline.
+    counted.reset()
+    const waiting = Promise.allSettled([...group].map((future) => future.result({ timeoutSeconds: 1 })))
+    await waiting
+    const rounds = (counted.requests.get('BatchGetItem') ?? 0) / 10
+    expect(Number.isInteger(rounds)).toBe(true)
+    expect([...counted.requests.keys()]).toEqual(['BatchGetItem'])
+  }, 60_000)
+
+  test('three write units a call of a map, with workers', async () => {
+    const counted = counting(wire, { ...config, listing: false })
+    const stop = await startWireWorkers(counted.executor)
+    try {
+      const lists = Array.from({ length: 300 }, (_, index) => [index, 2] as const)
+      const group = await counted.executor.map(add, lists)
+      const results = await group.results()
+      expect(results).toEqual(lists.map(([a, b]) => a + b))
+      expect(counted.writeUnits()).toBe(900)
+    } finally {
+      await stop()
+    }
+  }, 60_000)
+})
