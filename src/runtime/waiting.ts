@@ -146,6 +146,12 @@ async function readRound(state: PollerState, ids: readonly string[]): Promise<vo
     batches.push(ids.slice(from, from + LIMITS.readBatch))
   }
   await Promise.all(batches.map((batch) => readBatch(state, batch)))
+  // Together, whichever batch was answered last: those read in one round stay in one, and fill its batches.
+  const now = state.ports.clock.now()
+  for (const id of ids) {
+    const entry = state.watched.get(id)
+    if (entry !== undefined) reschedule(entry, now)
+  }
   setNextRound(state)
 }
 
@@ -159,7 +165,6 @@ async function readBatch(state: PollerState, ids: readonly string[]): Promise<vo
       entry.failedRounds = 0
       if (record === undefined) refuse(state, id, notFound(id))
       else offer(state, id, entry, record)
-      reschedule(state, entry)
     }
   } catch (error) {
     const hopeless = AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
@@ -168,13 +173,12 @@ async function readBatch(state: PollerState, ids: readonly string[]): Promise<vo
       if (entry === undefined) continue
       entry.failedRounds += 1
       if (hopeless || entry.failedRounds >= FAILED_ROUNDS) refuse(state, id, error)
-      else reschedule(state, entry)
     }
   }
 }
 
-function reschedule(state: PollerState, entry: Watched): void {
-  entry.nextAt = state.ports.clock.now() + entry.delayMs
+function reschedule(entry: Watched, now: number): void {
+  entry.nextAt = now + entry.delayMs
   entry.delayMs = Math.min(entry.delayMs * GROWTH, LAST_DELAY_MS)
 }
 
@@ -197,7 +201,10 @@ function setNextRound(state: PollerState): void {
     const due = clock.now() + ROUND_SLACK_MS
     const ids: string[] = []
     for (const [id, entry] of state.watched) {
-      if (entry.nextAt > 0 && entry.nextAt <= due) ids.push(id)
+      if (entry.nextAt === 0 || entry.nextAt > due) continue
+      ids.push(id)
+      // Being read: no other round takes it meanwhile.
+      entry.nextAt = 0
     }
     void readRound(state, ids)
   }, delayMs)

@@ -1,7 +1,9 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SQSClient } from '@aws-sdk/client-sqs'
-import { type Config, createExecutor, defineConfig, type Executor } from 'errand'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Clock, type Config, createExecutor, defineConfig, type Executor } from 'errand'
+import { virtualClock } from 'errand/local-emulator'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/runtime/clock.ts'
 import { countCapacity } from '../support/capacity-counter.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
@@ -22,6 +24,8 @@ interface Counted {
   /** Requests by command, since the last reset. */
   readonly requests: Map<string, number>
   readonly writeUnits: () => number
+  /** How many requests to DynamoDB were answered, since the last reset. */
+  readonly answered: () => number
   reset(): void
 }
 
@@ -50,20 +54,21 @@ function countRequests(client: SQSClient | DynamoDBClient, requests: Map<string,
 
 const writes = ['PutItem', 'UpdateItem', 'DeleteItem']
 
-function counting(wire: WireServers, declared: Config): Counted {
+function counting(wire: WireServers, declared: Config, clock: Clock = systemClock): Counted {
   const { sqs, dynamodb, ...aws } = wire.aws
   const sqsClient = new SQSClient({ region: loopbackRegion, ...sqs })
   const dynamoDbClient = new DynamoDBClient({ region: loopbackRegion, ...dynamodb })
   const requests = new Map<string, number>()
   for (const client of [sqsClient, dynamoDbClient]) countRequests(client, requests)
   const billed = countCapacity(dynamoDbClient)
-  const backend = { ...aws, sqs: { client: sqsClient }, dynamodb: { client: dynamoDbClient } }
+  const backend = { ...aws, sqs: { client: sqsClient }, dynamodb: { client: dynamoDbClient }, clock }
   const executor = createExecutor(defineConfig(declared), { tasks: { add }, backend: 'aws', aws: backend })
   return {
     executor: executor as unknown as Executor,
     requests,
     writeUnits: () =>
       billed.filter(({ command }) => writes.includes(command)).reduce((sum, { units }) => sum + units, 0),
+    answered: () => billed.length,
     reset() {
       requests.clear()
       billed.length = 0
@@ -128,7 +133,8 @@ describe('requests of a map and of a wait', () => {
   })
 
   test('a map of 1,000 calls makes 100 send requests, and a look at all of them 10 reads', async () => {
-    const counted = counting(wire, { ...config, listing: false })
+    const clock = virtualClock()
+    const counted = counting(wire, { ...config, listing: false }, clock)
     const lists = Array.from({ length: 1000 }, (_, index) => [index, 1] as const)
     const group = await counted.executor.map(add, lists)
     expect(Object.fromEntries(counted.requests)).toEqual({ PutItem: 1000, SendMessageBatch: 100 })
@@ -137,12 +143,20 @@ describe('requests of a map and of a wait', () => {
     expect((await group.counts()).pending).toBe(1000)
     expect(Object.fromEntries(counted.requests)).toEqual({ BatchGetItem: 10 })
 
-    // One round of everybody's wait: no worker runs, so nothing ends before the deadline.
+    // Everybody waits, on virtual time, and no worker runs: each round is 10 reads, however long the waiters wait.
     counted.reset()
-    const waiting = Promise.allSettled([...group].map((future) => future.result({ timeoutSeconds: 1 })))
+    const stop = new AbortController()
+    const waiting = Promise.allSettled([...group].map((future) => future.result({ signal: stop.signal })))
+    const reads = () => counted.requests.get('BatchGetItem') ?? 0
+    for (let round = 1; round <= 4; round++) {
+      await vi.waitFor(() => expect(counted.answered()).toBeGreaterThanOrEqual(10 * round), 20_000)
+      expect(reads() % 10).toBe(0)
+      await clock.advance({ milliseconds: 200 })
+    }
+    await vi.waitFor(() => expect(counted.answered()).toBe(reads()), 20_000)
+    expect(reads() % 10).toBe(0)
+    stop.abort()
     await waiting
-    const rounds = (counted.requests.get('BatchGetItem') ?? 0) / 10
-    expect(Number.isInteger(rounds)).toBe(true)
     expect([...counted.requests.keys()]).toEqual(['BatchGetItem'])
   }, 60_000)
 
