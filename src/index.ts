@@ -4,13 +4,16 @@
  * @module
  */
 import { createWorkerHandler } from './handlers/worker.ts'
+import { type App, findApp } from './runtime/app.ts'
 import type { AwsOptions } from './runtime/aws/aws-backend.ts'
 import type { Backend, BackendKind } from './runtime/backend.ts'
 import { chooseBackend } from './runtime/choose-backend.ts'
-import { buildClient, type Client, type TasksOf } from './runtime/client.ts'
+import { buildClient, type Client, type ConfigOf, type TasksOf } from './runtime/client.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Config, ResolvedConfig } from './runtime/config.ts'
+import { NotWiredError } from './runtime/errors.ts'
 import { buildExecutor, type Executor, type SharedOptions } from './runtime/executor.ts'
+import { checkKeys } from './runtime/option-checks.ts'
 import type { TaskTree } from './runtime/registry.ts'
 
 /** Where calls go, and how. */
@@ -42,6 +45,8 @@ export interface ExecutorOptions<Tasks extends TaskTree> extends ConnectOptions 
   readonly tasks?: Tasks
 }
 
+const connectOptions = ['backend', 'aws', 'local', 'eager', 'errors'] as const
+
 /**
  * Makes the executor of an app. Nothing runs and no connection is made until the first call.
  *
@@ -53,7 +58,8 @@ export function createExecutor<const C extends Config, Tasks extends TaskTree>(
   config: C,
   options: ExecutorOptions<Tasks> = {},
 ): Executor<Tasks, C> {
-  return buildExecutor(config, options, (resolved) => openBackend(resolved, options, 'executor'))
+  checkKeys('the options of createExecutor', options, [...connectOptions, 'tasks'])
+  return buildExecutor(config, options, (resolved, app) => openBackend(resolved, options, app))
 }
 
 /**
@@ -64,37 +70,48 @@ export function createExecutor<const C extends Config, Tasks extends TaskTree>(
  * @throws InvalidOptionError where the config breaks a rule
  */
 export function createClient<E extends object>(
-  config: Config,
+  config: ConfigOf<E>,
   options: ConnectOptions = {},
-): Client<TasksOf<E>> {
-  return buildClient<TasksOf<E>, Config>(config, options, (resolved) =>
-    openBackend(resolved, options, 'client'),
-  )
+): Client<TasksOf<E>, ConfigOf<E>> {
+  checkKeys('the options of createClient', options, connectOptions)
+  return buildClient(config, options, (resolved) => openBackend(resolved, options, undefined))
 }
 
 async function openBackend(
   config: ResolvedConfig,
   options: ConnectOptions,
-  role: 'executor' | 'client',
+  app: App | undefined,
 ): Promise<Backend> {
   const { backend, local, eager } = options
-  if (typeof backend === 'object') return backend
+  if (typeof backend === 'object' && backend !== null) return attached(backend, app)
   const kind = chooseBackend(backend, process.env, config.name)
   if (kind === 'aws') {
     const { awsBackend } = await import('./runtime/aws/aws-backend.ts')
     return awsBackend(config, options.aws)
   }
+  const worker = app ?? findApp(config.name)
+  if (worker === undefined) throw noWorker(config.name, kind)
   // By the package's own name, which bundlers are told to leave out: a worker's bundle must not hold the emulator.
   const emulator = await import('errand/local-emulator')
   const makeHandler = createWorkerHandler
-  if (kind === 'local' && local?.clock !== undefined)
-    return emulator.localBackend(config, { makeHandler, ...local })
-  // Each executor runs its own tasks inline; a client finds the executor that was connected last.
-  if (kind === 'eager' && role === 'executor') emulator.unshareBackend(config, kind)
-  return emulator.shareBackend<Backend>(config, kind, () =>
+  if (kind === 'local' && local?.clock !== undefined) {
+    return attached(emulator.localBackend(config, { makeHandler, ...local }), worker)
+  }
+  const make = () =>
     kind === 'eager'
       ? emulator.eagerBackend(config, { makeHandler, ...eager })
-      : emulator.localBackend(config, { makeHandler, ...local }),
+      : emulator.localBackend(config, { makeHandler, ...local })
+  return attached(emulator.shareBackend<Backend>(config, kind, make, worker), worker)
+}
+
+function attached(backend: Backend, app: App | undefined): Backend {
+  if (app !== undefined) backend.attach?.(app)
+  return backend
+}
+
+function noWorker(name: string, kind: BackendKind): NotWiredError {
+  return new NotWiredError(
+    `no executor of ${JSON.stringify(name)} was made in this process, so on the ${kind} backend nothing would run its calls; import the module that calls createExecutor`,
   )
 }
 

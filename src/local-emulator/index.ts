@@ -16,5 +16,5 @@ export {
   type LocalBackendOptions,
   localBackend,
 } from './local-backend.ts'
-export { shareBackend, unshareBackend } from './shared-backends.ts'
+export { shareBackend } from './shared-backends.ts'
 export { type VirtualClock, virtualClock } from './virtual-clock.ts'

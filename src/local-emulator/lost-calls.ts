@@ -1,5 +1,6 @@
 /**
- * Says, when the process ends, how many calls end with it: a queue in memory must not lose work in silence.
+ * Says, when a backend is closed or the process ends, how many calls end with it: a queue in memory must not lose
+ * work in silence.
  * @module
  */
 
@@ -13,22 +14,25 @@ const watched = new Set<Unfinished>()
 
 function lineOf(name: string, count: number): string {
   const lost = count === 1 ? '1 call is lost' : `${count} calls are lost`
-  return `errand: ${lost}: the local queues of "${name}" end with this process; wait for the futures, or close the executor, before it ends\n`
+  return `errand: ${lost}: the local queues of "${name}" end here; wait for the futures before you close the executor or leave the process\n`
 }
 
-function sayWhatIsLost(): void {
-  for (const { name, count } of watched) {
-    const lost = count()
-    if (lost > 0) process.stderr.write(lineOf(name, lost))
-  }
+function say({ name, count }: Unfinished): void {
+  const lost = count()
+  if (lost > 0) process.stderr.write(lineOf(name, lost))
 }
 
-/** Watches one backend's queues until the returned function is called. One listener serves all. */
-export function watchForLoss(unfinished: Unfinished): () => void {
-  if (watched.size === 0) process.on('exit', sayWhatIsLost)
+function sayAll(): void {
+  for (const unfinished of watched) say(unfinished)
+}
+
+/** Watches one backend's queues until the returned function is called, and it too may say what is lost. One listener serves all. */
+export function watchForLoss(unfinished: Unfinished): (end: { readonly quiet: boolean }) => void {
+  if (watched.size === 0) process.on('exit', sayAll)
   watched.add(unfinished)
-  return () => {
-    watched.delete(unfinished)
-    if (watched.size === 0) process.off('exit', sayWhatIsLost)
+  return ({ quiet }) => {
+    if (!watched.delete(unfinished)) return
+    if (watched.size === 0) process.off('exit', sayAll)
+    if (!quiet) say(unfinished)
   }
 }

@@ -9,6 +9,8 @@ import type { ResolvedConfig } from '../runtime/config.ts'
 
 interface Shared {
   readonly config: ResolvedConfig
+  /** Whose calls it runs. */
+  readonly app: object
   readonly backend: Backend
 }
 
@@ -22,17 +24,20 @@ function sharedBackends(): Map<string, Shared> {
 
 /**
  * The backend that this process shares for the app of this name, made where there is none, or where the config has
- * changed since; closing it forgets it.
+ * changed since; closing it forgets it. An eager one is shared by an app and its clients only: it runs what is
+ * submitted at once, so there is nothing that a reloaded module would have to find again.
  */
 export function shareBackend<B extends Backend>(
   config: ResolvedConfig,
   kind: B['kind'],
   make: () => B,
+  app: object,
 ): Backend {
   const shared = sharedBackends()
   const name = `${kind}:${config.name}`
   const existing = shared.get(name)
-  if (existing !== undefined && isDeepStrictEqual(existing.config, config)) return existing.backend
+  const same = existing !== undefined && isDeepStrictEqual(existing.config, config)
+  if (same && (kind === 'local' || existing.app === app)) return existing.backend
   const made = make()
   const backend: Backend = {
     ...made,
@@ -42,11 +47,6 @@ export function shareBackend<B extends Backend>(
       return made.close()
     },
   }
-  shared.set(name, { config, backend })
+  shared.set(name, { config, app, backend })
   return backend
-}
-
-/** Forgets the shared backend of this name, so that the next one is made anew. */
-export function unshareBackend(config: ResolvedConfig, kind: Backend['kind']): void {
-  sharedBackends().delete(`${kind}:${config.name}`)
 }

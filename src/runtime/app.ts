@@ -24,3 +24,27 @@ export interface App {
   /** How a running task submits: as the executor does, with the running call as parent. */
   readonly submit: SubmitFromTask
 }
+
+const key = Symbol.for('errand.apps')
+
+/** By name, on `globalThis`: a module that is loaded again, or another copy of errand, must see the same. */
+function announcedApps(): Map<string, App> {
+  const holder = globalThis as unknown as Record<symbol, Map<string, App> | undefined>
+  holder[key] ??= new Map()
+  return holder[key]
+}
+
+/** Lets a client of the same process find the app whose workers are to run its calls. The last one of a name counts. */
+export function announceApp(app: App): void {
+  announcedApps().set(app.config.name, app)
+}
+
+/** The counterpart of `announceApp`: the executor was closed. */
+export function withdrawApp(app: App): void {
+  if (findApp(app.config.name) === app) announcedApps().delete(app.config.name)
+}
+
+/** The app of this name in this process. */
+export function findApp(name: string): App | undefined {
+  return announcedApps().get(name)
+}

@@ -279,7 +279,7 @@ function fail(
   return finishWithResult(
     environment,
     claimed,
-    { state: 'failed', reason, failure },
+    { state: 'failed', reason, failure, lastError: describe(error) },
     text,
     Buffer.byteLength(text),
   )

@@ -36,6 +36,8 @@ export interface Calls {
   abort(id: string, reason: string): Promise<boolean>
   /** Decodes a progress value. */
   decode(text: string): unknown
+  /** Rejects everybody who waits. */
+  close(reason: Error): void
 }
 
 /** Gives the backend, connecting first where that has not happened. */
@@ -45,12 +47,12 @@ interface Access {
   readonly config: ResolvedConfig
   readonly codec: Codec
   readonly connect: Connect
-  pollers: WeakMap<Backend, Poller>
+  poller: Poller | undefined
 }
 
 /** Makes the access to calls of one executor or client. */
 export function createCalls(config: ResolvedConfig, codec: Codec, connect: Connect): Calls {
-  const access: Access = { config, codec, connect, pollers: new WeakMap() }
+  const access: Access = { config, codec, connect, poller: undefined }
   return {
     read: async (id) => {
       const [record] = await readLive(access, await connect(), [id])
@@ -70,6 +72,7 @@ export function createCalls(config: ResolvedConfig, codec: Codec, connect: Conne
     cancel: (id) => cancel(access, id),
     abort: (id, reason) => abort(access, id, reason),
     decode: (text) => codec.decode(text),
+    close: (reason) => access.poller?.close(reason),
   }
 }
 
@@ -129,12 +132,8 @@ async function waitFor(
 ): Promise<CallRecord> {
   const backend = access.connect()
   const connected = backend instanceof Promise ? await backend : backend
-  let poller = access.pollers.get(connected)
-  if (poller === undefined) {
-    poller = createPoller(connected, (ids) => readLive(access, connected, ids))
-    access.pollers.set(connected, poller)
-  }
-  return waitUntil(connected, poller, id, until, options)
+  access.poller ??= createPoller(connected, (ids) => readLive(access, connected, ids))
+  return waitUntil(connected, access.poller, id, until, options)
 }
 
 async function outcomeOf(access: Access, record: CallRecord): Promise<Outcome<unknown>> {

@@ -19,7 +19,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * @throws NotWiredError, InvalidOptionError
  */
 export function chooseBackend(named: BackendKind | undefined, env: Environment, app: string): BackendKind {
-  const word = named ?? (env[ENV.backend] || undefined)
+  const word = named === undefined ? env[ENV.backend] || undefined : named
   if (word !== undefined) {
     if ((kinds as readonly string[]).includes(word)) return word as BackendKind
     const where = named === undefined ? ENV.backend : '`backend`'

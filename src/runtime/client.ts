@@ -7,13 +7,14 @@ import { createCodec } from './codec.ts'
 import type { Config, QueueName } from './config.ts'
 import { InvalidTaskError } from './errors.ts'
 import {
+  closedError,
   createConnection,
+  type declaredTypes,
   type Executor,
   handles,
   NO_OPTIONS,
   type OpenBackend,
   type SharedOptions,
-  type tasksOf,
 } from './executor.ts'
 import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
@@ -46,7 +47,14 @@ export type TaskOfName<Tasks, Name extends string> = Name extends keyof Tasks
     : never
 
 /** The tasks of an executor's type. */
-export type TasksOf<E> = E extends { readonly [tasksOf]?: infer Tasks } ? NonNullable<Tasks> : never
+export type TasksOf<E> = E extends { readonly [declaredTypes]?: { readonly tasks: infer Tasks } }
+  ? Tasks
+  : never
+
+/** The config of an executor's type. */
+export type ConfigOf<E> = E extends { readonly [declaredTypes]?: { readonly config: infer C extends Config } }
+  ? C
+  : Config
 
 /** Submits by name. */
 export interface NameSubmitter<Tasks> {
@@ -84,7 +92,7 @@ export function buildClient<Tasks, C extends Config>(
   const config = resolveConfig(declared)
   const codec = createCodec(options.errors === undefined ? {} : { errors: options.errors })
   const middleware: Middleware[] = []
-  const connection = createConnection(config, open, () => {})
+  const connection = createConnection(config, () => open(config, undefined))
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const sender = createSender({ config, codec, calls, connect, middleware, resolve: resolveName })
@@ -95,7 +103,10 @@ export function buildClient<Tasks, C extends Config>(
       middleware.push(layer)
     },
     ...handles(calls),
-    close: connection.close,
+    close: async () => {
+      await connection.close()
+      calls.close(closedError(config))
+    },
   }
 }
 

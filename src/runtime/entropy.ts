@@ -4,6 +4,7 @@
  */
 import { hash, randomBytes } from 'node:crypto'
 import { v7 } from 'uuid'
+import { LIMITS } from './config.ts'
 
 /** Where randomness comes from. */
 export interface Entropy {
@@ -55,12 +56,12 @@ export function newGroupId(entropy: Entropy, nowMs: number, size: number): strin
   return `${entropy.id(nowMs)}-of-${size}`
 }
 
-const groupForm = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}-of-(\d{1,7})$/
+const groupForm = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}-of-(0|[1-9]\d{0,6})$/
 
 /** How many calls the group of this id has, or `undefined` where the text is not a group's id. */
 export function sizeOfGroup(groupId: string): number | undefined {
   const size = groupForm.exec(groupId)?.[1]
-  return size === undefined ? undefined : Number(size)
+  return size === undefined || Number(size) > LIMITS.groupSize ? undefined : Number(size)
 }
 
 /** When an id was made, in epoch milliseconds, or `undefined` where it does not begin with a UUIDv7. */

@@ -4,7 +4,7 @@
  */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { App, StartHook, StopHook } from './app.ts'
+import { type App, announceApp, type StartHook, type StopHook, withdrawApp } from './app.ts'
 import type { Backend } from './backend.ts'
 import { type Calls, type Connect, createCalls } from './calls.ts'
 import { createCodec, type ErrorClass } from './codec.ts'
@@ -53,12 +53,12 @@ export interface TaskRegistrar {
   <F extends AnyFunction>(name: string, run: F): Task<F>
 }
 
-/** Where the types of an executor's tasks are kept; never a value. */
-export declare const tasksOf: unique symbol
+/** Where the types of an executor's tasks and config are kept; never a value. */
+export declare const declaredTypes: unique symbol
 
 /** Tasks are registered on it and submitted to it. */
 export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = Config> extends Submitter {
-  readonly [tasksOf]?: Tasks
+  readonly [declaredTypes]?: { readonly tasks: Tasks; readonly config: C }
   /** The checked config. */
   readonly config: ResolvedConfig
   /** Options of the sender for the calls that follow. */
@@ -79,7 +79,10 @@ export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = 
   onWorkerStop(hook: (context: WorkerContext) => unknown): void
   /** Starts the workers where the backend runs them; a local one does so at the first submit by itself. */
   start(): Promise<void>
-  /** Takes no more submits, stops workers after the attempts that run, frees connections. */
+  /**
+   * Takes no more submits, stops workers after the attempts that run, frees connections. Who still waits for a
+   * result then gets `ClosedError`. What the local backend has not run by then is lost, and it says so.
+   */
   close(): Promise<void>
 }
 
@@ -89,8 +92,8 @@ export interface SharedOptions {
   readonly errors?: Readonly<Record<string, ErrorClass>>
 }
 
-/** Makes the backend of an app. */
-export type OpenBackend = (config: ResolvedConfig) => Promise<Backend>
+/** Makes the backend of an app; for a client, `app` is `undefined`. */
+export type OpenBackend = (config: ResolvedConfig, app: App | undefined) => Promise<Backend>
 
 const internals = new WeakMap<object, { readonly app: App; readonly connect: Connect }>()
 
@@ -110,26 +113,18 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** Opens the backend at the first use; `attach` is told of it. */
-export function createConnection(
-  config: ResolvedConfig,
-  open: OpenBackend,
-  attach: (backend: Backend) => void,
-): Connection {
+/** Opens the backend at the first use. */
+export function createConnection(config: ResolvedConfig, open: () => Promise<Backend>): Connection {
   let backend: Backend | undefined
   let opening: Promise<Backend> | undefined
   let closed = false
   const openOnce = async () => {
-    const opened = await outsideAnyContext(() => open(config))
-    attach(opened)
-    backend = opened
-    return opened
+    backend = await outsideAnyContext(open)
+    return backend
   }
   return {
     connect() {
-      if (closed) {
-        throw new ClosedError(`the executor of ${JSON.stringify(config.name)} was closed; make a new one`)
-      }
+      if (closed) throw closedError(config)
       if (backend !== undefined) return backend
       opening ??= openOnce().catch((error: unknown) => {
         opening = undefined
@@ -142,6 +137,13 @@ export function createConnection(
       await (await opening?.catch(() => undefined))?.close()
     },
   }
+}
+
+/** The error of whoever uses, or waits on, what was closed. */
+export function closedError(config: ResolvedConfig): ClosedError {
+  return new ClosedError(
+    `the executor or client of ${JSON.stringify(config.name)} was closed; make a new one, and take up a call by its id`,
+  )
 }
 
 /** Makes an executor; `open` picks its backend at the first use. */
@@ -161,7 +163,8 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
   const app: App = { config, registry, codec, middleware, startHooks, stopHooks, submit: sender.submit }
-  const connection = createConnection(config, open, (backend) => backend.attach?.(app))
+  announceApp(app)
+  const connection = createConnection(config, () => open(config, app))
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const realSender = createSender({ config, codec, calls, connect, middleware, resolve: registry.taskOf })
@@ -181,9 +184,11 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
       stopHooks.push(hook as StopHook)
     },
     start: async () => (await connect()).start(),
-    close: () => {
+    close: async () => {
       registry.release()
-      return connection.close()
+      withdrawApp(app)
+      await connection.close()
+      calls.close(closedError(config))
     },
   }
   internals.set(executor, { app, connect })

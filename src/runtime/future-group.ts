@@ -5,11 +5,11 @@
 import { type Calls, checkWait, type Outcome } from './calls.ts'
 import { idInGroup } from './entropy.ts'
 import { InvalidOptionError, WaitTimeoutError } from './errors.ts'
-import { Future, type Snapshot, snapshotOf } from './future.ts'
+import { Future, observe, type Snapshot, snapshotOf } from './future.ts'
 import { showValue } from './nearest-name.ts'
 import { checkWord } from './option-checks.ts'
-import { type CallState, isFinal } from './record.ts'
-import type { WaitOptions } from './waiting.ts'
+import { type CallRecord, type CallState, isFinal } from './record.ts'
+import { notFound, type WaitOptions } from './waiting.ts'
 
 /** The futures of a `map`, in the order of its arguments. */
 export class FutureGroup<T> implements Iterable<Future<T>> {
@@ -18,23 +18,25 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
   /** How many calls it has. */
   readonly length: number
   readonly #calls: Calls
-  readonly #futures: readonly Future<T>[]
+  /** Made when asked for: an id that somebody sends may claim a million of them. */
+  readonly #futures: Future<T>[] = []
 
   /** Groups are made by `map` and `executor.group`. */
   constructor(calls: Calls, id: string, length: number) {
     this.id = id
     this.length = length
     this.#calls = calls
-    this.#futures = Array.from({ length }, (_, index) => new Future<T>(calls, idInGroup(id, index)))
   }
 
-  [Symbol.iterator](): Iterator<Future<T>> {
-    return this.#futures[Symbol.iterator]()
+  *[Symbol.iterator](): Generator<Future<T>, void, undefined> {
+    for (let index = 0; index < this.length; index++) yield this.#future(index)
   }
 
   /** The future at `index`; negative ones count from the end. */
   at(index: number): Future<T> | undefined {
-    return this.#futures.at(index)
+    const place = index < 0 ? this.length + index : index
+    const exists = Number.isInteger(place) && place >= 0 && place < this.length
+    return exists ? this.#future(place) : undefined
   }
 
   /**
@@ -42,26 +44,34 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
    * @throws the first error in order; CancelledError; WaitTimeoutError
    */
   async results(options: WaitOptions = {}): Promise<T[]> {
-    return inOrder(this.#futures.map((future) => future.result(this.#checked(options))))
+    await this.#lookOnce(checkWait(options))
+    return inOrder(Array.from(this, (future) => future.result(options)))
   }
 
   /** How each call ended, in order, under one deadline; what succeeded is kept whatever else failed. */
   async outcomes(options: WaitOptions = {}): Promise<Outcome<T>[]> {
-    return inOrder(this.#futures.map((future) => future.outcome(this.#checked(options))))
+    await this.#lookOnce(checkWait(options))
+    return inOrder(Array.from(this, (future) => future.outcome(options)))
   }
 
   /** The futures as they end. `timeoutSeconds: 0` yields those that have ended, then throws if some have not. */
   asCompleted(options: WaitOptions = {}): AsyncGenerator<Future<T>, void, undefined> {
-    return asCompleted(this.#futures, this.#checked(options))
+    return asCompleted(this, options)
   }
 
-  /** All calls as they are now, in order: one read request for a hundred of them. */
+  /**
+   * All calls as they are now, in order: one read request for a hundred of them. Those that have ended are not read
+   * again by a later `results`.
+   */
   async snapshots(): Promise<(Snapshot | undefined)[]> {
-    const records = await this.#calls.readAll(this.#futures.map((future) => future.id))
+    const records = await this.#read()
     return records.map((record) => (record === undefined ? undefined : snapshotOf(this.#calls, record)))
   }
 
-  /** How many calls are in each state. */
+  /**
+   * How many calls are in each state.
+   * @throws CallNotFoundError where none of the calls has a record
+   */
   async counts(): Promise<Record<CallState, number>> {
     const counts: Record<CallState, number> = {
       pending: 0,
@@ -72,30 +82,56 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
       failed: 0,
       cancelled: 0,
     }
-    const records = await this.#calls.readAll(this.#futures.map((future) => future.id))
-    for (const record of records) if (record !== undefined) counts[record.state] += 1
+    for (const record of await this.#readKnown()) if (record !== undefined) counts[record.state] += 1
     return counts
   }
 
-  /** Whether all calls have ended. */
+  /**
+   * Whether all calls have ended.
+   * @throws CallNotFoundError where none of the calls has a record
+   */
   async done(): Promise<boolean> {
-    const records = await this.#calls.readAll(this.#futures.map((future) => future.id))
+    const records = await this.#readKnown()
     return records.every((record) => record !== undefined && isFinal(record.state))
   }
 
   /** Cancels what has not begun: true if none of the calls will run. */
   async cancel(): Promise<boolean> {
-    const answers = await Promise.all(this.#futures.map((future) => future.cancel()))
+    const answers = await Promise.all(Array.from(this, (future) => future.cancel()))
     return answers.every((cancelled) => cancelled)
   }
 
   /** Aborts every call that has not ended. */
   async abort(reason?: string): Promise<void> {
-    await Promise.all(this.#futures.map((future) => future.abort(reason)))
+    await Promise.all(Array.from(this, (future) => future.abort(reason)))
   }
 
-  #checked(options: WaitOptions): WaitOptions {
-    return checkWait(options)
+  #future(index: number): Future<T> {
+    this.#futures[index] ??= new Future<T>(this.#calls, idInGroup(this.id, index))
+    return this.#futures[index]
+  }
+
+  async #read(): Promise<readonly (CallRecord | undefined)[]> {
+    const ids = Array.from({ length: this.length }, (_, index) => idInGroup(this.id, index))
+    const records = await this.#calls.readAll(ids)
+    for (const [index, record] of records.entries()) {
+      if (record !== undefined && isFinal(record.state)) observe(this.#future(index), record)
+    }
+    return records
+  }
+
+  async #readKnown(): Promise<readonly (CallRecord | undefined)[]> {
+    const records = await this.#read()
+    if (this.length > 0 && records.every((record) => record === undefined)) throw notFound(this.id)
+    return records
+  }
+
+  /** A look without waiting is made for all at once, not by each future for itself. */
+  async #lookOnce(options: WaitOptions): Promise<void> {
+    if (options.timeoutSeconds !== 0) return
+    const records = await this.#readKnown()
+    const open = records.filter((record) => record === undefined || !isFinal(record.state)).length
+    if (open > 0) throw new WaitTimeoutError(`${open} (of ${this.length}) futures unfinished`)
   }
 }
 

@@ -21,7 +21,7 @@ export interface Snapshot {
   readonly attempts: number
   /** How many of these attempts ended in an error of their own. */
   readonly failures: number
-  /** Name and message of the last failure, while it is being retried. */
+  /** Name and message of the last failure, of a call that did not succeed (yet). */
   readonly lastError?: string
   readonly createdAt: Date
   /** When it may run (again). */
@@ -37,6 +37,9 @@ const isFinalRecord = (record: CallRecord) => isFinal(record.state)
 
 const noLimit: WaitOptions = {}
 
+/** Lets a future know a record that was read for it. */
+export let observe: (future: Future<unknown>, record: CallRecord) => void
+
 /** The handle of a call. It holds no connection and no timer; only waiting does. */
 export class Future<T> {
   /** The call's id: `executor.future(id)` makes the same handle in another process. */
@@ -44,6 +47,12 @@ export class Future<T> {
   readonly #calls: Calls
   /** The newest record seen. A read that lags behind it is not shown, so states never go backwards. */
   #seen: CallRecord | undefined
+
+  static {
+    observe = (future, record) => {
+      future.#newest(record)
+    }
+  }
 
   /** Futures are made by `submit`, `map` and `executor.future`. */
   constructor(calls: Calls, id: string) {
@@ -76,8 +85,9 @@ export class Future<T> {
   }
 
   /**
-   * Cancels the call if it does not run; else asks it to stop, by `currentTask.signal`, within about 5 s. It ends
-   * `cancelled` if the task then stops, else as it ends. False only where it has ended.
+   * Cancels the call if it does not run; else asks it to stop, by `currentTask.signal`: at the task's next progress
+   * report, and without one within 10 s (workers look every 5 s, at attempts older than 5 s). It ends `cancelled` if
+   * the task then stops, else as it ends. False only where it has ended.
    */
   abort(reason = 'aborted'): Promise<boolean> {
     return this.#calls.abort(this.id, reason)

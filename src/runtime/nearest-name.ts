@@ -11,10 +11,15 @@ export function suggestName(name: string, known: Iterable<string>): string {
   const names = [...known]
   const near = names
     .map((candidate) => ({ candidate, edits: distance(name.slice(0, 128), candidate) }))
-    .filter(({ candidate, edits }) => edits <= Math.max(2, candidate.length / 3))
+    .filter(({ candidate, edits }) => edits <= Math.max(2, candidate.length / 3) || extend(name, candidate))
     .sort((a, b) => a.edits - b.edits)[0]
   const listed = names.length === 0 ? 'none is known' : `known: ${quoteNames(names)}`
   return near === undefined ? listed : `did you mean ${JSON.stringify(near.candidate)}? ${listed}`
+}
+
+/** Whether one is the other with an ending: `warning` and `warn`. */
+function extend(name: string, candidate: string): boolean {
+  return name !== '' && (name.startsWith(candidate) || candidate.startsWith(name))
 }
 
 /** Names in quotes, the first ten of them. */

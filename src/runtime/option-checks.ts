@@ -66,6 +66,9 @@ export function checkFlag(where: string, value: unknown, fallback: boolean): boo
 
 /** A name of the given form. */
 export function checkName(where: string, value: unknown, form: RegExp, rule: string): string {
-  if (typeof value === 'string' && form.test(value) && !(value in Object.prototype)) return value
+  if (typeof value === 'string' && value in Object.prototype) {
+    throw new InvalidOptionError(`${where} is ${showValue(value)}, which every object has; use another word`)
+  }
+  if (typeof value === 'string' && form.test(value)) return value
   throw new InvalidOptionError(`${where} is ${showValue(value)}, expected ${rule}`)
 }

@@ -74,7 +74,7 @@ export interface CallRecord {
   /** Set where the result was too large for the record and lies beside it, under the owner. */
   readonly resultBytes?: number
   readonly reason?: FailureReason
-  /** Name and message of the last failure, cut: for people who look at a call that is being retried. */
+  /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
   readonly lastError?: string
   readonly tenant?: string
   /** The id of the call whose task submitted this one. */
@@ -228,6 +228,7 @@ export interface Finish {
   readonly result?: string
   readonly resultBytes?: number
   readonly reason?: FailureReason
+  readonly lastError?: string
   /** Whether this attempt ended in an error of its own; a killed one's predecessors did not. */
   readonly failure: boolean
 }

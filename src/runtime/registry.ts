@@ -114,20 +114,21 @@ interface Context {
 /** Deep enough for any app; a tree deeper than this refers to itself. */
 const MAX_TREE_DEPTH = 8
 
-function readTree(context: Context, tree: TaskTree, prefix: string, depth: number): void {
+/** `lenient`: somewhere in a module, which may export constants and classes beside its functions. */
+function readTree(context: Context, tree: TaskTree, prefix: string, depth: number, lenient = false): void {
   if (depth > MAX_TREE_DEPTH) {
     throw new InvalidTaskError(`tasks at ${JSON.stringify(prefix)} are nested over ${MAX_TREE_DEPTH} deep`)
   }
-  const isModule = Object.prototype.toString.call(tree) === '[object Module]'
+  const inModule = lenient || Object.prototype.toString.call(tree) === '[object Module]'
   for (const key of Object.keys(tree)) {
     const name = prefix + key
     const value: unknown = tree[key]
     if (typeof value === 'function') {
-      if (isModule && isClass(value as AnyFunction)) context.entries.classes.set(value, name)
+      if (inModule && isClass(value as AnyFunction)) context.entries.classes.set(value, name)
       else register(context, name, value as AnyFunction)
     } else if (isGroup(value)) {
-      readTree(context, value, `${name}.`, depth + 1)
-    } else if (!isModule) {
+      readTree(context, value, `${name}.`, depth + 1, inModule)
+    } else if (!inModule) {
       throw new InvalidTaskError(
         `task ${JSON.stringify(name)} is ${showValue(value)}, expected a function, a task, or a group of them`,
       )

@@ -293,7 +293,11 @@ export function resolveTaskOptions(
   return {
     maxAttempts: own.maxAttempts ?? declared.maxAttempts ?? DEFAULTS.task.maxAttempts,
     maxKills: own.maxKills ?? declared.maxKills ?? DEFAULTS.task.maxKills,
-    backoff: { ...DEFAULTS.backoff, ...declared.backoff, ...own.backoff },
+    backoff: {
+      baseSeconds: own.backoff?.baseSeconds ?? declared.backoff?.baseSeconds ?? DEFAULTS.backoff.baseSeconds,
+      factor: own.backoff?.factor ?? declared.backoff?.factor ?? DEFAULTS.backoff.factor,
+      maxSeconds: own.backoff?.maxSeconds ?? declared.backoff?.maxSeconds ?? DEFAULTS.backoff.maxSeconds,
+    },
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
   }
 }

@@ -21,6 +21,8 @@ export interface WaitOptions {
 export interface Poller {
   /** Resolves with the first record that `until` accepts; rejects when the call is not found. `stop` gives up. */
   wait(id: string, until: (record: CallRecord) => boolean): Wait
+  /** Rejects everybody who waits: no read will be made any more. */
+  close(reason: unknown): void
 }
 
 /** One wait. */
@@ -78,7 +80,12 @@ export function createPoller(ports: Ports, readLive: PollerState['readLive']): P
     const entry = state.watched.get(record.id)
     if (entry !== undefined) offer(state, record.id, entry, record)
   })
-  return { wait: (id, until) => wait(state, id, until) }
+  return {
+    wait: (id, until) => wait(state, id, until),
+    close(reason) {
+      for (const id of [...state.watched.keys()]) refuse(state, id, reason)
+    },
+  }
 }
 
 function wait(state: PollerState, id: string, until: (record: CallRecord) => boolean): Wait {

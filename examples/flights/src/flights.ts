@@ -1,0 +1,57 @@
+/**
+ * The data: 200,000 flights within the US, of the npm package `vega-datasets`, ordered by the time of day.
+ * @module
+ */
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+/** Column by column: 1 MB instead of the 20 MB that 200,000 objects take. */
+export interface Flights {
+  /** Minutes late; negative where it was early. */
+  readonly delays: Int16Array
+  /** Miles. */
+  readonly distances: Int16Array
+  /** The hour of the day, 0–23. */
+  readonly hours: Uint8Array
+}
+
+/**
+ * How many flights there are. A constant, so that a process which only cuts the work into chunks need not read the
+ * data.
+ */
+export const FLIGHT_COUNT = 200_000
+
+interface Row {
+  readonly delay: number
+  readonly distance: number
+  /** The time of day in hours, as 13.25. */
+  readonly time: number
+}
+
+let loading: Promise<Flights> | undefined
+
+/** The flights, read once per process: all chunks that a worker runs share them. */
+export function loadFlights(): Promise<Flights> {
+  loading ??= readFlights().catch((error: unknown) => {
+    // The next attempt reads again, instead of failing by what this one remembers.
+    loading = undefined
+    throw error
+  })
+  return loading
+}
+
+async function readFlights(): Promise<Flights> {
+  // The package exports its module alone; the data lies beside it.
+  const entry = createRequire(import.meta.url).resolve('vega-datasets')
+  const text = await readFile(join(entry, '../../data/flights-200k.json'), 'utf8')
+  const rows = JSON.parse(text) as readonly Row[]
+  if (rows.length !== FLIGHT_COUNT) {
+    throw new Error(`the data has ${rows.length} flights, expected ${FLIGHT_COUNT}: another version of it?`)
+  }
+  return {
+    delays: Int16Array.from(rows, (row) => row.delay),
+    distances: Int16Array.from(rows, (row) => row.distance),
+    hours: Uint8Array.from(rows, (row) => Math.floor(row.time)),
+  }
+}
