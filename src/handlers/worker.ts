@@ -76,18 +76,18 @@ async function handle(
   const settled = new Map<string, Settlement>()
   const remainingMs = remainingOf(worker.settings, context)
   const deadline = clock.now() + remainingMs
-  let giveUp: () => void = () => {}
-  const outOfTime = new Promise<void>((resolve) => {
-    giveUp = resolve
+  await new Promise<void>((resolve) => {
+    // It ends the invocation in time, and keeps the event loop alive until then.
+    const timer = clock.setTimer(resolve, Math.max(remainingMs - ANSWER_RESERVE_MS, 0))
+    const end = () => {
+      timer.cancel()
+      resolve()
+    }
+    runBatch(worker, records, deadline, settled).then(end, (error: unknown) => {
+      worker.log('error', 'the batch was returned', { error })
+      end()
+    })
   })
-  const timer = clock.setTimer(giveUp, Math.max(remainingMs - ANSWER_RESERVE_MS, 0))
-  try {
-    await Promise.race([runBatch(worker, records, deadline, settled), outOfTime])
-  } catch (error) {
-    worker.log('error', 'the batch was returned', { error })
-  } finally {
-    timer.cancel()
-  }
   const failures = records.filter(({ messageId }) => settled.get(messageId)?.acknowledge !== true)
   return { batchItemFailures: failures.map(({ messageId }) => ({ itemIdentifier: messageId })) }
 }
@@ -116,7 +116,8 @@ async function runBatch(
     settled.set(record.messageId, settlement)
     return settlement
   }
-  const suspect = await findSuspect(worker, records)
+  const again = records.length > 1 ? records.filter(wasReceivedBefore) : []
+  const suspect = again.length === 0 ? undefined : await findSuspect(worker, again)
   if (suspect !== undefined) {
     for (const record of records) {
       if (record !== suspect) settled.set(record.messageId, { acknowledge: false, hideSeconds: 0 })
@@ -126,8 +127,10 @@ async function runBatch(
     await hideReturned(worker, [suspect], settled)
     return
   }
-  await Promise.all(inOrderOfGroups(records).map((group) => runGroup(group, run, settled)))
-  await hideReturned(worker, records, settled)
+  const groups = inOrderOfGroups(worker, records)
+  if (groups === undefined) await Promise.all(records.map(run))
+  else await Promise.all(groups.map((group) => runGroup(group, run, settled)))
+  if (hasReturned(records, settled)) await hideReturned(worker, records, settled)
 }
 
 async function createEnvironment(worker: Worker): Promise<Environment> {
@@ -136,14 +139,15 @@ async function createEnvironment(worker: Worker): Promise<Environment> {
   return { app, ports, worker: settings, marks: createMarks(ports), log, context }
 }
 
+function wasReceivedBefore({ attributes }: SQSRecord): boolean {
+  return Number(attributes?.ApproximateReceiveCount ?? 1) > 1
+}
+
 /**
  * The first message whose call was killed before: it runs alone, so that it takes no batch-mate with it a second
  * time. Only a message that was received before can be one, so a batch of new messages costs no read.
  */
-async function findSuspect(worker: Worker, records: readonly SQSRecord[]): Promise<SQSRecord | undefined> {
-  if (records.length < 2) return undefined
-  const again = records.filter(({ attributes }) => Number(attributes?.ApproximateReceiveCount ?? 1) > 1)
-  if (again.length === 0) return undefined
+async function findSuspect(worker: Worker, again: readonly SQSRecord[]): Promise<SQSRecord | undefined> {
   const calls = again.flatMap((record) => {
     try {
       return [{ record, id: decodeEnvelope(record.body).id }]
@@ -166,21 +170,20 @@ async function findSuspect(worker: Worker, records: readonly SQSRecord[]): Promi
   return calls[at]?.record
 }
 
-/** The records of each FIFO group in their order; every record of a standard queue is a group of its own. */
-function inOrderOfGroups(records: readonly SQSRecord[]): SQSRecord[][] {
+/** The records of each group of a FIFO queue in their order; `undefined` for a standard queue, which has no order. */
+function inOrderOfGroups(worker: Worker, records: readonly SQSRecord[]): SQSRecord[][] | undefined {
+  const [first] = records
+  // An event source mapping reads one queue: all records of an event are of it.
+  const queue = first === undefined ? undefined : worker.ports.queue.nameOfArn(first.eventSourceARN)
+  if (queue === undefined || worker.app.config.queues.get(queue)?.fifo !== true) return undefined
   const groups = new Map<string, SQSRecord[]>()
-  const alone: SQSRecord[][] = []
   for (const record of records) {
-    const group = record.attributes?.MessageGroupId
-    if (group === undefined || !record.eventSourceARN.endsWith('.fifo')) {
-      alone.push([record])
-      continue
-    }
+    const group = record.attributes?.MessageGroupId ?? ''
     const members = groups.get(group)
     if (members === undefined) groups.set(group, [record])
     else members.push(record)
   }
-  return [...alone, ...groups.values()]
+  return [...groups.values()]
 }
 
 /** One after the other; what follows a failure goes back, or it would overtake it. */
@@ -194,6 +197,10 @@ async function runGroup(
     if (stopped) settled.set(record.messageId, { acknowledge: false, hideSeconds: 0 })
     else stopped = !(await run(record)).acknowledge
   }
+}
+
+function hasReturned(records: readonly SQSRecord[], settled: ReadonlyMap<string, Settlement>): boolean {
+  return records.some(({ messageId }) => settled.get(messageId)?.acknowledge === false)
 }
 
 /** Hides what goes back for as long as it must wait, instead of the queue's whole visibility. */

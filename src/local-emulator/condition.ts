@@ -45,21 +45,13 @@ export function holds(condition: Condition, record: CallRecord | undefined): boo
 type Draft = { -readonly [Name in Field]?: CallRecord[Name] }
 
 /**
- * A copy without some fields. Not by `delete`, which would turn the record into a dictionary: slow to read and to
- * copy ever after.
+ * A copy without some fields, which stay there as `undefined`: leaving them out by `delete`, or by copying the others
+ * one by one, makes a record that is slow to read and to copy ever after.
  */
-function copyWithout(record: CallRecord, removed: readonly Field[]): Draft {
-  const kept: Record<string, unknown> = {}
-  for (const name in record) {
-    if (!removed.includes(name as Field)) kept[name] = record[name as Field]
-  }
-  return kept as Draft
-}
-
 function copyOf(record: CallRecord, removed: readonly Field[] | undefined): Draft {
-  // What is not there need not be left out, and mostly it is not: a plain copy takes a third of the time.
-  const present = removed?.some((name) => record[name] !== undefined) ?? false
-  return present && removed ? copyWithout(record, removed) : { ...record }
+  const copy: Record<string, unknown> = { ...record }
+  if (removed) for (const name of removed) if (copy[name] !== undefined) copy[name] = undefined
+  return copy as Draft
 }
 
 function setInitial(draft: Draft, initial: Partial<CallRecord>): Draft {

@@ -6,7 +6,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import { LIMITS } from '../runtime/config.ts'
 import { ResultTooLargeError } from '../runtime/errors.ts'
-import type { CallRecord } from '../runtime/record.ts'
+import { type CallRecord, isFinal } from '../runtime/record.ts'
 import type { Change, Condition, Store, Written } from '../runtime/store.ts'
 import { changed, holds } from './condition.ts'
 
@@ -18,6 +18,8 @@ interface KeptResult {
 
 /** The store port, with the watch that this process can have. */
 export interface InProcessStore extends Store {
+  /** How many calls have a record that is not final. */
+  unfinished(): number
   watch(listener: (record: CallRecord) => void): () => void
 }
 
@@ -96,6 +98,11 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
       results.set(key, { key, result, expiresAtSeconds })
     },
     readResult: async (id, owner) => results.get(keyOfResult(id, owner))?.result,
+    unfinished() {
+      let count = 0
+      for (const { state } of records.values()) if (!isFinal(state)) count += 1
+      return count
+    },
     watch(listener) {
       listeners.add(listener)
       return () => {

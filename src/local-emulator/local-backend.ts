@@ -133,7 +133,8 @@ function clientQueue(queue: Queue, fleet: Fleet): Queue {
 export function localBackend(config: ResolvedConfig, options: LocalBackendOptions): LocalBackend {
   const { clock = systemClock, entropy = systemEntropy } = options
   const queue = inProcessQueue({ queues: config.queues, clock, entropy })
-  const ports: Ports = { clock, entropy, queue, store: inProcessStore({ clock }) }
+  const store = inProcessStore({ clock })
+  const ports: Ports = { clock, entropy, queue, store }
   const fleet: Fleet = {
     config,
     options,
@@ -143,7 +144,9 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     functions: [],
     mappings: [],
   }
-  const forget = watchForLoss({ name: config.name, count: queue.unfinished })
+  // A message may be left of a call that was cancelled; only where calls that wait have no record do messages count.
+  const count = config.record === 'on-claim' ? queue.unfinished : store.unfinished
+  const forget = watchForLoss({ name: config.name, count })
   return {
     ...ports,
     kind: 'local',

@@ -77,53 +77,70 @@ function hideUntil(ports: Ports, untilMs: number): Settlement {
 /** Runs the call of one message, as far as the protocol lets it. Never throws. */
 export async function runMessage(environment: Environment, delivery: Delivery): Promise<Settlement> {
   try {
-    return await runEnvelope(environment, decodeEnvelope(delivery.body), delivery)
+    const envelope = decodeEnvelope(delivery.body)
+    const { app, ports } = environment
+    const now = ports.clock.now()
+    const task = app.registry.find(envelope.task)
+    // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
+    const waitsForDeployment = now < envelope.dueAt + PROTOCOL.unknownTaskSeconds * 1000
+    if (task === undefined && waitsForDeployment) return hide(PROTOCOL.unreadableHideSeconds)
+    const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery.deadline)
+    if (limitMs === undefined) return hide(0)
+    const claim = claimOf(environment, envelope, delivery, now)
+    const answer = await ports.store.update(envelope.id, claimChange(claim))
+    if (answer.written) {
+      const claimed = { envelope, claim, delivery, task, limitMs, record: answer.record }
+      return await runClaimed(environment, claimed)
+    }
+    const refusal = refusalOf(claim, answer.existing)
+    if (refusal.kind !== 'echo') return await settleRefused(environment, envelope.id, refusal)
+    return await runClaimed(environment, {
+      envelope,
+      claim,
+      delivery,
+      task,
+      limitMs,
+      record: refusal.record,
+    })
   } catch (error) {
     environment.log('warn', 'message returned', { error })
     return hide(PROTOCOL.unreadableHideSeconds)
   }
 }
 
-async function runEnvelope(
+function claimOf(
   environment: Environment,
   envelope: ReceivedEnvelope,
   delivery: Delivery,
-): Promise<Settlement> {
+  now: number,
+): Claim {
   const { app, ports } = environment
-  const now = ports.clock.now()
-  const task = app.registry.find(envelope.task)
-  // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
-  const waitsForDeployment = now < envelope.dueAt + PROTOCOL.unknownTaskSeconds * 1000
-  if (task === undefined && waitsForDeployment) return hide(PROTOCOL.unreadableHideSeconds)
-  const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery.deadline)
-  if (limitMs === undefined) return hide(0)
   const queue = app.config.queues.get(envelope.queue)
-  const claim: Claim = {
+  return {
+    id: envelope.id,
     call: callOf(envelope),
     owner: ports.entropy.owner(),
     leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,
     now,
     retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
   }
-  const answer = await ports.store.update(envelope.id, claimChange(claim))
-  if (!answer.written) {
-    const refusal = refusalOf(claim, answer.existing)
-    if (refusal.kind !== 'echo') return settleRefused(environment, envelope.id, refusal)
-    return runClaimed(environment, { envelope, claim, delivery, task, limitMs, record: refusal.record })
-  }
-  return runClaimed(environment, { envelope, claim, delivery, task, limitMs, record: answer.record })
 }
 
+/** Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest. */
 function callOf(envelope: ReceivedEnvelope): Claim['call'] {
-  const { id, task, queue, payloadHash, createdAt, dueAt, tenant, parent, depth } = envelope
-  const call = { id, task, queue, payloadHash, createdAt, dueAt }
-  if (tenant === undefined && parent === undefined && depth === undefined) return call
-  return {
-    ...call,
-    ...(tenant !== undefined && { tenant }),
-    ...(parent !== undefined && { parent }),
-    ...(depth !== undefined && { depth }),
+  const { task, queue, payloadHash, createdAt, dueAt, tenant, parent, depth } = envelope
+  const call: { -readonly [Name in keyof Claim['call']]: Claim['call'][Name] } = {
+    task,
+    queue,
+    payloadHash,
+    createdAt,
+    dueAt,
+    failures: 0,
   }
+  if (tenant !== undefined) call.tenant = tenant
+  if (parent !== undefined) call.parent = parent
+  if (depth !== undefined) call.depth = depth
+  return call
 }
 
 /**

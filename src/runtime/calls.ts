@@ -30,8 +30,8 @@ export interface Calls {
   readAll(ids: readonly string[]): Promise<readonly (CallRecord | undefined)[]>
   /** The first record that `until` accepts. */
   wait(id: string, until: (record: CallRecord) => boolean, options: WaitOptions): Promise<CallRecord>
-  /** How a call whose record is final ended. */
-  outcomeOf(record: CallRecord): Promise<Outcome<unknown>>
+  /** How a call whose record is final ended; a promise only where its result lies beside the record. */
+  outcomeOf(record: CallRecord): Outcome<unknown> | Promise<Outcome<unknown>>
   cancel(id: string): Promise<boolean>
   abort(id: string, reason: string): Promise<boolean>
   /** Decodes a progress value. */
@@ -72,7 +72,10 @@ export function createCalls(config: ResolvedConfig, codec: Codec, connect: Conne
     cancel: (id) => cancel(access, id),
     abort: (id, reason) => abort(access, id, reason),
     decode: (text) => codec.decode(text),
-    close: (reason) => access.poller?.close(reason),
+    close: (reason) => {
+      access.poller?.close(reason)
+      access.poller = undefined
+    },
   }
 }
 
@@ -124,43 +127,51 @@ export function checkWait(options: WaitOptions): WaitOptions {
   return options
 }
 
-async function waitFor(
+function waitFor(
   access: Access,
   id: string,
   until: (record: CallRecord) => boolean,
   options: WaitOptions,
 ): Promise<CallRecord> {
-  const backend = access.connect()
-  const connected = backend instanceof Promise ? await backend : backend
-  access.poller ??= createPoller(connected, (ids) => readLive(access, connected, ids))
-  return waitUntil(connected, access.poller, id, until, options)
+  const { poller } = access
+  return poller === undefined
+    ? firstWait(access, id, until, options)
+    : waitUntil(poller.ports, poller, id, until, options)
 }
 
-async function outcomeOf(access: Access, record: CallRecord): Promise<Outcome<unknown>> {
+async function firstWait(
+  access: Access,
+  id: string,
+  until: (record: CallRecord) => boolean,
+  options: WaitOptions,
+): Promise<CallRecord> {
+  const backend = await access.connect()
+  access.poller ??= createPoller(backend, (ids) => readLive(access, backend, ids))
+  return waitUntil(backend, access.poller, id, until, options)
+}
+
+function outcomeOf(access: Access, record: CallRecord): Outcome<unknown> | Promise<Outcome<unknown>> {
   if (record.state === 'cancelled') return { state: 'cancelled' }
-  if (record.state === 'succeeded') {
-    const text = await resultText(access, record)
-    return { state: 'succeeded', value: access.codec.decode(text) }
-  }
-  const text = await resultText(access, record)
-  return {
-    state: 'failed',
-    reason: record.reason ?? 'threw',
-    error: asError(access.codec.decode(text)),
-    attempts: record.attempts,
-  }
+  if (record.result === undefined) return outcomeBeside(access, record)
+  return decodeOutcome(access, record, record.result)
+}
+
+function decodeOutcome(access: Access, record: CallRecord, text: string): Outcome<unknown> {
+  const value = access.codec.decode(text)
+  if (record.state === 'succeeded') return { state: 'succeeded', value }
+  const { reason = 'threw', attempts } = record
+  return { state: 'failed', reason, error: asError(value), attempts }
 }
 
 function asError(value: unknown): Error {
   return value instanceof Error ? value : new ErrandError('the call failed', { cause: value })
 }
 
-async function resultText(access: Access, record: CallRecord): Promise<string> {
-  if (record.result !== undefined) return record.result
+async function outcomeBeside(access: Access, record: CallRecord): Promise<Outcome<unknown>> {
   const backend = await access.connect()
   const text = await backend.store.readResult(record.id, record.owner ?? '')
   if (text === undefined) throw notFound(record.id)
-  return text
+  return decodeOutcome(access, record, text)
 }
 
 async function cancel(access: Access, id: string): Promise<boolean> {

@@ -2,6 +2,8 @@
  * The client: for a web app that must not bundle the workers' code. It knows names and types only.
  * @module
  */
+
+import { type CallOptions, NO_OPTIONS } from './call-options.ts'
 import { createCalls } from './calls.ts'
 import { createCodec } from './codec.ts'
 import type { Config, QueueName } from './config.ts'
@@ -12,7 +14,6 @@ import {
   type declaredTypes,
   type Executor,
   handles,
-  NO_OPTIONS,
   type OpenBackend,
   type SharedOptions,
 } from './executor.ts'
@@ -21,7 +22,7 @@ import type { FutureGroup } from './future-group.ts'
 import type { Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
 import { resolveConfig } from './resolve-config.ts'
-import { type CallOptions, createSender } from './submit.ts'
+import { createSender } from './submit.ts'
 import type { AnyFunction, ArgumentLists, ResultOf, TaskSender } from './task.ts'
 
 type Skipped = readonly unknown[] | (abstract new (...args: never[]) => unknown) | Date | RegExp

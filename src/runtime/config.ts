@@ -43,7 +43,7 @@ export interface WorkerOptions {
 
 /** How long to wait between attempts: full jitter, a random part of `base × factor^(failures − 1)`, up to `max`. */
 export interface Backoff {
-  /** @default 1 */
+  /** @default 5 */
   readonly baseSeconds?: number
   /** @default 2 */
   readonly factor?: number
@@ -93,7 +93,7 @@ export const DEFAULTS = {
   queueRetentionSeconds: 345_600,
   worker: { concurrency: 10, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'info', batchWindowSeconds: 0 },
   task: { maxAttempts: 3, maxKills: 3 },
-  backoff: { baseSeconds: 1, factor: 2, maxSeconds: 3600 },
+  backoff: { baseSeconds: 5, factor: 2, maxSeconds: 3600 },
   record: 'on-submit',
   listing: true,
 } as const satisfies {

@@ -3,9 +3,9 @@
  * @module
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { CallOptions } from './call-options.ts'
 import { NoCurrentTaskError } from './errors.ts'
 import type { Future } from './future.ts'
-import type { CallOptions } from './submit.ts'
 import type { AnyFunction, ResultOf } from './task.ts'
 
 /**
@@ -59,9 +59,13 @@ export interface CurrentTask {
 
 const storage = new AsyncLocalStorage<RunningTask>()
 
-/** Runs `work` as this task. */
-export function runAs<Result>(task: RunningTask, work: () => Result): Result {
-  return storage.run(task, work)
+/** Calls `work` with `args` as this task. */
+export function runAs<Args extends unknown[], Result>(
+  task: RunningTask,
+  work: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return storage.run(task, work, ...args)
 }
 
 /** The task that runs here, or `undefined`. */

@@ -11,6 +11,7 @@ export const ENVELOPE_VERSION = 1
 
 /** One call as it travels. Times are epoch milliseconds. */
 export interface Envelope {
+  readonly v: typeof ENVELOPE_VERSION
   readonly id: string
   readonly task: string
   readonly queue: string
@@ -35,7 +36,7 @@ const refusedBySqs = /[\uD800-\uDFFF\uFFFE\uFFFF]/g
 
 /** The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time. */
 export function encodeEnvelope(envelope: Envelope, args: string): string {
-  const head = JSON.stringify({ v: ENVELOPE_VERSION, ...envelope })
+  const head = JSON.stringify(envelope)
   return `${head.slice(0, -1)},"args":${args}}`.replace(
     refusedBySqs,
     (unit) => `\\u${unit.charCodeAt(0).toString(16)}`,
@@ -58,9 +59,9 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
         'deploy the workers before the clients',
     )
   }
-  for (const name of ['id', 'task', 'queue', 'payloadHash'] as const) checkText(fields, name, true)
-  for (const name of ['tenant', 'parent'] as const) checkText(fields, name, false)
-  for (const name of ['createdAt', 'dueAt'] as const) {
+  for (const name of requiredTexts) checkText(fields, name, true)
+  for (const name of optionalTexts) checkText(fields, name, false)
+  for (const name of times) {
     if (!Number.isSafeInteger(fields[name]) || (fields[name] as number) < 0)
       throw malformed(`\`${name}\` is no time`)
   }
@@ -69,6 +70,10 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   if (!Object.hasOwn(fields, 'args')) throw malformed('it has no `args`')
   return fields as unknown as ReceivedEnvelope
 }
+
+const requiredTexts = ['id', 'task', 'queue', 'payloadHash'] as const
+const optionalTexts = ['tenant', 'parent'] as const
+const times = ['createdAt', 'dueAt'] as const
 
 function parse(body: string): unknown {
   if (body.length > LIMITS.messageBytes) throw malformed(`its body has ${body.length} characters`)

@@ -6,6 +6,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type App, announceApp, type StartHook, type StopHook, withdrawApp } from './app.ts'
 import type { Backend } from './backend.ts'
+import { type CallOptions, NO_OPTIONS } from './call-options.ts'
 import { type Calls, type Connect, createCalls } from './calls.ts'
 import { createCodec, type ErrorClass } from './codec.ts'
 import type { Config, QueueName, ResolvedConfig } from './config.ts'
@@ -18,7 +19,7 @@ import type { Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
 import { createRegistry, type TaskTree } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
-import { type CallOptions, createSender } from './submit.ts'
+import { createSender } from './submit.ts'
 import {
   type AnyFunction,
   type ArgumentLists,
@@ -194,9 +195,6 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   internals.set(executor, { app, connect })
   return executor
 }
-
-/** One object for all calls without options, so that the hot path need not look into it. */
-export const NO_OPTIONS: CallOptions = Object.freeze({})
 
 function submitterOf(sender: TaskSender, options: CallOptions): Submitter {
   return {

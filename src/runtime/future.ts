@@ -98,7 +98,8 @@ export class Future<T> {
    * @throws what the task threw; CancelledError; WaitTimeoutError, the call going on; CallNotFoundError
    */
   async result(options: WaitOptions = noLimit): Promise<T> {
-    const outcome = await this.outcome(options)
+    const answer = this.#calls.outcomeOf(await this.#final(options))
+    const outcome = (answer instanceof Promise ? await answer : answer) as Outcome<T>
     if (outcome.state === 'succeeded') return outcome.value
     if (outcome.state === 'cancelled') throw cancelledError(this.id)
     throw outcome.error
@@ -119,8 +120,8 @@ export class Future<T> {
    * @throws WaitTimeoutError, CallNotFoundError
    */
   async outcome(options: WaitOptions = noLimit): Promise<Outcome<T>> {
-    if (options !== noLimit) checkWait(options)
-    return (await this.#calls.outcomeOf(await this.#final(options))) as Outcome<T>
+    const outcome = this.#calls.outcomeOf(await this.#final(options))
+    return (outcome instanceof Promise ? await outcome : outcome) as Outcome<T>
   }
 
   /** The call as it is now, from one read. */
@@ -168,6 +169,7 @@ export class Future<T> {
   }
 
   async #final(options: WaitOptions): Promise<CallRecord> {
+    if (options !== noLimit) checkWait(options)
     if (this.#seen !== undefined && isFinal(this.#seen.state)) return this.#seen
     if (options.timeoutSeconds === 0) {
       const record = await this.#read()

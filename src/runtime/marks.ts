@@ -17,8 +17,8 @@ export interface WatchedAttempt {
 
 /** Watches the marks of one environment's attempts. */
 export interface Marks {
-  /** Watches until the returned function is called. */
-  watch(attempt: WatchedAttempt): () => void
+  watch(attempt: WatchedAttempt): void
+  unwatch(attempt: WatchedAttempt): void
 }
 
 /**
@@ -53,7 +53,9 @@ export function createMarks(ports: Ports): Marks {
         ticking = true
         schedule()
       }
-      return () => active.delete(attempt)
+    },
+    unwatch(attempt) {
+      active.delete(attempt)
     },
   }
 }

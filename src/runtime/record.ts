@@ -135,10 +135,11 @@ export function mayCreate(nowMs: number): Condition {
 
 /** What a claim needs to know. */
 export interface Claim {
+  readonly id: string
   /** The call as its envelope tells it: what a record that is not there is made of. */
   readonly call: Pick<
     CallRecord,
-    'id' | 'task' | 'queue' | 'payloadHash' | 'createdAt' | 'dueAt' | 'tenant' | 'parent' | 'depth'
+    'task' | 'queue' | 'payloadHash' | 'createdAt' | 'dueAt' | 'tenant' | 'parent' | 'depth' | 'failures'
   >
   readonly owner: string
   readonly leaseUntil: number
@@ -172,7 +173,6 @@ export function claimChange(claim: Claim): Change {
       { any: [['state', '=', 'pending'], due, leaseOver(now)] },
     ],
   }
-  const { id: _, ...initial } = call
   return {
     when: mayBeNew(claim) ? { any: [noRecord, claimable] } : claimable,
     set: {
@@ -182,7 +182,7 @@ export function claimChange(claim: Claim): Change {
       startedAt: now,
       expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
     },
-    initial: { ...initial, failures: 0 },
+    initial: call,
     increment: ['attempts'],
     remove: ['progress'],
   }

@@ -4,14 +4,13 @@
  */
 import type { Environment } from './attempt.ts'
 import type { Clock } from './clock.ts'
-import { type RunningTask, runAs, type WorkerContext } from './current-task.ts'
+import { runAs } from './current-task.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
 import { AbortedError, LeaseLostError, MalformedMessageError, TaskTimeoutError } from './errors.ts'
-import type { WatchedAttempt } from './marks.ts'
 import { compose, type RunningCall } from './middleware.ts'
-import { createProgress, type ReportProgress } from './progress.ts'
 import type { CallRecord } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
+import { RunningAttempt } from './running-attempt.ts'
 import { parseInput } from './task.ts'
 
 /** How a function ended. */
@@ -19,7 +18,7 @@ export type Ended =
   /** `text` is the encoded value. */
   | { readonly kind: 'returned'; readonly text: string }
   | { readonly kind: 'threw'; readonly error: unknown }
-  | { readonly kind: 'timed-out'; readonly error: TaskTimeoutError }
+  | { readonly kind: 'timed-out'; readonly error: unknown }
   /** It stopped after somebody asked it to. */
   | { readonly kind: 'aborted' }
   /** It stopped after it lost its lease; nothing of it counts. */
@@ -35,114 +34,65 @@ export async function runTask(
   limitMs: number,
 ): Promise<Ended> {
   const { app, ports, marks } = environment
-  const stop = createStop()
-  const attempt: WatchedAttempt = {
-    id: record.id,
-    owner,
-    startedAt: ports.clock.now(),
-    abort: stop.abort,
-  }
-  const unwatch = marks.watch(attempt)
+  const attempt = new RunningAttempt(environment, record, owner)
+  marks.watch(attempt)
   try {
-    const current = describeRunning(environment, record, attempt, stop)
-    const work = runAs(current, () => callFunction(environment, task, envelope, current))
-    const ended = await limited(ports.clock, work, limitMs, () => {
-      const error = new TaskTimeoutError(
-        `an attempt of task ${JSON.stringify(task.name)} reached its time limit of ${Math.round(limitMs) / 1000} s; make the task smaller, or raise its or its worker's \`timeoutSeconds\``,
-      )
-      stop.abort(error)
-      return error
-    })
-    if (ended.kind === 'returned') return { kind: 'returned', text: app.codec.encode(ended.value, 'result') }
-    if (LeaseLostError.is(stop.reason)) return { kind: 'lost' }
-    return AbortedError.is(stop.reason) ? { kind: 'aborted' } : ended
+    const answer = runAs(attempt, callFunction, environment, task, envelope, attempt)
+    // A function that has returned needs no limit.
+    const value = isThenable(answer) ? await limited(ports.clock, attempt, answer, limitMs) : answer
+    return { kind: 'returned', text: app.codec.encode(value, 'result') }
   } catch (error) {
-    // The result that the codec refused.
-    return { kind: 'threw', error }
+    // The first reason to stop says how it ended; without one the error is the task's own.
+    const { stopReason } = attempt
+    if (LeaseLostError.is(stopReason)) return { kind: 'lost' }
+    if (AbortedError.is(stopReason)) return { kind: 'aborted' }
+    return { kind: stopReason !== undefined && error === stopReason ? 'timed-out' : 'threw', error }
   } finally {
-    unwatch()
+    marks.unwatch(attempt)
   }
 }
 
-/** An abort signal that is made only when somebody asks for it: most tasks never do. */
-interface Stop {
-  readonly signal: AbortSignal
-  readonly reason: Error | undefined
-  abort(reason: Error): void
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
 }
 
-function createStop(): Stop {
-  let controller: AbortController | undefined
-  let stopped: Error | undefined
-  return {
-    get signal() {
-      if (controller === undefined) {
-        controller = new AbortController()
-        if (stopped !== undefined) controller.abort(stopped)
-      }
-      return controller.signal
-    },
-    get reason() {
-      return stopped
-    },
-    abort(reason) {
-      // The first reason stands.
-      if (stopped !== undefined) return
-      stopped = reason
-      controller?.abort(reason)
-    },
-  }
-}
-
-function describeRunning(
-  environment: Environment,
-  record: CallRecord,
-  attempt: WatchedAttempt,
-  stop: Stop,
-): RunningTask {
-  const { app, ports } = environment
-  let report: ReportProgress | undefined
-  return {
-    id: record.id,
-    task: record.task,
-    attempt: record.attempts,
-    tenant: record.tenant,
-    depth: record.depth ?? 0,
-    context: environment.context as WorkerContext,
-    get signal() {
-      return stop.signal
-    },
-    progress(value) {
-      report ??= createProgress(ports, app.codec, attempt)
-      return report(value)
-    },
-    submit: app.submit,
-  }
-}
-
-async function callFunction(
+function callFunction(
   environment: Environment,
   task: RegisteredTask,
   envelope: ReceivedEnvelope,
-  current: RunningTask,
-): Promise<unknown> {
+  attempt: RunningAttempt,
+): unknown {
   const { app } = environment
-  const decoded = app.codec.revive(envelope.args)
-  if (!Array.isArray(decoded)) {
-    throw new MalformedMessageError(`the arguments of the call ${current.id} are no list`)
+  const args = app.codec.revive(envelope.args)
+  if (!Array.isArray(args)) {
+    throw new MalformedMessageError(`the arguments of the call ${attempt.id} are no list`)
   }
-  const layers = app.middleware.flatMap(({ run }) => (run === undefined ? [] : [run]))
-  if (layers.length === 0) return callWith(task, decoded)
+  if (app.middleware.some(({ run }) => run !== undefined)) {
+    return callThroughMiddleware(environment, task, envelope, attempt, args)
+  }
+  return callWith(task, args)
+}
+
+async function callThroughMiddleware(
+  environment: Environment,
+  task: RegisteredTask,
+  envelope: ReceivedEnvelope,
+  attempt: RunningAttempt,
+  args: readonly unknown[],
+): Promise<unknown> {
+  const layers = environment.app.middleware.flatMap(({ run }) => (run === undefined ? [] : [run]))
   const call: RunningCall = {
-    id: current.id,
+    id: attempt.id,
     task: task.name,
     queue: envelope.queue,
-    attempt: current.attempt,
-    tenant: current.tenant,
+    attempt: attempt.attempt,
+    tenant: attempt.tenant,
     get signal() {
-      return current.signal
+      return attempt.signal
     },
-    args: decoded,
+    args,
     result: undefined,
   }
   await compose(layers, call, async () => {
@@ -151,15 +101,17 @@ async function callFunction(
   return call.result
 }
 
-async function callWith(task: RegisteredTask, args: readonly unknown[]): Promise<unknown> {
-  if (task.input === undefined) return task.run(...args)
-  return task.run(await parseInput(task.input, args, task.name))
+function callWith(task: RegisteredTask, args: readonly unknown[]): unknown {
+  return task.input === undefined ? task.run(...args) : parseAndCall(task, task.input, args)
 }
 
-type Limited =
-  | { readonly kind: 'returned'; readonly value: unknown }
-  | { readonly kind: 'threw'; readonly error: unknown }
-  | { readonly kind: 'timed-out'; readonly error: TaskTimeoutError }
+async function parseAndCall(
+  task: RegisteredTask,
+  input: NonNullable<RegisteredTask['input']>,
+  args: readonly unknown[],
+): Promise<unknown> {
+  return task.run(await parseInput(input, args, task.name))
+}
 
 /**
  * Waits for `work`, but not past its limit. The timer keeps the event loop alive: a task that never settles on an
@@ -167,20 +119,27 @@ type Limited =
  */
 function limited(
   clock: Clock,
-  work: Promise<unknown>,
+  attempt: RunningAttempt,
+  work: PromiseLike<unknown>,
   limitMs: number,
-  onLimit: () => TaskTimeoutError,
-): Promise<Limited> {
-  return new Promise((resolve) => {
-    const timer = clock.setTimer(() => resolve({ kind: 'timed-out', error: onLimit() }), limitMs)
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onLimit = () => {
+      const error = new TaskTimeoutError(
+        `an attempt of task ${JSON.stringify(attempt.task)} reached its time limit of ${Math.round(limitMs) / 1000} s; make the task smaller, or raise its or its worker's \`timeoutSeconds\``,
+      )
+      attempt.abort(error)
+      reject(error)
+    }
+    const timer = clock.setTimer(onLimit, limitMs)
     work.then(
       (value) => {
         timer.cancel()
-        resolve({ kind: 'returned', value })
+        resolve(value)
       },
-      (error) => {
+      (error: unknown) => {
         timer.cancel()
-        resolve({ kind: 'threw', error })
+        reject(error)
       },
     )
   })

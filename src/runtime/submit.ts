@@ -4,47 +4,30 @@
  * @module
  */
 import type { Backend } from './backend.ts'
+import { type CallOptions, checkCallOptions, NO_OPTIONS } from './call-options.ts'
 import type { Calls, Connect } from './calls.ts'
-import { type Codec, payloadHash } from './codec.ts'
+import type { Codec } from './codec.ts'
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { runningTask } from './current-task.ts'
 import { idInGroup, idOfKey, newGroupId } from './entropy.ts'
-import { type Envelope, encodeEnvelope } from './envelope.ts'
 import {
   AccessDeniedError,
   IdempotencyConflictError,
   InvalidOptionError,
-  PayloadTooLargeError,
   ResourceNotFoundError,
   SubmitUncertainError,
 } from './errors.ts'
-import { Future } from './future.ts'
+import { Future, observe } from './future.ts'
 import { FutureGroup } from './future-group.ts'
 import { compose, type Middleware, type SubmittedCall } from './middleware.ts'
 import { longestMatch } from './name-pattern.ts'
 import { showValue, suggestName } from './nearest-name.ts'
-import { checkKeys, checkNumber } from './option-checks.ts'
+import { messageOf, type OutgoingCall, prepareCall, type Route } from './outgoing-call.ts'
 import type { OutgoingMessage } from './queue.ts'
-import { type CallRecord, expiryOf, isLive, mayCreate } from './record.ts'
+import { type CallRecord, isLive, mayCreate } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
+import type { Written } from './store.ts'
 import { type AnyFunction, parseInput, type TaskSender } from './task.ts'
-
-/** What the sender of a call decides. */
-export interface CallOptions<Queue extends string = string> {
-  /** @default the task's route, else the config's first queue */
-  readonly queue?: Queue
-  /** Not before this, 0–900 s (SQS's limit). Refused on FIFO queues. @default 0 */
-  readonly delaySeconds?: number
-  /**
-   * The same key of the same task (and tenant) is the same call, for as long as its record lives: a second submit
-   * gets the first one's future, a failed one included. 1–256 characters.
-   */
-  readonly idempotencyKey?: string
-  /** Whose call it is: tenants share a queue fairly, and on a FIFO queue each is a group of its own. */
-  readonly tenant?: string
-  /** The id of an earlier submit that ended in `SubmitUncertainError`: try again without a second call. */
-  readonly id?: string
-}
 
 /** How a running task submits. */
 export type SubmitFromTask = TaskSender['submit']
@@ -59,24 +42,6 @@ export interface SenderContext {
   /** The task that a function is, or that a name names. */
   readonly resolve: (target: unknown) => Pick<RegisteredTask, 'name' | 'input'>
 }
-
-/** One call, ready to be sent. */
-interface Prepared {
-  readonly id: string
-  readonly queue: string
-  readonly record: CallRecord
-  readonly envelope: Envelope
-  readonly args: string
-}
-
-/** Where a call goes and whose it is: the same for all calls of a `map`. */
-interface Route {
-  readonly task: Pick<RegisteredTask, 'name' | 'input'>
-  readonly queue: ResolvedQueue
-  readonly options: CallOptions
-}
-
-const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'id'] as const
 
 /** Records first for so many calls of a `map` at once, each lane sending its own batches: 50 requests, the SDK's sockets. */
 const MAP_LANES = 5
@@ -98,16 +63,43 @@ async function submit(
   const connecting = context.connect()
   const backend = connecting instanceof Promise ? await connecting : connecting
   const route = routeOf(context, target, options)
-  const future = await throughMiddleware(context, route, args, async (finalArgs) => {
-    if (route.task.input !== undefined) await parseInput(route.task.input, finalArgs, route.task.name)
-    const id = idOf(backend, route)
-    const call = prepare(context, backend, route, finalArgs, id)
-    const failed = await send(context, backend, route.queue, [call])
-    if (failed.length > 0) throw uncertain(failed, [id], route.task.name)
-    return new Future<unknown>(context.calls, call.id)
-  })
+  const future = isPlain(context, route)
+    ? await sendOne(context, backend, route, args)
+    : await throughMiddleware(context, route, args, async (finalArgs) => {
+        await checkInput(route, finalArgs)
+        return sendOne(context, backend, route, finalArgs)
+      })
   if (backend.propagate === true) await throwFailure(future)
   return future
+}
+
+async function sendOne(
+  context: SenderContext,
+  backend: Backend,
+  route: Route,
+  args: readonly unknown[],
+): Promise<Future<unknown>> {
+  const call = prepareCall(context.codec, backend, route, args, idOf(backend, route))
+  const failed = await send(context, backend, route.queue, [call])
+  if (failed.length > 0) throw uncertain(failed, [call.id], route.task.name)
+  const future = new Future<unknown>(context.calls, call.id)
+  if (backend.kind === 'eager') {
+    // It is final by now, and its future knows.
+    const [record] = await backend.store.read([call.id])
+    if (record !== undefined) observe(future, record)
+  }
+  return future
+}
+
+/** Whether nothing stands between the arguments and their encoding: most calls, and they then wait for nothing. */
+function isPlain(context: SenderContext, route: Route): boolean {
+  return (
+    route.task.input === undefined && !context.middleware.some(({ submit: layer }) => layer !== undefined)
+  )
+}
+
+async function checkInput(route: Route, args: readonly unknown[]): Promise<void> {
+  if (route.task.input !== undefined) await parseInput(route.task.input, args, route.task.name)
 }
 
 async function throwFailure(future: Future<unknown>): Promise<void> {
@@ -132,11 +124,17 @@ async function map(
   const argumentLists = await collect(lists)
   const groupId = newGroupId(backend.entropy, backend.clock.now(), argumentLists.length)
   // Everything is encoded before anything is sent: a value that the codec refuses refuses the whole map.
-  const calls: Prepared[] = []
+  const plain = isPlain(context, route)
+  const calls: OutgoingCall[] = []
   for (const [index, args] of argumentLists.entries()) {
+    const id = idInGroup(groupId, index)
+    if (plain) {
+      calls.push(prepareCall(context.codec, backend, route, args, id))
+      continue
+    }
     await throughMiddleware(context, route, args, async (finalArgs) => {
-      if (route.task.input !== undefined) await parseInput(route.task.input, finalArgs, route.task.name)
-      calls.push(prepare(context, backend, route, finalArgs, idInGroup(groupId, index)))
+      await checkInput(route, finalArgs)
+      calls.push(prepareCall(context.codec, backend, route, finalArgs, id))
     })
   }
   const failed = await sendInLanes(context, backend, route.queue, calls)
@@ -175,7 +173,7 @@ async function collect(lists: unknown): Promise<readonly (readonly unknown[])[]>
   return collected
 }
 
-/** Runs the `submit` parts of the middleware around `work`; costs nothing where there are none. */
+/** Runs the `submit` parts of the middleware around `work`. */
 async function throughMiddleware<Result>(
   context: SenderContext,
   route: Route,
@@ -183,7 +181,6 @@ async function throughMiddleware<Result>(
   work: (args: readonly unknown[]) => Promise<Result>,
 ): Promise<Result> {
   const layers = context.middleware.flatMap(({ submit: layer }) => (layer === undefined ? [] : [layer]))
-  if (layers.length === 0) return work(args)
   const call: SubmittedCall = {
     task: route.task.name,
     args,
@@ -212,48 +209,8 @@ function routeOf(context: SenderContext, target: AnyFunction, options: CallOptio
       `queue ${showValue(name)} is not declared; ${suggestName(String(name), config.queues.keys())}`,
     )
   }
-  checkCallOptions(config, queue, options)
+  if (options !== NO_OPTIONS) checkCallOptions(config, queue, options)
   return { task, queue, options }
-}
-
-/** The characters that SQS takes in a `MessageGroupId`. */
-const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/
-const idForm = /^[A-Za-z0-9_:-]{1,100}$/
-
-function checkCallOptions(config: ResolvedConfig, queue: ResolvedQueue, options: CallOptions): void {
-  checkKeys('the options of a call', options, optionNames)
-  const { delaySeconds, idempotencyKey, tenant, id } = options
-  checkNumber(
-    '`delaySeconds`',
-    delaySeconds,
-    { min: 0, max: LIMITS.delaySeconds, why: "SQS's limit" },
-    undefined,
-  )
-  if (queue.fifo && delaySeconds !== undefined && delaySeconds > 0) {
-    throw new InvalidOptionError(
-      `\`delaySeconds\` is ${delaySeconds}, but the queue ${JSON.stringify(queue.name)} is FIFO, and SQS delays no single message there; use a standard queue`,
-    )
-  }
-  if (tenant !== undefined && (typeof tenant !== 'string' || !tenantForm.test(tenant))) {
-    throw new InvalidOptionError(
-      `\`tenant\` is ${showValue(tenant)}, expected 1–${LIMITS.tenantLength} letters, digits and ASCII punctuation (SQS's MessageGroupId)`,
-    )
-  }
-  if (id !== undefined && (typeof id !== 'string' || !idForm.test(id))) {
-    throw new InvalidOptionError(`\`id\` is ${showValue(id)}, expected the id of an earlier submit`)
-  }
-  if (idempotencyKey === undefined) return
-  if (typeof idempotencyKey !== 'string' || idempotencyKey === '' || idempotencyKey.length > 256) {
-    throw new InvalidOptionError(
-      `\`idempotencyKey\` is ${showValue(idempotencyKey)}, expected a text of 1–256 characters`,
-    )
-  }
-  if (id !== undefined) throw new InvalidOptionError('a call has an `id` or an `idempotencyKey`, not both')
-  if (config.record === 'on-claim') {
-    throw new InvalidOptionError(
-      "`idempotencyKey` needs a record at submit; the config says record: 'on-claim', use 'on-submit'",
-    )
-  }
 }
 
 function idOf(backend: Backend, route: Route): string {
@@ -262,68 +219,11 @@ function idOf(backend: Backend, route: Route): string {
   return id ?? backend.entropy.id(backend.clock.now())
 }
 
-/**
- * Makes record and envelope.
- * @throws UnsupportedValueError, PayloadTooLargeError, InvalidOptionError where tasks submit tasks too deep
- */
-function prepare(
-  context: SenderContext,
-  backend: Backend,
-  route: Route,
-  args: readonly unknown[],
-  id: string,
-): Prepared {
-  const { task, queue, options } = route
-  const encoded = context.codec.encode(args, 'arguments')
-  const now = backend.clock.now()
-  const delayMs = (options.delaySeconds ?? 0) * 1000
-  const parent = runningTask()
-  const depth = parent === undefined ? 0 : parent.depth + 1
-  if (depth > LIMITS.depth) {
-    throw new InvalidOptionError(
-      `task ${JSON.stringify(task.name)} would be call ${depth} in a chain of tasks that submit tasks, at most ${LIMITS.depth}; end the chain, or start it anew from outside a task`,
-    )
-  }
-  const envelope: Envelope = {
-    id,
-    task: task.name,
-    queue: queue.name,
-    payloadHash: payloadHash(task.name, args, encoded),
-    createdAt: now,
-    dueAt: now + delayMs,
-    ...(options.tenant !== undefined && { tenant: options.tenant }),
-    ...(parent !== undefined && { parent: parent.id, depth }),
-  }
-  const record: CallRecord = {
-    ...envelope,
-    state: delayMs > 0 ? 'scheduled' : 'pending',
-    expiresAtSeconds: expiryOf(envelope.dueAt, queue.retentionSeconds),
-    attempts: 0,
-    failures: 0,
-  }
-  const call = { id, queue: queue.name, record, envelope, args: encoded }
-  checkSize(call, task.name)
-  return call
-}
-
-/** What an envelope's other fields can take at the most, so that a small call's size need not be counted. */
-const ENVELOPE_BYTES = 2048
-
-function checkSize(call: Prepared, task: string): void {
-  // A UTF-16 unit takes at most six bytes, where it is escaped.
-  if (call.args.length * 6 + ENVELOPE_BYTES <= LIMITS.messageBytes) return
-  const bytes = Buffer.byteLength(encodeEnvelope(call.envelope, call.args))
-  if (bytes <= LIMITS.messageBytes) return
-  throw new PayloadTooLargeError(
-    `the arguments of task ${JSON.stringify(task)} make a message of ${bytes} bytes, at most ${LIMITS.messageBytes} (SQS's limit of 1 MiB); store the data and pass its key`,
-  )
-}
-
 async function sendInLanes(
   context: SenderContext,
   backend: Backend,
   queue: ResolvedQueue,
-  calls: readonly Prepared[],
+  calls: readonly OutgoingCall[],
 ): Promise<Unsent[]> {
   const unsent: Unsent[] = []
   let next = 0
@@ -352,16 +252,26 @@ async function send(
   context: SenderContext,
   backend: Backend,
   queue: ResolvedQueue,
-  calls: readonly Prepared[],
+  calls: readonly OutgoingCall[],
 ): Promise<Unsent[]> {
   const unsent: Unsent[] = []
   const messages: OutgoingMessage[] = []
   const ids: string[] = []
-  const toSend = await Promise.all(calls.map((call) => writeRecord(context, backend, call, unsent)))
-  for (const record of toSend) {
+  const now = backend.clock.now()
+  const writes =
+    context.config.record === 'on-claim'
+      ? undefined
+      : await Promise.allSettled(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
+  for (const [index, call] of calls.entries()) {
+    const write = writes?.[index]
+    if (write?.status === 'rejected') {
+      if (isCertain(write.reason)) throw write.reason
+      unsent.push({ id: call.id, error: write.reason })
+      continue
+    }
+    const record = write === undefined ? call.record : recordToSend(call, write.value, now)
     if (record === undefined) continue
-    const call = calls.find(({ id }) => id === record.id) as Prepared
-    messages.push(messageOf(backend, queue, call, record))
+    messages.push(messageOf(now, queue, call, record))
     ids.push(call.id)
   }
   if (messages.length === 0) return unsent
@@ -376,58 +286,27 @@ async function send(
   return unsent
 }
 
-/** The record whose message is to be sent, or `undefined` where the call needs none. */
-async function writeRecord(
-  context: SenderContext,
-  backend: Backend,
-  call: Prepared,
-  unsent: Unsent[],
-): Promise<CallRecord | undefined> {
-  if (context.config.record === 'on-claim') return call.record
-  const now = backend.clock.now()
-  try {
-    const answer = await backend.store.put(call.record, mayCreate(now))
-    if (answer.written) return call.record
-    const { existing } = answer
-    // It was there for the condition and is gone since: nothing holds the id any more.
-    if (!isLive(existing, now)) return call.record
-    if (existing.payloadHash !== call.record.payloadHash) throw conflict(call)
-    // Our own echo after a lost response, or a sender that crashed before its send: send (again). The claim absorbs
-    // a message too many; a message too few would leave the call waiting for ever.
-    return existing.state === 'pending' || existing.state === 'scheduled' ? existing : undefined
-  } catch (error) {
-    const certain = [IdempotencyConflictError, AccessDeniedError, ResourceNotFoundError].some((kind) =>
-      kind.is(error),
-    )
-    if (certain) throw error
-    unsent.push({ id: call.id, error })
-    return undefined
-  }
+/** Whether a refused write surely left nothing behind. */
+function isCertain(error: unknown): boolean {
+  return AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
 }
 
-function messageOf(
-  backend: Backend,
-  queue: ResolvedQueue,
-  call: Prepared,
-  record: CallRecord,
-): OutgoingMessage {
-  const { createdAt, dueAt } = record
-  const envelope =
-    createdAt === call.record.createdAt ? call.envelope : { ...call.envelope, createdAt, dueAt }
-  const body = encodeEnvelope(envelope, call.args)
-  // A FIFO queue delays no single message and needs a group; calls without a tenant are one group.
-  if (queue.fifo) {
-    return { body, groupId: envelope.tenant ?? 'default', deduplicationId: `${call.id}:1` }
-  }
-  const delaySeconds = Math.max(0, Math.ceil((dueAt - backend.clock.now()) / 1000))
-  return {
-    body,
-    ...(delaySeconds > 0 && { delaySeconds }),
-    ...(envelope.tenant !== undefined && { groupId: envelope.tenant }),
-  }
+/**
+ * The record whose message is to be sent, or `undefined` where the call needs none.
+ * @throws IdempotencyConflictError
+ */
+function recordToSend(call: OutgoingCall, answer: Written, now: number): CallRecord | undefined {
+  if (answer.written) return call.record
+  const { existing } = answer
+  // It was there for the condition and is gone since: nothing holds the id any more.
+  if (!isLive(existing, now)) return call.record
+  if (existing.payloadHash !== call.record.payloadHash) throw conflict(call)
+  // Our own echo after a lost response, or a sender that crashed before its send: send (again). The claim absorbs a
+  // message too many; a message too few would leave the call waiting for ever.
+  return existing.state === 'pending' || existing.state === 'scheduled' ? existing : undefined
 }
 
-function conflict(call: Prepared): IdempotencyConflictError {
+function conflict(call: OutgoingCall): IdempotencyConflictError {
   return new IdempotencyConflictError(
     `the call ${call.id} of task ${JSON.stringify(call.record.task)} exists with other arguments; a key (or id) stands for one call: use another key, or the same arguments`,
   )

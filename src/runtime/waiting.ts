@@ -19,6 +19,7 @@ export interface WaitOptions {
 
 /** Reads records for everybody who waits. */
 export interface Poller {
+  readonly ports: Ports
   /** Resolves with the first record that `until` accepts; rejects when the call is not found. `stop` gives up. */
   wait(id: string, until: (record: CallRecord) => boolean): Wait
   /** Rejects everybody who waits: no read will be made any more. */
@@ -48,7 +49,7 @@ interface Waiter {
 
 /** Everybody who waits for one call. */
 interface Watched {
-  readonly waiters: Set<Waiter>
+  waiters: readonly Waiter[]
   delayMs: number
   nextAt: number
   failedRounds: number
@@ -81,6 +82,7 @@ export function createPoller(ports: Ports, readLive: PollerState['readLive']): P
     if (entry !== undefined) offer(state, record.id, entry, record)
   })
   return {
+    ports,
     wait: (id, until) => wait(state, id, until),
     close(reason) {
       for (const id of [...state.watched.keys()]) refuse(state, id, reason)
@@ -94,10 +96,10 @@ function wait(state: PollerState, id: string, until: (record: CallRecord) => boo
     waiter = { until, resolve, reject }
     let entry = state.watched.get(id)
     if (entry === undefined) {
-      entry = { waiters: new Set(), delayMs: firstDelay(state), nextAt: 0, failedRounds: 0 }
+      entry = { waiters: [], delayMs: firstDelay(state), nextAt: 0, failedRounds: 0 }
       state.watched.set(id, entry)
     }
-    entry.waiters.add(waiter)
+    entry.waiters = [...entry.waiters, waiter]
     // One read for all who begin to wait in this turn.
     if (state.fresh.push(id) === 1) queueMicrotask(() => startFreshRound(state))
   })
@@ -122,8 +124,9 @@ function startFreshRound(state: PollerState): void {
 function leave(state: PollerState, id: string, waiter: Waiter): void {
   const entry = state.watched.get(id)
   if (entry === undefined) return
-  entry.waiters.delete(waiter)
-  if (entry.waiters.size === 0) state.watched.delete(id)
+  // A new list: somebody may be going through the old one.
+  entry.waiters = entry.waiters.filter((other) => other !== waiter)
+  if (entry.waiters.length === 0) state.watched.delete(id)
   if (state.watched.size > 0) return
   state.timer?.cancel()
   state.timer = undefined
@@ -228,17 +231,26 @@ export function notFound(id: string): CallNotFoundError {
  * Waits, for as long as the options say.
  * @throws WaitTimeoutError, the signal's reason, CallNotFoundError
  */
-export async function waitUntil(
+export function waitUntil(
   ports: Ports,
   poller: Poller,
   id: string,
   until: (record: CallRecord) => boolean,
   options: WaitOptions,
 ): Promise<CallRecord> {
-  const { timeoutSeconds, signal } = options
+  const unlimited = options.timeoutSeconds === undefined && options.signal === undefined
+  return unlimited ? poller.wait(id, until).record : waitLimited(ports, poller, id, until, options)
+}
+
+async function waitLimited(
+  ports: Ports,
+  poller: Poller,
+  id: string,
+  until: (record: CallRecord) => boolean,
+  { timeoutSeconds, signal }: WaitOptions,
+): Promise<CallRecord> {
   signal?.throwIfAborted()
   const waiting = poller.wait(id, until)
-  if (timeoutSeconds === undefined && signal === undefined) return waiting.record
   let timer: Timer | undefined
   if (timeoutSeconds !== undefined) {
     const giveUp = () =>

@@ -45,7 +45,8 @@ const others = (...not: Kind[]) => kinds.filter((kind) => !not.includes(kind))
 function claimOf(record: CallRecord, change: Partial<Claim> = {}): Claim {
   const { id, task, queue, payloadHash, createdAt, dueAt } = record
   return {
-    call: { id, task, queue, payloadHash, createdAt, dueAt },
+    id,
+    call: { task, queue, payloadHash, createdAt, dueAt, failures: 0 },
     owner: randomUUID(),
     leaseUntil: NOW + 63_000,
     now: NOW,

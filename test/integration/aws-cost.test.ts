@@ -72,12 +72,12 @@ async function took(write: Promise<Written>): Promise<void> {
 const create = (store: Store, call: CallRecord) => took(store.put(call, mayCreate(now)))
 
 async function claim(store: Store, call: CallRecord): Promise<string> {
-  const { state, expiresAtSeconds, attempts, failures, ...told } = call
+  const { id, state, expiresAtSeconds, attempts, ...told } = call
   const owner = systemEntropy.owner()
   await took(
     store.update(
       call.id,
-      claimChange({ call: told, owner, leaseUntil: now + 63_000, now, retentionSeconds }),
+      claimChange({ id, call: told, owner, leaseUntil: now + 63_000, now, retentionSeconds }),
     ),
   )
   return owner

@@ -48,8 +48,8 @@ export interface SourceFile {
   readonly functions: readonly FunctionSpan[]
 }
 
-/** The packages's own names, and the sources that they stand for. */
-const ownNames: ReadonlyMap<string, string> = readOwnNames()
+/** The package's own names (`errand/lambda`), and the sources that they stand for. */
+export const ownNames: ReadonlyMap<string, string> = readOwnNames()
 
 /** All TypeScript files under these folders of the checkout; a folder that is not there has none. */
 export function sourceFilesUnder(...folders: readonly string[]): SourceFile[] {

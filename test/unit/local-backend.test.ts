@@ -10,6 +10,7 @@ import type { App } from '../../src/runtime/app.ts'
 import { delay } from '../../src/runtime/clock.ts'
 import type { ResolvedConfig, ResolvedWorker } from '../../src/runtime/config.ts'
 import { ClosedError } from '../../src/runtime/errors.ts'
+import { cancelChange } from '../../src/runtime/record.ts'
 
 const queue = (name: string) => ({ name, fifo: false, retentionSeconds: 345_600, visibilitySeconds: 90 })
 
@@ -249,7 +250,8 @@ describe('when the process ends', () => {
     const before = exitListeners()
     const lossy = setup(
       handlerOf(() => {}),
-      { startWorkers: false },
+      // Where calls that wait have no record, messages count.
+      { startWorkers: false, config: { ...configOf(worker('foo')), record: 'on-claim' } },
     )
     setup(handlerOf(() => {}))
     const [listener, ...others] = exitListeners().filter((each) => !before.includes(each))
@@ -265,5 +267,24 @@ describe('when the process ends', () => {
     expect(write.mock.calls[0]?.[0]).toContain('"shop"')
     for (const backend of backends.splice(0)) await backend.close()
     expect(exitListeners()).toEqual(before)
+  })
+
+  test('the message of a cancelled call is no loss', async () => {
+    const before = exitListeners()
+    const { backend } = setup(
+      handlerOf(() => {}),
+      { startWorkers: false },
+    )
+    const [listener] = exitListeners().filter((each) => !before.includes(each))
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const call = { id: 'a', task: 'add', queue: 'low', payloadHash: 'h', createdAt: 0, dueAt: 0 }
+    const record = { ...call, state: 'pending', expiresAtSeconds: 9e9, attempts: 0, failures: 0 } as const
+    await backend.store.put(record, ['id', 'absent'])
+    await backend.queue.send('low', [{ body: 'a' }])
+    listener?.(0)
+    expect(write.mock.calls).toEqual([[expect.stringContaining('errand: 1 call is lost')]])
+    await backend.store.update('a', cancelChange(0))
+    listener?.(0)
+    expect(write).toHaveBeenCalledTimes(1)
   })
 })

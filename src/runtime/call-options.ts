@@ -1,0 +1,74 @@
+/**
+ * What the sender of a call decides: its queue, its delay, its key, its tenant.
+ * @module
+ */
+import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
+import { InvalidOptionError } from './errors.ts'
+import { showValue } from './nearest-name.ts'
+import { checkKeys, checkNumber } from './option-checks.ts'
+
+/** What the sender of a call decides. */
+export interface CallOptions<Queue extends string = string> {
+  /** @default the task's route, else the config's first queue */
+  readonly queue?: Queue
+  /** Not before this, 0–900 s (SQS's limit). Refused on FIFO queues. @default 0 */
+  readonly delaySeconds?: number
+  /**
+   * The same key of the same task (and tenant) is the same call, for as long as its record lives: a second submit
+   * gets the first one's future, a failed one included. 1–256 characters.
+   */
+  readonly idempotencyKey?: string
+  /** Whose call it is: tenants share a queue fairly, and on a FIFO queue each is a group of its own. */
+  readonly tenant?: string
+  /** The id of an earlier submit that ended in `SubmitUncertainError`: try again without a second call. */
+  readonly id?: string
+}
+
+/** One object for all calls without options, so that the hot path need not look into it. */
+export const NO_OPTIONS: CallOptions = Object.freeze({})
+
+const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'id'] as const
+
+/** The characters that SQS takes in a `MessageGroupId`. */
+const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/
+const idForm = /^[A-Za-z0-9_:-]{1,100}$/
+
+/**
+ * Checks what a sender says of a call to `queue`.
+ * @throws InvalidOptionError
+ */
+export function checkCallOptions(config: ResolvedConfig, queue: ResolvedQueue, options: CallOptions): void {
+  checkKeys('the options of a call', options, optionNames)
+  const { delaySeconds, idempotencyKey, tenant, id } = options
+  checkNumber(
+    '`delaySeconds`',
+    delaySeconds,
+    { min: 0, max: LIMITS.delaySeconds, why: "SQS's limit" },
+    undefined,
+  )
+  if (queue.fifo && delaySeconds !== undefined && delaySeconds > 0) {
+    throw new InvalidOptionError(
+      `\`delaySeconds\` is ${delaySeconds}, but the queue ${JSON.stringify(queue.name)} is FIFO, and SQS delays no single message there; use a standard queue`,
+    )
+  }
+  if (tenant !== undefined && (typeof tenant !== 'string' || !tenantForm.test(tenant))) {
+    throw new InvalidOptionError(
+      `\`tenant\` is ${showValue(tenant)}, expected 1–${LIMITS.tenantLength} letters, digits and ASCII punctuation (SQS's MessageGroupId)`,
+    )
+  }
+  if (id !== undefined && (typeof id !== 'string' || !idForm.test(id))) {
+    throw new InvalidOptionError(`\`id\` is ${showValue(id)}, expected the id of an earlier submit`)
+  }
+  if (idempotencyKey === undefined) return
+  if (typeof idempotencyKey !== 'string' || idempotencyKey === '' || idempotencyKey.length > 256) {
+    throw new InvalidOptionError(
+      `\`idempotencyKey\` is ${showValue(idempotencyKey)}, expected a text of 1–256 characters`,
+    )
+  }
+  if (id !== undefined) throw new InvalidOptionError('a call has an `id` or an `idempotencyKey`, not both')
+  if (config.record === 'on-claim') {
+    throw new InvalidOptionError(
+      "`idempotencyKey` needs a record at submit; the config says record: 'on-claim', use 'on-submit'",
+    )
+  }
+}

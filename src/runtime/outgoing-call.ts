@@ -1,0 +1,123 @@
+/**
+ * A call on its way out: its record, its envelope, its message.
+ * @module
+ */
+import type { Backend } from './backend.ts'
+import type { CallOptions } from './call-options.ts'
+import type { Codec } from './codec.ts'
+import { payloadHash } from './codec.ts'
+import { LIMITS, type ResolvedQueue } from './config.ts'
+import { runningTask } from './current-task.ts'
+import { ENVELOPE_VERSION, type Envelope, encodeEnvelope } from './envelope.ts'
+import { InvalidOptionError, PayloadTooLargeError } from './errors.ts'
+import type { OutgoingMessage } from './queue.ts'
+import { type CallRecord, expiryOf } from './record.ts'
+import type { RegisteredTask } from './registry.ts'
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
+
+/** One call, ready to be sent. */
+export interface OutgoingCall {
+  readonly id: string
+  readonly record: CallRecord
+  readonly envelope: Envelope
+  readonly args: string
+}
+
+/** Where a call goes and whose it is: the same for all calls of a `map`. */
+export interface Route {
+  readonly task: Pick<RegisteredTask, 'name' | 'input'>
+  readonly queue: ResolvedQueue
+  readonly options: CallOptions
+}
+
+/**
+ * Makes the record and the envelope of one call.
+ * @throws UnsupportedValueError, PayloadTooLargeError, InvalidOptionError where tasks submit tasks too deep
+ */
+export function prepareCall(
+  codec: Codec,
+  backend: Backend,
+  route: Route,
+  args: readonly unknown[],
+  id: string,
+): OutgoingCall {
+  const { task, queue, options } = route
+  const encoded = codec.encode(args, 'arguments')
+  const now = backend.clock.now()
+  const delayMs = (options.delaySeconds ?? 0) * 1000
+  const parent = runningTask()
+  const depth = parent === undefined ? 0 : parent.depth + 1
+  if (depth > LIMITS.depth) {
+    throw new InvalidOptionError(
+      `task ${JSON.stringify(task.name)} would be call ${depth} in a chain of tasks that submit tasks, at most ${LIMITS.depth}; end the chain, or start it anew from outside a task`,
+    )
+  }
+  // Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest.
+  const envelope: Mutable<Envelope> = {
+    v: ENVELOPE_VERSION,
+    id,
+    task: task.name,
+    queue: queue.name,
+    payloadHash: payloadHash(task.name, args, encoded),
+    createdAt: now,
+    dueAt: now + delayMs,
+  }
+  const record: Mutable<CallRecord> = {
+    id,
+    task: task.name,
+    queue: queue.name,
+    payloadHash: envelope.payloadHash,
+    state: delayMs > 0 ? 'scheduled' : 'pending',
+    createdAt: now,
+    dueAt: envelope.dueAt,
+    expiresAtSeconds: expiryOf(envelope.dueAt, queue.retentionSeconds),
+    attempts: 0,
+    failures: 0,
+  }
+  if (options.tenant !== undefined) envelope.tenant = record.tenant = options.tenant
+  if (parent !== undefined) {
+    envelope.parent = record.parent = parent.id
+    envelope.depth = record.depth = depth
+  }
+  const call = { id, record, envelope, args: encoded }
+  checkSize(call, task.name)
+  return call
+}
+
+/** What an envelope's other fields can take at the most, so that a small call's size need not be counted. */
+const ENVELOPE_BYTES = 2048
+
+function checkSize(call: OutgoingCall, task: string): void {
+  // A UTF-16 unit takes at most six bytes, where it is escaped.
+  if (call.args.length * 6 + ENVELOPE_BYTES <= LIMITS.messageBytes) return
+  const bytes = Buffer.byteLength(encodeEnvelope(call.envelope, call.args))
+  if (bytes <= LIMITS.messageBytes) return
+  throw new PayloadTooLargeError(
+    `the arguments of task ${JSON.stringify(task)} make a message of ${bytes} bytes, at most ${LIMITS.messageBytes} (SQS's limit of 1 MiB); store the data and pass its key`,
+  )
+}
+
+/** The message of a call; `record` is the one that stands for it, of an earlier submit perhaps. */
+export function messageOf(
+  now: number,
+  queue: ResolvedQueue,
+  call: OutgoingCall,
+  record: CallRecord,
+): OutgoingMessage {
+  const { createdAt, dueAt } = record
+  const envelope =
+    createdAt === call.record.createdAt ? call.envelope : { ...call.envelope, createdAt, dueAt }
+  const body = encodeEnvelope(envelope, call.args)
+  // A FIFO queue delays no single message and needs a group; calls without a tenant are one group.
+  if (queue.fifo) {
+    return { body, groupId: envelope.tenant ?? 'default', deduplicationId: `${call.id}:1` }
+  }
+  const delaySeconds = Math.max(0, Math.ceil((dueAt - now) / 1000))
+  if (delaySeconds === 0 && envelope.tenant === undefined) return { body }
+  return {
+    body,
+    ...(delaySeconds > 0 && { delaySeconds }),
+    ...(envelope.tenant !== undefined && { groupId: envelope.tenant }),
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * The package as users get it: packed, and installed in an empty folder outside the checkout, beside nothing but
+ * its own dependencies. No network: the dependencies are links to the checkout's.
+ * @module
+ */
+import { execFile } from 'node:child_process'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, posix, sep } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readPackage, root } from '../support/source-files.ts'
+
+const run = promisify(execFile)
+const folder = mkdtempSync(join(tmpdir(), 'errand-package-'))
+const stage = join(folder, 'stage')
+const app = join(folder, 'app')
+const installed = join(app, 'node_modules/errand')
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+
+/** What a consumer has beside errand: for the type test Node's types, as every TypeScript app on Node. */
+const besides = ['@types/node']
+
+beforeAll(async () => {
+  stageCheckout()
+  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: stage })
+  await run('npm', ['pack', '--offline', '--ignore-scripts', '--pack-destination', folder], { cwd: stage })
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string
+  mkdirSync(installed, { recursive: true })
+  await run('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1'])
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }))
+  for (const dependency of [...Object.keys(readPackage().dependencies), ...besides]) link(dependency)
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A copy of the checkout, so that packing neither needs nor touches what others build in it. */
+function stageCheckout(): void {
+  const skipped = ['node_modules', '.git', 'dist', 'coverage', 'cdk.out']
+  cpSync(root, stage, {
+    recursive: true,
+    filter: (path) => !skipped.includes(path.slice(root.length).split(sep)[0] ?? ''),
+  })
+  symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'))
+  // What must stay at home.
+  writeFileSync(join(stage, '.env'), 'SECRET=1\n')
+  writeFileSync(join(stage, 'notes.txt'), 'private\n')
+}
+
+function link(dependency: string): void {
+  const at = join(app, 'node_modules', dependency)
+  mkdirSync(dirname(at), { recursive: true })
+  symlinkSync(join(root, 'node_modules', dependency), at)
+}
+
+function packedFiles(): string[] {
+  return readdirSync(installed, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(installed.length + 1)
+        .replaceAll(sep, '/'),
+    )
+    .sort()
+}
+
+/** Runs a script of the app; what it prints last is the answer. */
+async function runScript(name: string, lines: readonly string[]): Promise<unknown> {
+  const path = join(app, name)
+  writeFileSync(path, lines.join('\n'))
+  const env = { PATH: process.env.PATH, NODE_ENV: 'development' }
+  const { stdout, stderr } = await run(process.execPath, [path], { cwd: app, env })
+  expect(stderr).toBe('')
+  return JSON.parse(stdout)
+}
+
+describe('what is packed', () => {
+  const allowed = [
+    /^package\.json$/,
+    /^(README|CHANGELOG)\.md$/,
+    /^LICENSE$/,
+    /^src\/.+\.ts$/,
+    /^dist\/.+\.(js|d\.ts)(\.map)?$/,
+  ]
+
+  test('is the build, its sources and the papers, and nothing else', () => {
+    const files = packedFiles()
+    expect(files.filter((path) => !allowed.some((form) => form.test(path)))).toEqual([])
+    expect(files.filter((path) => /\.test\.|(^|\/)\.env/.test(path))).toEqual([])
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'CHANGELOG.md', 'package.json']))
+  })
+
+  test('every built file has its source, and every map leads to it', () => {
+    const files = new Set(packedFiles())
+    for (const path of files) {
+      if (!path.startsWith('dist/')) continue
+      const source = path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
+      expect(files, path).toContain(source)
+      if (!path.endsWith('.map')) continue
+      const { sources, sourceRoot } = JSON.parse(readFileSync(join(installed, path), 'utf8'))
+      expect(sourceRoot ?? '', path).toBe('')
+      expect(sources.map((each: string) => posix.join(posix.dirname(path), each))).toEqual([source])
+    }
+  })
+
+  test('holds no path of the machine that packed it', () => {
+    const machine = [root.slice(0, -1), folder]
+    const telling = packedFiles().filter((path) => {
+      const text = readFileSync(join(installed, path), 'utf8')
+      return machine.some((place) => text.includes(place))
+    })
+    expect(telling).toEqual([])
+  })
+})
+
+describe('installed', () => {
+  test('errand submits, maps and waits on the local backend, and the process ends by itself', async () => {
+    const answer = await runScript('local.mjs', [
+      "import { createExecutor, defineConfig } from 'errand'",
+      'const add = (a, b) => a + b',
+      "const executor = createExecutor(defineConfig({ name: 'shop' }), { tasks: { add } })",
+      'const future = await executor.submit(add, 1, 2)',
+      'const sums = await executor.map(add, [[3, 4], [5, 6]])',
+      'console.log(JSON.stringify([await future.result(), ...(await sums.results())]))',
+    ])
+    expect(answer).toEqual([3, 7, 11])
+  })
+
+  test('errand/lambda runs the message that the queue of errand/local-emulator delivers', async () => {
+    const answer = await runScript('lambda.mjs', [
+      "import { createExecutor, defineConfig } from 'errand'",
+      "import { workerHandler } from 'errand/lambda'",
+      "import { arnOf, localBackend } from 'errand/local-emulator'",
+      "const config = defineConfig({ name: 'shop' })",
+      'const add = (a, b) => a + b',
+      'const backend = localBackend(createExecutor(config).config, { startWorkers: false })',
+      'const executor = createExecutor(config, { tasks: { add }, backend })',
+      'const future = await executor.submit(add, 1, 2)',
+      "const [message] = await backend.queue.receive('default', { maxMessages: 1, waitSeconds: 0 })",
+      "const record = { ...message, attributes: {}, eventSourceARN: arnOf('default') }",
+      'const answer = await workerHandler(executor)({ Records: [record] })',
+      "await backend.queue.delete('default', [message.receiptHandle])",
+      'console.log(JSON.stringify([answer, await future.result()]))',
+    ])
+    expect(answer).toEqual([{ batchItemFailures: [] }, 3])
+  })
+
+  test('errand/local-emulator takes virtual time', async () => {
+    const answer = await runScript('virtual.mjs', [
+      "import { createExecutor, defineConfig } from 'errand'",
+      "import { virtualClock } from 'errand/local-emulator'",
+      'const clock = virtualClock()',
+      "const executor = createExecutor(defineConfig({ name: 'shop' }), { local: { clock } })",
+      "const add = executor.task('add', (a, b) => a + b)",
+      'const future = await add.with({ delaySeconds: 900 }).submit(1, 2)',
+      'const before = clock.now()',
+      'const sum = await clock.runUntil(future.result())',
+      'console.log(JSON.stringify([sum, Math.round((clock.now() - before) / 1000)]))',
+    ])
+    expect(answer).toEqual([3, 900])
+  })
+
+  test('what is not exported cannot be reached', async () => {
+    const answer = await runScript('inside.mjs', [
+      "const reached = await import('errand/dist/runtime/record.js').catch((error) => error.code)",
+      'console.log(JSON.stringify(reached))',
+    ])
+    expect(answer).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+})
+
+const consumer = `
+import { createClient, createExecutor, defineConfig, type Future, currentTask, ErrandError } from 'errand'
+import { type WorkerHandler, workerHandler } from 'errand/lambda'
+import { type VirtualClock, virtualClock } from 'errand/local-emulator'
+
+const config = defineConfig({ name: 'shop', queues: ['low', 'high'], workers: 2 })
+const add = async (a: number, b: number) => a + b
+const clock: VirtualClock = virtualClock()
+export const executor = createExecutor(config, { tasks: { math: { add } }, local: { clock } })
+export const handler: WorkerHandler = workerHandler(executor)
+export const answer = handler({ Records: [] })
+const future: Future<number> = await executor.with({ queue: 'high' }).submit(add, 1, 2)
+const client = createClient<typeof executor>(config)
+const sum: number = await (await client.submit('math.add', 1, 2)).result()
+console.log(await future.result(), sum, currentTask.active, ErrandError.is(sum))
+// @ts-expect-error the argument is no number
+await executor.submit(add, 1, 'two')
+// @ts-expect-error the queue is not declared
+executor.with({ queue: 'hihg' })
+// @ts-expect-error the task is not registered
+await client.submit('math.ad', 1, 2)
+// @ts-expect-error a record is needed: types of events must be known, not \`any\`
+await handler({ Records: [{ body: 1 }] })
+`
+
+describe('its types', () => {
+  test.each([
+    { module: 'nodenext', moduleResolution: 'nodenext' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+  ])('are whole under strict $moduleResolution', async (resolution) => {
+    writeFileSync(join(app, 'consumer.ts'), consumer)
+    const compilerOptions = {
+      ...resolution,
+      target: 'es2022',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      types: ['node'],
+      // Every declaration file that errand ships is checked too, with nothing but its dependencies at hand.
+      skipLibCheck: false,
+    }
+    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+    const { stdout } = await run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd: app }).catch(
+      (error: { stdout: string }) => error,
+    )
+    expect(stdout).toBe('')
+  })
+})
