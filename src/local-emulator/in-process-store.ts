@@ -69,23 +69,33 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
   const sweepResults = sweeper(results, ({ key }) => key)
 
   function write(record: CallRecord): Written {
-    const now = clock.now()
-    sweepRecords(now)
-    if (results.size > 0) sweepResults(now)
     records.set(record.id, record)
     for (const listener of listeners) listener(record)
     return { written: true, record }
   }
 
+  /** After each write that adds a record: only those add what will have to go. */
+  function sweep(): void {
+    const now = clock.now()
+    sweepRecords(now)
+    if (results.size > 0) sweepResults(now)
+  }
+
   function put(record: CallRecord, when: Condition): Written {
     const existing = records.get(record.id)
+    if (!holds(when, existing)) return { written: false, existing }
     // A copy: what the caller does with its object later is not a write.
-    return holds(when, existing) ? write({ ...record }) : { written: false, existing }
+    const answer = write({ ...record })
+    sweep()
+    return answer
   }
 
   function update(id: string, change: Change): Written {
     const existing = records.get(id)
-    return holds(change.when, existing) ? write(changed(id, existing, change)) : { written: false, existing }
+    if (!holds(change.when, existing)) return { written: false, existing }
+    const answer = write(changed(id, existing, change))
+    if (existing === undefined) sweep()
+    return answer
   }
 
   return {

@@ -28,6 +28,7 @@ import {
   isEchoOfFinish,
   isEchoOfRetry,
   killsOf,
+  type Refusal,
   refusalOf,
   retryChange,
 } from './record.ts'
@@ -88,20 +89,16 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     if (limitMs === undefined) return hide(0)
     const claim = claimOf(environment, envelope, delivery, now)
     const answer = await ports.store.update(envelope.id, claimChange(claim))
-    if (answer.written) {
-      const claimed = { envelope, claim, delivery, task, limitMs, record: answer.record }
-      return await runClaimed(environment, claimed)
+    const refusal = answer.written ? undefined : refusalOf(claim, answer.existing)
+    if (refusal !== undefined && refusal.kind !== 'echo') {
+      return await settleRefused(environment, envelope.id, refusal)
     }
-    const refusal = refusalOf(claim, answer.existing)
-    if (refusal.kind !== 'echo') return await settleRefused(environment, envelope.id, refusal)
-    return await runClaimed(environment, {
-      envelope,
-      claim,
-      delivery,
-      task,
-      limitMs,
-      record: refusal.record,
-    })
+    const record = answer.written ? answer.record : (refusal as Refusal & { kind: 'echo' }).record
+    const claimed: Claimed = { envelope, claim, delivery, task, record }
+    const verdict = verdictOf(environment, claimed)
+    if (verdict !== undefined) return await verdict
+    const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, limitMs)
+    return await settle(environment, claimed, ended)
   } catch (error) {
     environment.log('warn', 'message returned', { error })
     return hide(PROTOCOL.unreadableHideSeconds)
@@ -186,11 +183,11 @@ interface Claimed {
   readonly delivery: Delivery
   /** `undefined` where nobody deployed it within the hour. */
   readonly task: RegisteredTask | undefined
-  readonly limitMs: number
   readonly record: CallRecord
 }
 
-async function runClaimed(environment: Environment, claimed: Claimed): Promise<Settlement> {
+/** Ends a call that is not to be run (any more): nobody knows its task, or it was killed too often. */
+function verdictOf(environment: Environment, claimed: Claimed): Promise<Settlement> | undefined {
   const { app } = environment
   const { task, record, envelope } = claimed
   if (task === undefined) {
@@ -201,20 +198,22 @@ async function runClaimed(environment: Environment, claimed: Claimed): Promise<S
     return fail(environment, claimed, error, 'unknown-task', false)
   }
   const kills = killsOf(record)
-  if (kills >= task.options.maxKills) {
-    const error = new TaskKilledError(
-      `${kills} attempts of task ${JSON.stringify(task.name)} ended without a word (out of memory, process.exit, a crash or a blocked event loop), at most ${task.options.maxKills}; give its worker more memory or time`,
-    )
-    return fail(environment, claimed, error, 'killed', false)
-  }
-  const ended = await runTask(environment, task, envelope, record, claimed.claim.owner, claimed.limitMs)
+  if (kills < task.options.maxKills) return undefined
+  const error = new TaskKilledError(
+    `${kills} attempts of task ${JSON.stringify(task.name)} ended without a word (out of memory, process.exit, a crash or a blocked event loop), at most ${task.options.maxKills}; give its worker more memory or time`,
+  )
+  return fail(environment, claimed, error, 'killed', false)
+}
+
+/** Writes the end of an attempt. */
+function settle(environment: Environment, claimed: Claimed, ended: Ended): Promise<Settlement> {
   switch (ended.kind) {
     case 'returned':
       return succeed(environment, claimed, ended)
     case 'aborted':
       return finish(environment, claimed, { state: 'cancelled', failure: false })
     case 'lost':
-      return hide(undefined)
+      return Promise.resolve(lost(environment, claimed.envelope.id))
     case 'threw':
     case 'timed-out':
       return retryOrFail(environment, claimed, ended)
@@ -303,7 +302,7 @@ function fail(
 }
 
 /** A large result goes to an item of its own first: the final write must not refer to what is not there. */
-async function finishWithResult(
+function finishWithResult(
   environment: Environment,
   claimed: Claimed,
   end: Finish,
@@ -311,6 +310,16 @@ async function finishWithResult(
   bytes: number,
 ): Promise<Settlement> {
   if (bytes <= LIMITS.inlineResultBytes) return finish(environment, claimed, { ...end, result: text })
+  return finishWithResultBeside(environment, claimed, end, text, bytes)
+}
+
+async function finishWithResultBeside(
+  environment: Environment,
+  claimed: Claimed,
+  end: Finish,
+  text: string,
+  bytes: number,
+): Promise<Settlement> {
   const { ports } = environment
   const { claim, envelope } = claimed
   const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
@@ -347,21 +356,32 @@ const LAST_RETRY_MS = 2000
  * Tries a write for as long as the environment lives: the work is done, and only this write can say so. `undefined`
  * where time ran out; the call then runs again.
  */
-async function persist<Answer extends Written | true>(
+function persist<Answer extends Written | true>(
   environment: Environment,
   claimed: Claimed,
   write: () => Promise<Answer>,
 ): Promise<Answer | undefined> {
+  return write().catch((error: unknown) => persistAgain(environment, claimed, write, error))
+}
+
+async function persistAgain<Answer extends Written | true>(
+  environment: Environment,
+  claimed: Claimed,
+  write: () => Promise<Answer>,
+  firstError: unknown,
+): Promise<Answer | undefined> {
   const { ports, log } = environment
+  let error = firstError
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+    if (ports.clock.now() + waitMs > claimed.delivery.deadline) {
+      log('error', 'the end of an attempt could not be written', { id: claimed.envelope.id, error })
+      return undefined
+    }
+    await delay(ports.clock, waitMs)
     try {
       return await write()
-    } catch (error) {
-      if (ports.clock.now() + waitMs > claimed.delivery.deadline) {
-        log('error', 'the end of an attempt could not be written', { id: claimed.envelope.id, error })
-        return undefined
-      }
-      await delay(ports.clock, waitMs)
+    } catch (again) {
+      error = again
     }
   }
 }

@@ -9,7 +9,7 @@ import { timeOfId } from './entropy.ts'
 import { CancelledError, ErrandError } from './errors.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
 import { type CallRecord, cancelChange, type FailureReason, isFinal, isLive, markChange } from './record.ts'
-import { createPoller, notFound, type Poller, type WaitOptions, waitUntil } from './waiting.ts'
+import { createPoller, notFound, type Poller, type WaitOptions, waitLimited } from './waiting.ts'
 
 /** How a call ended. */
 export type Outcome<T> =
@@ -30,6 +30,13 @@ export interface Calls {
   readAll(ids: readonly string[]): Promise<readonly (CallRecord | undefined)[]>
   /** The first record that `until` accepts. */
   wait(id: string, until: (record: CallRecord) => boolean, options: WaitOptions): Promise<CallRecord>
+  /** The final records in order, up to and with the first that `last` accepts. */
+  waitInOrder(
+    ids: readonly string[],
+    last: (record: CallRecord) => boolean,
+    what: string,
+    options: WaitOptions,
+  ): Promise<readonly CallRecord[]>
   /** How a call whose record is final ended; a promise only where its result lies beside the record. */
   outcomeOf(record: CallRecord): Outcome<unknown> | Promise<Outcome<unknown>>
   cancel(id: string): Promise<boolean>
@@ -67,7 +74,15 @@ export function createCalls(config: ResolvedConfig, codec: Codec, connect: Conne
       }
       return (await Promise.all(batches)).flat()
     },
-    wait: (id, until, options) => waitFor(access, id, until, options),
+    wait: (id, until, options) => {
+      const { poller } = access
+      if (poller === undefined) return firstWait(access, id, until, options)
+      return waitLimited(poller.ports, poller.wait(id, until), `the call ${id}`, options)
+    },
+    waitInOrder: async (ids, last, what, options) => {
+      const poller = await pollerOf(access)
+      return waitLimited(poller.ports, poller.waitInOrder(ids, last), what, options)
+    },
     outcomeOf: (record) => outcomeOf(access, record),
     cancel: (id) => cancel(access, id),
     abort: (id, reason) => abort(access, id, reason),
@@ -127,27 +142,20 @@ export function checkWait(options: WaitOptions): WaitOptions {
   return options
 }
 
-function waitFor(
-  access: Access,
-  id: string,
-  until: (record: CallRecord) => boolean,
-  options: WaitOptions,
-): Promise<CallRecord> {
-  const { poller } = access
-  return poller === undefined
-    ? firstWait(access, id, until, options)
-    : waitUntil(poller.ports, poller, id, until, options)
-}
-
 async function firstWait(
   access: Access,
   id: string,
   until: (record: CallRecord) => boolean,
   options: WaitOptions,
 ): Promise<CallRecord> {
+  const poller = await pollerOf(access)
+  return waitLimited(poller.ports, poller.wait(id, until), `the call ${id}`, options)
+}
+
+async function pollerOf(access: Access): Promise<Poller> {
   const backend = await access.connect()
   access.poller ??= createPoller(backend, (ids) => readLive(access, backend, ids))
-  return waitUntil(backend, access.poller, id, until, options)
+  return access.poller
 }
 
 function outcomeOf(access: Access, record: CallRecord): Outcome<unknown> | Promise<Outcome<unknown>> {

@@ -2,10 +2,10 @@
  * The futures of a `map`, and waiting for several futures.
  * @module
  */
-import { type Calls, checkWait, type Outcome } from './calls.ts'
+import { type Calls, cancelledError, checkWait, type Outcome } from './calls.ts'
 import { idInGroup } from './entropy.ts'
 import { InvalidOptionError, WaitTimeoutError } from './errors.ts'
-import { Future, observe, type Snapshot, snapshotOf } from './future.ts'
+import { Future, finalOf, observe, type Snapshot, snapshotOf } from './future.ts'
 import { showValue } from './nearest-name.ts'
 import { checkWord } from './option-checks.ts'
 import { type CallRecord, type CallState, isFinal } from './record.ts'
@@ -41,17 +41,25 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
 
   /**
    * All values, in order, under one deadline.
-   * @throws the first error in order; CancelledError; WaitTimeoutError
+   * @throws the first error in order, without waiting for those after it; CancelledError; WaitTimeoutError
    */
   async results(options: WaitOptions = {}): Promise<T[]> {
-    await this.#lookOnce(checkWait(options))
-    return inOrder(Array.from(this, (future) => future.result(options)))
+    const records = await this.#finals(options, ({ state }) => state !== 'succeeded')
+    const values: T[] = []
+    for (const record of records) {
+      const answer = this.#calls.outcomeOf(record)
+      const outcome = (answer instanceof Promise ? await answer : answer) as Outcome<T>
+      if (outcome.state === 'failed') throw outcome.error
+      if (outcome.state === 'cancelled') throw cancelledError(record.id)
+      values.push(outcome.value)
+    }
+    return values
   }
 
   /** How each call ended, in order, under one deadline; what succeeded is kept whatever else failed. */
   async outcomes(options: WaitOptions = {}): Promise<Outcome<T>[]> {
-    await this.#lookOnce(checkWait(options))
-    return inOrder(Array.from(this, (future) => future.outcome(options)))
+    const records = await this.#finals(options, () => false)
+    return Promise.all(records.map((record) => this.#calls.outcomeOf(record) as Outcome<T>))
   }
 
   /** The futures as they end. `timeoutSeconds: 0` yields those that have ended, then throws if some have not. */
@@ -126,21 +134,30 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
     return records
   }
 
+  /** The final records, up to and with the first that `last` accepts. */
+  async #finals(options: WaitOptions, last: (record: CallRecord) => boolean): Promise<readonly CallRecord[]> {
+    checkWait(options)
+    // What was seen to be final is not read again.
+    const seen = Array.from(this.#futures, (future) => (future === undefined ? undefined : finalOf(future)))
+    if (seen.length === this.length && seen.every((record) => record !== undefined)) return upTo(seen, last)
+    if (options.timeoutSeconds === 0) return this.#finalsNow(last)
+    const ids = Array.from({ length: this.length }, (_, index) => idInGroup(this.id, index))
+    return this.#calls.waitInOrder(ids, last, `the group ${this.id}`, options)
+  }
+
   /** A look without waiting is made for all at once, not by each future for itself. */
-  async #lookOnce(options: WaitOptions): Promise<void> {
-    if (options.timeoutSeconds !== 0) return
+  async #finalsNow(last: (record: CallRecord) => boolean): Promise<readonly CallRecord[]> {
     const records = await this.#readKnown()
-    const open = records.filter((record) => record === undefined || !isFinal(record.state)).length
-    if (open > 0) throw new WaitTimeoutError(`${open} (of ${this.length}) futures unfinished`)
+    const finals = records.filter((record) => record !== undefined && isFinal(record.state)) as CallRecord[]
+    if (finals.length === records.length) return upTo(finals, last)
+    throw new WaitTimeoutError(`${records.length - finals.length} (of ${this.length}) futures unfinished`)
   }
 }
 
-/** The values in order, or the first error in order; later rejections are observed, so that none goes unhandled. */
-async function inOrder<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  for (const promise of promises) promise.catch(() => {})
-  const values: T[] = []
-  for (const promise of promises) values.push(await promise)
-  return values
+/** The records up to and with the first that `last` accepts. */
+function upTo(records: readonly CallRecord[], last: (record: CallRecord) => boolean): readonly CallRecord[] {
+  const index = records.findIndex(last)
+  return index < 0 ? records : records.slice(0, index + 1)
 }
 
 /** When `wait` returns. */

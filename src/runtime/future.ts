@@ -40,6 +40,9 @@ const noLimit: WaitOptions = {}
 /** Lets a future know a record that was read for it. */
 export let observe: (future: Future<unknown>, record: CallRecord) => void
 
+/** The final record of a future's call, where the future has seen it. */
+export let finalOf: (future: Future<unknown>) => CallRecord | undefined
+
 /** The handle of a call. It holds no connection and no timer; only waiting does. */
 export class Future<T> {
   /** The call's id: `executor.future(id)` makes the same handle in another process. */
@@ -51,6 +54,9 @@ export class Future<T> {
   static {
     observe = (future, record) => {
       future.#newest(record)
+    }
+    finalOf = (future) => {
+      return future.#seen !== undefined && isFinal(future.#seen.state) ? future.#seen : undefined
     }
   }
 

@@ -7,7 +7,7 @@ import type { Ports } from './backend.ts'
 import type { Timer } from './clock.ts'
 import { LIMITS } from './config.ts'
 import { AccessDeniedError, CallNotFoundError, ResourceNotFoundError, WaitTimeoutError } from './errors.ts'
-import type { CallRecord } from './record.ts'
+import { type CallRecord, isFinal } from './record.ts'
 
 /** How long to wait. */
 export interface WaitOptions {
@@ -21,14 +21,19 @@ export interface WaitOptions {
 export interface Poller {
   readonly ports: Ports
   /** Resolves with the first record that `until` accepts; rejects when the call is not found. `stop` gives up. */
-  wait(id: string, until: (record: CallRecord) => boolean): Wait
+  wait(id: string, until: (record: CallRecord) => boolean): Wait<CallRecord>
+  /**
+   * Resolves with the final records of these calls, in order, up to and with the first that `last` accepts, as soon
+   * as all before it are final: one promise for them all.
+   */
+  waitInOrder(ids: readonly string[], last: (record: CallRecord) => boolean): Wait<readonly CallRecord[]>
   /** Rejects everybody who waits: no read will be made any more. */
   close(reason: unknown): void
 }
 
 /** One wait. */
-export interface Wait {
-  readonly record: Promise<CallRecord>
+export interface Wait<Answer> {
+  readonly answer: Promise<Answer>
   stop(reason: unknown): void
 }
 
@@ -41,10 +46,11 @@ const ROUND_SLACK_MS = 25
 /** Rounds that may fail in a row (each retried by the SDK already) before those who wait are told. */
 const FAILED_ROUNDS = 5
 
+/** Somebody who waits for one call. */
 interface Waiter {
-  readonly until: (record: CallRecord) => boolean
-  readonly resolve: (record: CallRecord) => void
-  readonly reject: (reason: unknown) => void
+  /** Whether this record ends the wait. */
+  offer(record: CallRecord): boolean
+  refuse(reason: unknown): void
 }
 
 /** Everybody who waits for one call. */
@@ -84,30 +90,80 @@ export function createPoller(ports: Ports, readLive: PollerState['readLive']): P
   return {
     ports,
     wait: (id, until) => wait(state, id, until),
+    waitInOrder: (ids, last) => waitInOrder(state, ids, last),
     close(reason) {
       for (const id of [...state.watched.keys()]) refuse(state, id, reason)
     },
   }
 }
 
-function wait(state: PollerState, id: string, until: (record: CallRecord) => boolean): Wait {
-  let waiter: Waiter
-  const record = new Promise<CallRecord>((resolve, reject) => {
-    waiter = { until, resolve, reject }
-    let entry = state.watched.get(id)
-    if (entry === undefined) {
-      entry = { waiters: [], delayMs: firstDelay(state), nextAt: 0, failedRounds: 0 }
-      state.watched.set(id, entry)
-    }
-    entry.waiters = [...entry.waiters, waiter]
-    // One read for all who begin to wait in this turn.
-    if (state.fresh.push(id) === 1) queueMicrotask(() => startFreshRound(state))
-  })
+function wait(state: PollerState, id: string, until: (record: CallRecord) => boolean): Wait<CallRecord> {
+  const { promise, resolve, reject } = Promise.withResolvers<CallRecord>()
+  const waiter: Waiter = {
+    offer(record) {
+      if (!until(record)) return false
+      resolve(record)
+      return true
+    },
+    refuse: reject,
+  }
+  join(state, id, waiter)
   const stop = (reason: unknown) => {
     leave(state, id, waiter)
-    waiter.reject(reason)
+    reject(reason)
   }
-  return { record, stop }
+  return { answer: promise, stop }
+}
+
+function waitInOrder(
+  state: PollerState,
+  ids: readonly string[],
+  last: (record: CallRecord) => boolean,
+): Wait<readonly CallRecord[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly CallRecord[]>()
+  const finals: CallRecord[] = []
+  const waiters: Waiter[] = []
+  let next = 0
+  const leaveAll = () => {
+    for (const [index, id] of ids.entries()) leave(state, id, waiters[index] as Waiter)
+  }
+  const refuse = (reason: unknown) => {
+    leaveAll()
+    reject(reason)
+  }
+  const take = (index: number, record: CallRecord) => {
+    finals[index] = record
+    for (let final = finals[next]; final !== undefined; final = finals[next]) {
+      next += 1
+      const ended = next === ids.length
+      if (!ended && !last(final)) continue
+      if (!ended) leaveAll()
+      resolve(finals.slice(0, next))
+      return
+    }
+  }
+  if (ids.length === 0) resolve([])
+  for (const [index, id] of ids.entries()) {
+    const waiter: Waiter = {
+      offer(record) {
+        if (!isFinal(record.state)) return false
+        take(index, record)
+        return true
+      },
+      refuse,
+    }
+    waiters.push(waiter)
+    join(state, id, waiter)
+  }
+  return { answer: promise, stop: refuse }
+}
+
+function join(state: PollerState, id: string, waiter: Waiter): void {
+  const entry = state.watched.get(id)
+  if (entry !== undefined) entry.waiters = [...entry.waiters, waiter]
+  else state.watched.set(id, { waiters: [waiter], delayMs: firstDelay(state), nextAt: 0, failedRounds: 0 })
+  // One read for all who begin to wait in this turn.
+  if (state.fresh.push(id) === 1) queueMicrotask(() => startFreshRound(state))
 }
 
 /** Where the store tells of changes, reading is only a safety net, and its timer what keeps the process waiting. */
@@ -135,9 +191,7 @@ function leave(state: PollerState, id: string, waiter: Waiter): void {
 
 function offer(state: PollerState, id: string, entry: Watched, record: CallRecord): void {
   for (const waiter of entry.waiters) {
-    if (!waiter.until(record)) continue
-    leave(state, id, waiter)
-    waiter.resolve(record)
+    if (waiter.offer(record)) leave(state, id, waiter)
   }
 }
 
@@ -146,7 +200,7 @@ function refuse(state: PollerState, id: string, reason: unknown): void {
   if (entry === undefined) return
   for (const waiter of entry.waiters) {
     leave(state, id, waiter)
-    waiter.reject(reason)
+    waiter.refuse(reason)
   }
 }
 
@@ -228,43 +282,41 @@ export function notFound(id: string): CallNotFoundError {
 }
 
 /**
- * Waits, for as long as the options say.
+ * Waits for as long as the options say.
+ * @param what names what is waited for, in the message of a time-out
  * @throws WaitTimeoutError, the signal's reason, CallNotFoundError
  */
-export function waitUntil(
+export function waitLimited<Answer>(
   ports: Ports,
-  poller: Poller,
-  id: string,
-  until: (record: CallRecord) => boolean,
+  waiting: Wait<Answer>,
+  what: string,
   options: WaitOptions,
-): Promise<CallRecord> {
+): Promise<Answer> {
   const unlimited = options.timeoutSeconds === undefined && options.signal === undefined
-  return unlimited ? poller.wait(id, until).record : waitLimited(ports, poller, id, until, options)
+  return unlimited ? waiting.answer : withLimits(ports, waiting, what, options)
 }
 
-async function waitLimited(
+async function withLimits<Answer>(
   ports: Ports,
-  poller: Poller,
-  id: string,
-  until: (record: CallRecord) => boolean,
+  waiting: Wait<Answer>,
+  what: string,
   { timeoutSeconds, signal }: WaitOptions,
-): Promise<CallRecord> {
-  signal?.throwIfAborted()
-  const waiting = poller.wait(id, until)
+): Promise<Answer> {
+  const abort = () => waiting.stop(signal?.reason)
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
   let timer: Timer | undefined
   if (timeoutSeconds !== undefined) {
     const giveUp = () =>
       waiting.stop(
         new WaitTimeoutError(
-          `waited ${timeoutSeconds} s for the call ${id}, which goes on; wait longer, or look at future.snapshot()`,
+          `waited ${timeoutSeconds} s for ${what}, which goes on; wait longer, or look at its snapshot`,
         ),
       )
     timer = ports.clock.setTimer(giveUp, timeoutSeconds * 1000)
   }
-  const abort = () => waiting.stop(signal?.reason)
-  signal?.addEventListener('abort', abort, { once: true })
   try {
-    return await waiting.record
+    return await waiting.answer
   } finally {
     timer?.cancel()
     signal?.removeEventListener('abort', abort)
