@@ -74,7 +74,7 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     return { written: true, record }
   }
 
-  /** After each write that adds a record: only those add what will have to go. */
+  /** Before each write that adds a record: only those add what will have to go, and none of it at once. */
   function sweep(): void {
     const now = clock.now()
     sweepRecords(now)
@@ -84,18 +84,16 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
   function put(record: CallRecord, when: Condition): Written {
     const existing = records.get(record.id)
     if (!holds(when, existing)) return { written: false, existing }
-    // A copy: what the caller does with its object later is not a write.
-    const answer = write({ ...record })
     sweep()
-    return answer
+    // A copy: what the caller does with its object later is not a write.
+    return write({ ...record })
   }
 
   function update(id: string, change: Change): Written {
     const existing = records.get(id)
     if (!holds(change.when, existing)) return { written: false, existing }
-    const answer = write(changed(id, existing, change))
     if (existing === undefined) sweep()
-    return answer
+    return write(changed(id, existing, change))
   }
 
   return {
