@@ -1,0 +1,72 @@
+/**
+ * `npm run bench`: what a call costs, as ratios to what it would cost at the least.
+ *
+ * Method
+ *
+ * - A case is a function that makes calls, checks their results, and says how fast it was. Each of 5 rounds
+ *   (`--rounds N`) runs every case once in shuffled order, after a round of warm-up that is thrown away and with a
+ *   garbage collection before each case. Machines differ, and slow down while they are watched: a ratio is made of
+ *   two figures of the same round, and the median of the rounds' ratios is what the targets are held against.
+ * - **Local** (`--only local`): a new executor with a config of nothing but a name for each run, its task
+ *   `add(a, b)`. The floor is an honest queue in one process: for each call a UUID, the message through JSON, a
+ *   `setImmediate`, the task, the result through JSON, a promise. The targets are held against it as a loop, one
+ *   call at a time; beside it stands the floor with as many calls in flight as the case that is compared with it,
+ *   which a `setImmediate` that serves a hundred calls a turn makes up to twice as fast.
+ * - **Wire** (`--only wire`): our AWS backend against fauxqs and dynalite in a process of their own; submit, worker
+ *   and results are in this one. The hand-written side makes the same requests through the same SDK: the same
+ *   conditions and items, batches, concurrency, client settings and schedule of polling. Both wait for the same
+ *   servers most of the time, so a pair tells little: there are twice as many rounds.
+ * - **Memory** (`--only memory`): the heap after a `map` of 200,000 calls that no worker takes, less the heap
+ *   before, with group and futures held; the arguments' own array is in both. It differs by a byte or two: three
+ *   rounds at most.
+ *
+ * It exits with 0 also where a target is not met: what a shared machine measures is for people to read. It exits
+ * with 1 where a case fails, as when a call does not come back with its result.
+ * @module
+ */
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { memoryCase, memoryRows } from './held-memory.ts'
+import { localCases, localRows } from './local-calls.ts'
+import { runRounds } from './rounds.ts'
+import { tableOf } from './table.ts'
+import { startWireCases, wireQueues, wireRows } from './wire-calls.ts'
+import { startWireServers } from './wire-servers.ts'
+
+const parts = ['local', 'wire', 'memory'] as const
+type Part = (typeof parts)[number]
+
+interface Options {
+  readonly rounds: number
+  readonly chosen: readonly Part[]
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string', default: '5' }, only: { type: 'string', multiple: true } },
+  })
+  const rounds = Number(values.rounds)
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new Error(`--rounds is ${values.rounds}, expected a whole number from 1`)
+  }
+  const unknown = values.only?.find((name) => !parts.some((part) => part === name))
+  if (unknown !== undefined) throw new Error(`--only is ${unknown}, expected one of ${parts.join(', ')}`)
+  return { rounds, chosen: parts.filter((part) => values.only?.includes(part) ?? true) }
+}
+
+async function runPart(part: Part, rounds: number): Promise<string> {
+  if (part === 'local') return tableOf(localRows, await runRounds(localCases(), rounds))
+  if (part === 'memory') return tableOf(memoryRows, await runRounds([memoryCase], Math.min(rounds, 3)))
+  const servers = await startWireServers(Object.values(wireQueues))
+  const { cases, close } = startWireCases(servers.wire)
+  try {
+    return tableOf(wireRows, await runRounds(cases, 2 * rounds))
+  } finally {
+    await close()
+    await servers.close()
+  }
+}
+
+const { rounds, chosen } = readOptions()
+console.log(`Node ${process.version}, ${availableParallelism()} cores, ${rounds} rounds\n`)
+for (const part of chosen) console.log(`${await runPart(part, rounds)}\n`)
