@@ -99,7 +99,7 @@ async function openBackend(
   }
   const make = () =>
     kind === 'eager'
-      ? emulator.eagerBackend(config, { makeHandler, ...eager })
+      ? emulator.eagerBackend(config, { ...eager })
       : emulator.localBackend(config, { makeHandler, ...local })
   return attached(emulator.shareBackend<Backend>(config, kind, make, worker), worker)
 }

@@ -8,16 +8,12 @@
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
-import { type Environment, runMessage, type Settlement } from '../runtime/attempt.ts'
+import { runMessage, type Settlement } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedWorker } from '../runtime/config.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
-import { InvalidOptionError } from '../runtime/errors.ts'
-import { createLog, type Log } from '../runtime/log.ts'
-import { createMarks } from '../runtime/marks.ts'
-import { suggestName } from '../runtime/nearest-name.ts'
 import { isFinal, isLive, killsOf } from '../runtime/record.ts'
-import { startContext, type WorkerContextHolder } from './worker-context.ts'
+import { type OpenEnvironment, openEnvironment } from './worker-environment.ts'
 
 /** What the handler needs of Lambda's context. */
 export interface InvocationContext {
@@ -31,43 +27,20 @@ export interface WorkerHandler {
   stop(): Promise<void>
 }
 
-interface Worker {
-  readonly app: App
-  readonly ports: Ports
-  readonly settings: ResolvedWorker
-  readonly log: Log
-  readonly holder: WorkerContextHolder
-  environment: Environment | undefined
-}
-
 /**
  * Makes the handler of one environment of a worker.
  * @throws InvalidOptionError where the config has no worker of this name
  */
 export function createWorkerHandler(app: App, ports: Ports, workerName: string): WorkerHandler {
-  const settings = app.config.workers.get(workerName)
-  if (settings === undefined) {
-    throw new InvalidOptionError(
-      `worker ${JSON.stringify(workerName)} is not declared; ${suggestName(workerName, app.config.workers.keys())}`,
-    )
-  }
-  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName })
-  const worker: Worker = {
-    app,
-    ports,
-    settings,
-    log,
-    holder: startContext(app),
-    environment: undefined,
-  }
+  const worker = openEnvironment(app, ports, workerName)
   return Object.assign(
     (event: SQSEvent, context?: Partial<InvocationContext>) => handle(worker, event, context),
-    { stop: () => worker.holder.stop() },
+    { stop: worker.stop },
   )
 }
 
 async function handle(
-  worker: Worker,
+  worker: OpenEnvironment,
   event: SQSEvent,
   context: Partial<InvocationContext> | undefined,
 ): Promise<SQSBatchResponse> {
@@ -104,13 +77,12 @@ function remainingOf(worker: ResolvedWorker, context: Partial<InvocationContext>
 }
 
 async function runBatch(
-  worker: Worker,
+  worker: OpenEnvironment,
   records: readonly SQSRecord[],
   deadline: number,
   settled: Map<string, Settlement>,
 ): Promise<void> {
-  worker.environment ??= await createEnvironment(worker)
-  const environment = worker.environment
+  const environment = await worker.get()
   const run = async (record: SQSRecord) => {
     const settlement = await runMessage(environment, { body: record.body, deadline })
     settled.set(record.messageId, settlement)
@@ -133,12 +105,6 @@ async function runBatch(
   if (hasReturned(records, settled)) await hideReturned(worker, records, settled)
 }
 
-async function createEnvironment(worker: Worker): Promise<Environment> {
-  const { app, ports, settings, log } = worker
-  const context = await worker.holder.get()
-  return { app, ports, worker: settings, marks: createMarks(ports), log, context }
-}
-
 function wasReceivedBefore({ attributes }: SQSRecord): boolean {
   return Number(attributes?.ApproximateReceiveCount ?? 1) > 1
 }
@@ -147,7 +113,10 @@ function wasReceivedBefore({ attributes }: SQSRecord): boolean {
  * The first message whose call was killed before: it runs alone, so that it takes no batch-mate with it a second
  * time. Only a message that was received before can be one, so a batch of new messages costs no read.
  */
-async function findSuspect(worker: Worker, again: readonly SQSRecord[]): Promise<SQSRecord | undefined> {
+async function findSuspect(
+  worker: OpenEnvironment,
+  again: readonly SQSRecord[],
+): Promise<SQSRecord | undefined> {
   const calls = again.flatMap((record) => {
     try {
       return [{ record, id: decodeEnvelope(record.body).id }]
@@ -171,7 +140,7 @@ async function findSuspect(worker: Worker, again: readonly SQSRecord[]): Promise
 }
 
 /** The records of each group of a FIFO queue in their order; `undefined` for a standard queue, which has no order. */
-function inOrderOfGroups(worker: Worker, records: readonly SQSRecord[]): SQSRecord[][] | undefined {
+function inOrderOfGroups(worker: OpenEnvironment, records: readonly SQSRecord[]): SQSRecord[][] | undefined {
   const [first] = records
   // An event source mapping reads one queue: all records of an event are of it.
   const queue = first === undefined ? undefined : worker.ports.queue.nameOfArn(first.eventSourceARN)
@@ -205,7 +174,7 @@ function hasReturned(records: readonly SQSRecord[], settled: ReadonlyMap<string,
 
 /** Hides what goes back for as long as it must wait, instead of the queue's whole visibility. */
 async function hideReturned(
-  worker: Worker,
+  worker: OpenEnvironment,
   records: readonly SQSRecord[],
   settled: ReadonlyMap<string, Settlement>,
 ): Promise<void> {

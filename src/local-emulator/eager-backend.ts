@@ -1,10 +1,11 @@
 /**
- * The eager backend: a submit runs its call inline, through the same envelope, worker handler, record and retries as
+ * The eager backend: a submit runs its call inline, through the same envelope, attempt, record and retries as
  * everywhere else, and returns when it is final. Nothing waits: back-offs and delays move the backend's own clock.
  * @module
  */
-import type { SQSRecord } from 'aws-lambda'
+import { type OpenEnvironment, openEnvironment } from '../handlers/worker-environment.ts'
 import type { App } from '../runtime/app.ts'
+import { runMessage } from '../runtime/attempt.ts'
 import type { Backend, Ports } from '../runtime/backend.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { ResolvedConfig } from '../runtime/config.ts'
@@ -12,12 +13,10 @@ import { outsideAnyContext } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
-import { arnOf } from './in-process-queue.ts'
 import { inProcessStore } from './in-process-store.ts'
-import type { LocalBackendOptions } from './local-backend.ts'
 
 /** How to make an eager backend. */
-export interface EagerBackendOptions extends Pick<LocalBackendOptions, 'makeHandler'> {
+export interface EagerBackendOptions {
   /** Let a submit reject with the error of a call that failed. @default false: it stays in the future */
   readonly propagate?: boolean
   /** @default the system's */
@@ -26,17 +25,13 @@ export interface EagerBackendOptions extends Pick<LocalBackendOptions, 'makeHand
   readonly entropy?: Entropy
 }
 
-type Handler = ReturnType<LocalBackendOptions['makeHandler']>
-
 interface Inline {
   readonly config: ResolvedConfig
-  readonly options: EagerBackendOptions
   readonly ports: Ports
   /** Moves the clock: what a wait comes to where nothing waits. */
   readonly skip: (seconds: number) => void
-  /** How long the handler asked for a message to be hidden, by receipt. */
-  readonly hidden: Map<string, number>
-  readonly handlers: Map<string, Handler>
+  /** By queue. */
+  readonly environments: Map<string, OpenEnvironment>
   app: App | undefined
 }
 
@@ -51,11 +46,9 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
       for (const message of messages) results.push(await runInline(inline, name, message))
       return results
     },
-    changeVisibility: async (_, changes) => {
-      for (const change of changes) inline.hidden.set(change.receiptHandle, change.visibilitySeconds)
-    },
-    // A call is over before its send returns: there is never a message to receive.
+    // A call is over before its send returns: there is never a message to receive, or to hide.
     receive: async () => [],
+    changeVisibility: async () => {},
     delete: async () => {},
     counts: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
     nameOfArn: (arn) => arn.slice(arn.lastIndexOf(':') + 1),
@@ -63,13 +56,11 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
   const ports: Ports = { clock: shifted, entropy, queue, store: inProcessStore({ clock: shifted }) }
   const inline: Inline = {
     config,
-    options,
     ports,
     skip: (seconds) => {
       skippedMs += seconds * 1000
     },
-    hidden: new Map(),
-    handlers: new Map(),
+    environments: new Map(),
     app: undefined,
   }
   return {
@@ -77,76 +68,49 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
     kind: 'eager',
     propagate: options.propagate ?? false,
     attach: (app) => {
-      inline.handlers.clear()
+      if (inline.app !== app) inline.environments.clear()
       inline.app = app
     },
     start: async () => {},
     close: async () => {
-      const handlers = [...inline.handlers.values()]
-      inline.handlers.clear()
-      await Promise.allSettled(handlers.map((handler) => handler.stop?.()))
+      const environments = [...inline.environments.values()]
+      inline.environments.clear()
+      await Promise.allSettled(environments.map(({ stop }) => stop()))
     },
   }
 }
 
 /** Delivers one message until it is acknowledged. */
 async function runInline(inline: Inline, queue: string, message: OutgoingMessage): Promise<SendResult> {
-  const { ports, hidden } = inline
-  const handler = handlerOf(inline, queue)
-  const messageId = ports.entropy.owner()
-  inline.skip(message.delaySeconds ?? 0)
-  for (let receiveCount = 1; ; receiveCount++) {
-    const record = recordOf(inline, queue, message, messageId, receiveCount)
-    const answer = await outsideAnyContext(() => handler({ Records: [record] }, NO_LIMIT))
-    if (answer.batchItemFailures.length === 0) return { messageId }
+  const { ports } = inline
+  const open = environmentOf(inline, queue)
+  if (message.delaySeconds !== undefined) inline.skip(message.delaySeconds)
+  const environment = await outsideAnyContext(open.get)
+  for (;;) {
+    const delivery = {
+      body: message.body,
+      // Inline there is no invocation that ends: each attempt has the worker's whole time-out.
+      deadline: ports.clock.now() + open.settings.timeoutSeconds * 1000,
+    }
+    const settlement = await outsideAnyContext(runMessage, environment, delivery)
+    if (settlement.acknowledge) return { messageId: ports.entropy.owner() }
     // A whole second at least: whoever returns a message for a moment must find time gone on.
-    inline.skip(hidden.get(messageId) || 1)
-    hidden.delete(messageId)
+    inline.skip(settlement.hideSeconds || 1)
   }
 }
 
-/** Inline there is no invocation to end: the worker's own time-out is the limit. */
-const NO_LIMIT = { awsRequestId: '', functionName: '', getRemainingTimeInMillis: () => Number.NaN }
-
-function handlerOf(inline: Inline, queue: string): Handler {
-  const { app, handlers, config } = inline
+function environmentOf(inline: Inline, queue: string): OpenEnvironment {
+  const { app, environments, config, ports } = inline
   if (app === undefined) {
     throw new NotWiredError(
       `no executor of ${JSON.stringify(config.name)} was made in this process, so nothing can run its calls inline; import the module that calls createExecutor`,
     )
   }
-  let handler = handlers.get(queue)
-  if (handler === undefined) {
+  let environment = environments.get(queue)
+  if (environment === undefined) {
     const worker = [...config.workers.values()].find(({ queues }) => queues.includes(queue))
-    handler = inline.options.makeHandler(app, inline.ports, worker?.name ?? '')
-    handlers.set(queue, handler)
+    environment = openEnvironment(app, ports, worker?.name ?? '')
+    environments.set(queue, environment)
   }
-  return handler
-}
-
-function recordOf(
-  inline: Inline,
-  queue: string,
-  message: OutgoingMessage,
-  messageId: string,
-  receiveCount: number,
-): SQSRecord {
-  const now = String(inline.ports.clock.now())
-  return {
-    messageId,
-    receiptHandle: messageId,
-    body: message.body,
-    attributes: {
-      ApproximateReceiveCount: String(receiveCount),
-      SentTimestamp: now,
-      SenderId: 'local',
-      ApproximateFirstReceiveTimestamp: now,
-      ...(message.groupId !== undefined && { MessageGroupId: message.groupId }),
-    },
-    messageAttributes: {},
-    md5OfBody: '',
-    eventSource: 'aws:sqs',
-    eventSourceARN: arnOf(queue),
-    awsRegion: 'local',
-  }
+  return environment
 }

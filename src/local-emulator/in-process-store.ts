@@ -21,6 +21,7 @@ export interface InProcessStore extends Store {
   /** How many calls have a record that is not final. */
   unfinished(): number
   watch(listener: (record: CallRecord) => void): () => void
+  peek(id: string): CallRecord | undefined
 }
 
 /** Entries looked at per write: more than a write can add, so that the sweep gets round. */
@@ -97,6 +98,7 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
   }
 
   return {
+    peek: (id) => records.get(id),
     read: async (ids) => ids.map((id) => records.get(id)),
     put: async (record, when) => put(record, when),
     update: async (id, change) => update(id, change),

@@ -96,8 +96,13 @@ async function call(
 function invoke(state: FunctionState, event: SQSEvent): Promise<InvokeResult> {
   const { clock, timeoutSeconds } = state
   const deadline = clock.now() + timeoutSeconds * 1000
+  let requestId: string | undefined
   const context: InvocationContext = {
-    awsRequestId: state.ports.entropy.id(clock.now()),
+    // Made when asked for: it takes as long as the rest of an invocation.
+    get awsRequestId() {
+      requestId ??= state.ports.entropy.id(deadline - timeoutSeconds * 1000)
+      return requestId
+    },
     functionName: state.name,
     getRemainingTimeInMillis: () => Math.max(deadline - clock.now(), 0),
   }

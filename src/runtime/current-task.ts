@@ -74,10 +74,13 @@ export function runningTask(): RunningTask | undefined {
 }
 
 /**
- * Runs `work` in the async context of the program's start: in-process workers must not see the request, or the
+ * Calls `work` in the async context of the program's start: in-process workers must not see the request, or the
  * task, in which somebody happened to submit first.
  */
-export const outsideAnyContext: <Result>(work: () => Result) => Result = AsyncLocalStorage.snapshot()
+export const outsideAnyContext: <Args extends unknown[], Result>(
+  work: (...args: Args) => Result,
+  ...args: Args
+) => Result = AsyncLocalStorage.snapshot()
 
 function current(member: string): RunningTask {
   const task = storage.getStore()

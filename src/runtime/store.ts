@@ -68,4 +68,6 @@ export interface Store {
    * then costs no reads.
    */
   watch?(listener: (record: CallRecord) => void): () => void
+  /** Where the store is in this process: the record as it is now, without a promise. Goes with `watch`. */
+  peek?(id: string): CallRecord | undefined
 }

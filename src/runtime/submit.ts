@@ -261,7 +261,7 @@ async function send(
   const writes =
     context.config.record === 'on-claim'
       ? undefined
-      : await Promise.allSettled(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
+      : await settleAll(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
   for (const [index, call] of calls.entries()) {
     const write = writes?.[index]
     if (write?.status === 'rejected') {
@@ -284,6 +284,17 @@ async function send(
     for (const id of ids) unsent.push({ id, error })
   }
   return unsent
+}
+
+/** `Promise.allSettled`, but for the one promise of a single submit without its half a dozen more. */
+async function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
+  const [first] = promises
+  if (first === undefined || promises.length > 1) return Promise.allSettled(promises)
+  try {
+    return [{ status: 'fulfilled', value: await first }]
+  } catch (reason) {
+    return [{ status: 'rejected', reason }]
+  }
 }
 
 /** Whether a refused write surely left nothing behind. */

@@ -7,7 +7,7 @@ import type { Ports } from './backend.ts'
 import type { Timer } from './clock.ts'
 import { LIMITS } from './config.ts'
 import { AccessDeniedError, CallNotFoundError, ResourceNotFoundError, WaitTimeoutError } from './errors.ts'
-import { type CallRecord, isFinal } from './record.ts'
+import { type CallRecord, isFinal, isLive } from './record.ts'
 
 /** How long to wait. */
 export interface WaitOptions {
@@ -124,10 +124,12 @@ function waitInOrder(
   const finals: CallRecord[] = []
   const waiters: Waiter[] = []
   let next = 0
+  let over = ids.length === 0
   const leaveAll = () => {
-    for (const [index, id] of ids.entries()) leave(state, id, waiters[index] as Waiter)
+    for (const [index, waiter] of waiters.entries()) leave(state, ids[index] as string, waiter)
   }
   const refuse = (reason: unknown) => {
+    over = true
     leaveAll()
     reject(reason)
   }
@@ -137,13 +139,15 @@ function waitInOrder(
       next += 1
       const ended = next === ids.length
       if (!ended && !last(final)) continue
+      over = true
       if (!ended) leaveAll()
       resolve(finals.slice(0, next))
       return
     }
   }
-  if (ids.length === 0) resolve([])
+  if (over) resolve([])
   for (const [index, id] of ids.entries()) {
+    if (over) break
     const waiter: Waiter = {
       offer(record) {
         if (!isFinal(record.state)) return false
@@ -159,9 +163,21 @@ function waitInOrder(
 }
 
 function join(state: PollerState, id: string, waiter: Waiter): void {
+  const { store, clock } = state.ports
+  const record = store.peek?.(id)
+  const known = isLive(record, clock.now())
+  if (known && waiter.offer(record)) return
   const entry = state.watched.get(id)
-  if (entry !== undefined) entry.waiters = [...entry.waiters, waiter]
-  else state.watched.set(id, { waiters: [waiter], delayMs: firstDelay(state), nextAt: 0, failedRounds: 0 })
+  if (entry !== undefined) {
+    entry.waiters = [...entry.waiters, waiter]
+    return
+  }
+  const nextAt = known ? clock.now() + LAST_DELAY_MS : 0
+  state.watched.set(id, { waiters: [waiter], delayMs: firstDelay(state), nextAt, failedRounds: 0 })
+  if (known) {
+    if (state.timer === undefined) setNextRound(state)
+    return
+  }
   // One read for all who begin to wait in this turn.
   if (state.fresh.push(id) === 1) queueMicrotask(() => startFreshRound(state))
 }

@@ -1,0 +1,76 @@
+/**
+ * One environment of a worker: what its attempts share, its start hooks run once before the first of them.
+ * @module
+ */
+import type { App } from '../runtime/app.ts'
+import type { Environment } from '../runtime/attempt.ts'
+import type { Ports } from '../runtime/backend.ts'
+import type { ResolvedWorker } from '../runtime/config.ts'
+import { InvalidOptionError } from '../runtime/errors.ts'
+import { createLog, type Log } from '../runtime/log.ts'
+import { createMarks } from '../runtime/marks.ts'
+import { suggestName } from '../runtime/nearest-name.ts'
+
+/** An environment that is made when first needed. */
+export interface OpenEnvironment {
+  readonly app: App
+  readonly ports: Ports
+  readonly settings: ResolvedWorker
+  readonly log: Log
+  /** The environment; runs the start hooks at the first call. Where one throws, the next call tries again. */
+  get(): Promise<Environment>
+  /**
+   * Runs the stop hooks, each whatever the others do. Does nothing where the start hooks did not run.
+   * @throws the first error of a hook
+   */
+  stop(): Promise<void>
+}
+
+/**
+ * Opens an environment of the worker of this name; nothing runs yet.
+ * @throws InvalidOptionError where the config has no worker of this name
+ */
+export function openEnvironment(app: App, ports: Ports, workerName: string): OpenEnvironment {
+  const settings = app.config.workers.get(workerName)
+  if (settings === undefined) {
+    throw new InvalidOptionError(
+      `worker ${JSON.stringify(workerName)} is not declared; ${suggestName(workerName, app.config.workers.keys())}`,
+    )
+  }
+  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName })
+  let starting: Promise<Environment> | undefined
+  const start = async (): Promise<Environment> => {
+    const context = await runStartHooks(app)
+    return { app, ports, worker: settings, marks: createMarks(ports), log, context }
+  }
+  return {
+    app,
+    ports,
+    settings,
+    log,
+    get() {
+      starting ??= start().catch((error: unknown) => {
+        starting = undefined
+        throw error
+      })
+      return starting
+    },
+    async stop() {
+      const started = starting
+      starting = undefined
+      if (started !== undefined) await runStopHooks(app, (await started).context)
+    },
+  }
+}
+
+async function runStartHooks(app: App): Promise<unknown> {
+  const context = {}
+  for (const hook of app.startHooks) Object.assign(context, await hook())
+  return context
+}
+
+async function runStopHooks(app: App, context: unknown): Promise<void> {
+  const answers = await Promise.allSettled(app.stopHooks.map(async (hook) => hook(context)))
+  const failed = answers.find((answer) => answer.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}
