@@ -32,15 +32,14 @@ export interface ReceivedEnvelope extends Envelope {
  * What must not stand in a body as it is. SQS refuses U+FFFE and U+FFFF; emulators of it refuse everything beyond
  * the basic plane as well, and JSON can escape that at no loss.
  */
-const refusedBySqs = /[\uD800-\uDFFF\uFFFE\uFFFF]/g
+const refusedBySqs = /[\uD800-\uDFFF\uFFFE\uFFFF]/
+const everyRefused = new RegExp(refusedBySqs, 'g')
 
 /** The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time. */
 export function encodeEnvelope(envelope: Envelope, args: string): string {
-  const head = JSON.stringify(envelope)
-  return `${head.slice(0, -1)},"args":${args}}`.replace(
-    refusedBySqs,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16)}`,
-  )
+  const body = `${JSON.stringify(envelope).slice(0, -1)},"args":${args}}`
+  if (!refusedBySqs.test(body)) return body
+  return body.replaceAll(everyRefused, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)
 }
 
 /**

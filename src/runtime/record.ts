@@ -103,7 +103,17 @@ export function expiryOf(dueAtMs: number, retentionSeconds: number): number {
   return Math.ceil(dueAtMs / 1000) + retentionSeconds + PROTOCOL.recordMarginSeconds
 }
 
+// What never differs is made once: a claim and a finish are made for each call.
 const noRecord: Condition = ['id', 'absent']
+const pending: Condition = ['state', '=', 'pending']
+const running: Condition = ['state', '=', 'running']
+const postponed: Condition = ['state', 'in', ['scheduled', 'retrying']]
+const unmarked: Condition = ['abortReason', 'absent']
+const attempted = ['attempts'] as const
+const failed = ['failures'] as const
+const progress = ['progress'] as const
+const lease = ['leaseUntil'] as const
+const leaseAndError = ['leaseUntil', 'lastError'] as const
 const notBegun: Condition = ['state', 'in', ['pending', 'scheduled', 'retrying']]
 
 function notExpired(nowMs: number): Condition {
@@ -112,19 +122,13 @@ function notExpired(nowMs: number): Condition {
 
 function leaseOver(nowMs: number): Condition {
   return {
-    all: [
-      ['state', '=', 'running'],
-      ['leaseUntil', '<', nowMs],
-    ],
+    all: [running, ['leaseUntil', '<', nowMs]],
   }
 }
 
 function owned(owner: string): Condition {
   return {
-    all: [
-      ['state', '=', 'running'],
-      ['owner', '=', owner],
-    ],
+    all: [running, ['owner', '=', owner]],
   }
 }
 
@@ -160,17 +164,14 @@ function mayBeNew(claim: Claim): boolean {
 export function claimChange(claim: Claim): Change {
   const { now, call } = claim
   const due: Condition = {
-    all: [
-      ['state', 'in', ['scheduled', 'retrying']],
-      ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000],
-    ],
+    all: [postponed, ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000]],
   }
   const claimable: Condition = {
     all: [
       ['payloadHash', '=', call.payloadHash],
-      ['abortReason', 'absent'],
+      unmarked,
       notExpired(now),
-      { any: [['state', '=', 'pending'], due, leaseOver(now)] },
+      { any: [pending, due, leaseOver(now)] },
     ],
   }
   return {
@@ -183,8 +184,8 @@ export function claimChange(claim: Claim): Change {
       expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
     },
     initial: call,
-    increment: ['attempts'],
-    remove: ['progress'],
+    increment: attempted,
+    remove: progress,
   }
 }
 
@@ -239,8 +240,8 @@ export function finishChange(owner: string, finish: Finish, now: number, expires
   return {
     when: owned(owner),
     set: { ...outcome, finishedAt: now, expiresAtSeconds },
-    ...(failure && { increment: ['failures'] as const }),
-    remove: finish.state === 'succeeded' ? ['leaseUntil', 'lastError'] : ['leaseUntil'],
+    ...(failure && { increment: failed }),
+    remove: finish.state === 'succeeded' ? leaseAndError : lease,
   }
 }
 
@@ -257,10 +258,10 @@ export function retryChange(
   expiresAtSeconds: number,
 ): Change {
   return {
-    when: { all: [owned(owner), ['abortReason', 'absent']] },
+    when: { all: [owned(owner), unmarked] },
     set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },
-    increment: ['failures'],
-    remove: ['leaseUntil'],
+    increment: failed,
+    remove: lease,
   }
 }
 
@@ -281,10 +282,7 @@ export function cancelChange(now: number): Change {
 export function markChange(reason: string): Change {
   return {
     when: {
-      all: [
-        ['state', '=', 'running'],
-        ['abortReason', 'absent'],
-      ],
+      all: [running, ['abortReason', 'absent']],
     },
     set: { abortReason: reason },
   }

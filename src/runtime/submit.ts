@@ -23,7 +23,7 @@ import { compose, type Middleware, type SubmittedCall } from './middleware.ts'
 import { longestMatch } from './name-pattern.ts'
 import { showValue, suggestName } from './nearest-name.ts'
 import { messageOf, type OutgoingCall, prepareCall, type Route } from './outgoing-call.ts'
-import type { OutgoingMessage } from './queue.ts'
+import type { OutgoingMessage, SendResult } from './queue.ts'
 import { type CallRecord, isLive, mayCreate } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
 import type { Written } from './store.ts'
@@ -262,7 +262,8 @@ async function send(
     context.config.record === 'on-claim'
       ? undefined
       : await settleAll(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
-  for (const [index, call] of calls.entries()) {
+  for (let index = 0; index < calls.length; index++) {
+    const call = calls[index] as OutgoingCall
     const write = writes?.[index]
     if (write?.status === 'rejected') {
       if (isCertain(write.reason)) throw write.reason
@@ -277,7 +278,8 @@ async function send(
   if (messages.length === 0) return unsent
   try {
     const results = await backend.queue.send(queue.name, messages)
-    for (const [index, result] of results.entries()) {
+    for (let index = 0; index < results.length; index++) {
+      const result = results[index] as SendResult
       if ('error' in result) unsent.push({ id: ids[index] as string, error: result.error })
     }
   } catch (error) {
