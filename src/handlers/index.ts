@@ -2,10 +2,11 @@
  * `errand/lambda`: the entry points that Lambda runs.
  * @module
  */
-import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import type { SQSEvent } from 'aws-lambda'
 import { ENV } from '../runtime/config.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
-import { createWorkerHandler, type InvocationContext, type WorkerHandler } from './worker.ts'
+import { createWorkerHandler, type InvocationContext, returnAll, type WorkerHandler } from './worker.ts'
+import { checkWorkerName } from './worker-environment.ts'
 
 export type { InvocationContext, WorkerHandler } from './worker.ts'
 
@@ -15,7 +16,7 @@ export type { InvocationContext, WorkerHandler } from './worker.ts'
  * @example
  * export const handler = workerHandler(executor)
  * @param options.worker which worker of the config it is; @default the variable ERRAND_WORKER, else the first
- * @throws InvalidOptionError where `executor` is not one
+ * @throws InvalidOptionError where `executor` is not one, or its config has no worker of this name
  */
 export function workerHandler(
   executor: Pick<Executor, 'config'>,
@@ -24,6 +25,7 @@ export function workerHandler(
   const { app, connect } = internalsOf(executor)
   const [first = ''] = app.config.workers.keys()
   const name = options.worker ?? process.env[ENV.worker] ?? first
+  checkWorkerName(app.config, name)
   let opened: Promise<WorkerHandler> | undefined
   const open = async () => createWorkerHandler(app, await connect(), name)
   const handle = async (event: SQSEvent, context?: Partial<InvocationContext>) => {
@@ -33,16 +35,12 @@ export function workerHandler(
     } catch (error) {
       // Only opening the backend can fail: the next invocation tries again, and nothing of this batch is lost.
       opened = undefined
-      return returnAll(event, error)
+      process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
+      return returnAll(event)
     }
   }
   const stop = async () => (await opened)?.stop()
   // Lambda sends it only where an extension is registered, half a second before the end: best effort.
   if (process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined) process.once('SIGTERM', () => void stop())
   return Object.assign(handle, { stop })
-}
-
-function returnAll(event: SQSEvent, error: unknown): SQSBatchResponse {
-  process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
-  return { batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
 }

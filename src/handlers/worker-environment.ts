@@ -5,7 +5,7 @@
 import type { App } from '../runtime/app.ts'
 import type { Environment } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
-import type { ResolvedWorker } from '../runtime/config.ts'
+import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
@@ -19,6 +19,8 @@ export interface OpenEnvironment {
   readonly log: Log
   /** The environment; runs the start hooks at the first call. Where one throws, the next call tries again. */
   get(): Promise<Environment>
+  /** Gives up start hooks that have not settled: the next call runs them anew. */
+  abandonStart(): void
   /**
    * Runs the stop hooks, each whatever the others do. Does nothing where the start hooks did not run.
    * @throws the first error of a hook
@@ -31,17 +33,14 @@ export interface OpenEnvironment {
  * @throws InvalidOptionError where the config has no worker of this name
  */
 export function openEnvironment(app: App, ports: Ports, workerName: string): OpenEnvironment {
-  const settings = app.config.workers.get(workerName)
-  if (settings === undefined) {
-    throw new InvalidOptionError(
-      `worker ${JSON.stringify(workerName)} is not declared; ${suggestName(workerName, app.config.workers.keys())}`,
-    )
-  }
+  const settings = checkWorkerName(app.config, workerName)
   const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName })
   let starting: Promise<Environment> | undefined
+  let environment: Environment | undefined
   const start = async (): Promise<Environment> => {
     const context = await runStartHooks(app)
-    return { app, ports, worker: settings, marks: createMarks(ports), log, context }
+    environment = { app, ports, worker: settings, marks: createMarks(ports), log, context }
+    return environment
   }
   return {
     app,
@@ -55,12 +54,28 @@ export function openEnvironment(app: App, ports: Ports, workerName: string): Ope
       })
       return starting
     },
+    abandonStart() {
+      if (environment === undefined) starting = undefined
+    },
     async stop() {
-      const started = starting
+      const stopping = environment
       starting = undefined
-      if (started !== undefined) await runStopHooks(app, (await started).context)
+      environment = undefined
+      if (stopping !== undefined) await runStopHooks(app, stopping.context)
     },
   }
+}
+
+/**
+ * The worker of this name.
+ * @throws InvalidOptionError where the config has none
+ */
+export function checkWorkerName(config: ResolvedConfig, name: string): ResolvedWorker {
+  const worker = config.workers.get(name)
+  if (worker !== undefined) return worker
+  throw new InvalidOptionError(
+    `worker ${JSON.stringify(name)} is not declared; ${suggestName(name, config.workers.keys())}`,
+  )
 }
 
 async function runStartHooks(app: App): Promise<unknown> {

@@ -8,11 +8,12 @@
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
-import { runMessage, type Settlement } from '../runtime/attempt.ts'
+import { runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedWorker } from '../runtime/config.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
 import { isFinal, isLive, killsOf } from '../runtime/record.ts'
+import { createReturnedMessages, queueOf, type ReturnedMessages } from './returned-messages.ts'
 import { type OpenEnvironment, openEnvironment } from './worker-environment.ts'
 
 /** What the handler needs of Lambda's context. */
@@ -45,24 +46,59 @@ async function handle(
   context: Partial<InvocationContext> | undefined,
 ): Promise<SQSBatchResponse> {
   const { clock } = worker.ports
-  const records = event?.Records ?? []
-  const settled = new Map<string, Settlement>()
+  const records = recordsOf(event)
   const remainingMs = remainingOf(worker.settings, context)
-  const deadline = clock.now() + remainingMs
+  const batch: Batch = {
+    records,
+    deadline: clock.now() + remainingMs,
+    acknowledged: new Set(),
+    returned: createReturnedMessages(worker.ports, worker.log),
+  }
   await new Promise<void>((resolve) => {
     // It ends the invocation in time, and keeps the event loop alive until then.
-    const timer = clock.setTimer(resolve, Math.max(remainingMs - ANSWER_RESERVE_MS, 0))
+    const outOfTime = () => {
+      worker.abandonStart()
+      resolve()
+    }
+    const timer = clock.setTimer(outOfTime, Math.max(remainingMs - ANSWER_RESERVE_MS, 0))
     const end = () => {
       timer.cancel()
       resolve()
     }
-    runBatch(worker, records, deadline, settled).then(end, (error: unknown) => {
+    runBatch(worker, batch).then(end, (error: unknown) => {
       worker.log('error', 'the batch was returned', { error })
       end()
     })
   })
-  const failures = records.filter(({ messageId }) => settled.get(messageId)?.acknowledge !== true)
-  return { batchItemFailures: failures.map(({ messageId }) => ({ itemIdentifier: messageId })) }
+  return returning(records.filter(({ messageId }) => !batch.acknowledged.has(messageId)))
+}
+
+/** An event's records, and none where it is no event of SQS: a throw would fail whatever else is in it. */
+function recordsOf(event: SQSEvent): readonly SQSRecord[] {
+  const records: unknown = event?.Records
+  return Array.isArray(records)
+    ? records.filter((record) => typeof record === 'object' && record !== null)
+    : []
+}
+
+/** The answer that gives these records back. */
+function returning(records: readonly SQSRecord[]): SQSBatchResponse {
+  return { batchItemFailures: records.map(({ messageId }) => ({ itemIdentifier: messageId })) }
+}
+
+/** The answer that gives a whole event back. */
+export function returnAll(event: SQSEvent): SQSBatchResponse {
+  return returning(recordsOf(event))
+}
+
+/** The messages of one invocation, and what has become of them. */
+interface Batch {
+  readonly records: readonly SQSRecord[]
+  /** When the environment is killed, in epoch milliseconds. */
+  readonly deadline: number
+  /** The ids of the messages that may be deleted. */
+  readonly acknowledged: Set<string>
+  readonly returned: ReturnedMessages
 }
 
 /** What the answer itself may take, once the time is over. */
@@ -71,38 +107,36 @@ const ANSWER_RESERVE_MS = 500
 /** A context that is missing, or says nonsense, must not make a lease without end. */
 function remainingOf(worker: ResolvedWorker, context: Partial<InvocationContext> | undefined): number {
   const longest = worker.timeoutSeconds * 1000
-  const remaining = context?.getRemainingTimeInMillis?.()
-  if (remaining === undefined || !Number.isFinite(remaining)) return longest
-  return Math.min(Math.max(remaining, 0), 24 * 3600 * 1000)
+  try {
+    const remaining = context?.getRemainingTimeInMillis?.()
+    if (remaining === undefined || !Number.isFinite(remaining)) return longest
+    return Math.min(Math.max(remaining, 0), 24 * 3600 * 1000)
+  } catch {
+    return longest
+  }
 }
 
-async function runBatch(
-  worker: OpenEnvironment,
-  records: readonly SQSRecord[],
-  deadline: number,
-  settled: Map<string, Settlement>,
-): Promise<void> {
+async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
+  const { records, returned } = batch
   const environment = await worker.get()
-  const run = async (record: SQSRecord) => {
-    const settlement = await runMessage(environment, { body: record.body, deadline })
-    settled.set(record.messageId, settlement)
-    return settlement
+  const run = async (record: SQSRecord): Promise<boolean> => {
+    const settlement = await runMessage(environment, { body: record.body, deadline: batch.deadline })
+    if (settlement.acknowledge) batch.acknowledged.add(record.messageId)
+    else if (settlement.hideSeconds !== undefined) returned.add(record, settlement.hideSeconds)
+    return settlement.acknowledge
   }
   const again = records.length > 1 ? records.filter(wasReceivedBefore) : []
   const suspect = again.length === 0 ? undefined : await findSuspect(worker, again)
   if (suspect !== undefined) {
-    for (const record of records) {
-      if (record !== suspect) settled.set(record.messageId, { acknowledge: false, hideSeconds: 0 })
-    }
-    await hideReturned(worker, records, settled)
+    for (const record of records) if (record !== suspect) returned.add(record, 0)
+    await returned.flush()
     await run(suspect)
-    await hideReturned(worker, [suspect], settled)
-    return
+  } else {
+    const groups = inOrderOfGroups(worker, records)
+    if (groups === undefined) await Promise.all(records.map(run))
+    else await Promise.all(groups.map((group) => runGroup(group, run, returned)))
   }
-  const groups = inOrderOfGroups(worker, records)
-  if (groups === undefined) await Promise.all(records.map(run))
-  else await Promise.all(groups.map((group) => runGroup(group, run, settled)))
-  if (hasReturned(records, settled)) await hideReturned(worker, records, settled)
+  if (batch.acknowledged.size < records.length) await returned.flush()
 }
 
 function wasReceivedBefore({ attributes }: SQSRecord): boolean {
@@ -143,7 +177,7 @@ async function findSuspect(
 function inOrderOfGroups(worker: OpenEnvironment, records: readonly SQSRecord[]): SQSRecord[][] | undefined {
   const [first] = records
   // An event source mapping reads one queue: all records of an event are of it.
-  const queue = first === undefined ? undefined : worker.ports.queue.nameOfArn(first.eventSourceARN)
+  const queue = first === undefined ? undefined : queueOf(worker.ports, first)
   if (queue === undefined || worker.app.config.queues.get(queue)?.fifo !== true) return undefined
   const groups = new Map<string, SQSRecord[]>()
   for (const record of records) {
@@ -158,44 +192,12 @@ function inOrderOfGroups(worker: OpenEnvironment, records: readonly SQSRecord[])
 /** One after the other; what follows a failure goes back, or it would overtake it. */
 async function runGroup(
   group: readonly SQSRecord[],
-  run: (record: SQSRecord) => Promise<Settlement>,
-  settled: Map<string, Settlement>,
+  run: (record: SQSRecord) => Promise<boolean>,
+  returned: ReturnedMessages,
 ): Promise<void> {
   let stopped = false
   for (const record of group) {
-    if (stopped) settled.set(record.messageId, { acknowledge: false, hideSeconds: 0 })
-    else stopped = !(await run(record)).acknowledge
-  }
-}
-
-function hasReturned(records: readonly SQSRecord[], settled: ReadonlyMap<string, Settlement>): boolean {
-  return records.some(({ messageId }) => settled.get(messageId)?.acknowledge === false)
-}
-
-/** Hides what goes back for as long as it must wait, instead of the queue's whole visibility. */
-async function hideReturned(
-  worker: OpenEnvironment,
-  records: readonly SQSRecord[],
-  settled: ReadonlyMap<string, Settlement>,
-): Promise<void> {
-  const { queue } = worker.ports
-  const byQueue = new Map<string, { receiptHandle: string; visibilitySeconds: number }[]>()
-  for (const { messageId, receiptHandle, eventSourceARN } of records) {
-    const settlement = settled.get(messageId)
-    if (settlement === undefined || settlement.acknowledge || settlement.hideSeconds === undefined) continue
-    // The queue's name comes from the event, never from the message.
-    const name = queue.nameOfArn(eventSourceARN)
-    if (name === undefined) continue
-    const changes = byQueue.get(name) ?? []
-    changes.push({ receiptHandle, visibilitySeconds: settlement.hideSeconds })
-    byQueue.set(name, changes)
-  }
-  for (const [name, changes] of byQueue) {
-    try {
-      await queue.changeVisibility(name, changes)
-    } catch (error) {
-      // Then it stays hidden for the queue's visibility: later, but not lost.
-      worker.log('warn', 'visibility not changed', { queue: name, error })
-    }
+    if (stopped) returned.add(record, 0)
+    else stopped = !(await run(record))
   }
 }

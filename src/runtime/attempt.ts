@@ -35,7 +35,7 @@ import {
 import type { RegisteredTask } from './registry.ts'
 import { retryDelaySeconds } from './retry.ts'
 import { type Ended, runTask } from './run-task.ts'
-import type { Written } from './store.ts'
+import type { Change, Written } from './store.ts'
 
 /** What attempts of one environment share. */
 export interface Environment {
@@ -88,7 +88,10 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery.deadline)
     if (limitMs === undefined) return hide(0)
     const claim = claimOf(environment, envelope, delivery, now)
-    const answer = await ports.store.update(envelope.id, claimChange(claim))
+    const change = claimChange(claim)
+    const answer = await ports.store
+      .update(envelope.id, change)
+      .catch(() => claimAgain(environment, envelope.id, change))
     const refusal = answer.written ? undefined : refusalOf(claim, answer.existing)
     if (refusal !== undefined && refusal.kind !== 'echo') {
       return await settleRefused(environment, envelope.id, refusal)
@@ -103,6 +106,16 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     environment.log('warn', 'message returned', { error })
     return hide(PROTOCOL.unreadableHideSeconds)
   }
+}
+
+/**
+ * The same claim once more: it may have been written and its answer lost, and its owner then knows itself again. What
+ * fails twice goes back, unclaimed or under a lease that ends.
+ */
+async function claimAgain(environment: Environment, id: string, change: Change): Promise<Written> {
+  const { ports } = environment
+  await delay(ports.clock, FIRST_RETRY_MS)
+  return ports.store.update(id, change)
 }
 
 function claimOf(

@@ -34,11 +34,18 @@ const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/
 const idForm = /^[A-Za-z0-9_:-]{1,100}$/
 
 /**
+ * Refuses what is no options object, and options that do not exist.
+ * @throws InvalidOptionError
+ */
+export function checkOptionNames(options: CallOptions): void {
+  checkKeys('the options of a call', options, optionNames)
+}
+
+/**
  * Checks what a sender says of a call to `queue`.
  * @throws InvalidOptionError
  */
 export function checkCallOptions(config: ResolvedConfig, queue: ResolvedQueue, options: CallOptions): void {
-  checkKeys('the options of a call', options, optionNames)
   const { delaySeconds, idempotencyKey, tenant, id } = options
   checkNumber(
     '`delaySeconds`',

@@ -21,6 +21,7 @@ import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
 import type { Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
+import { checkTaskName } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
 import { createSender } from './submit.ts'
 import type { AnyFunction, ArgumentLists, ResultOf, TaskSender } from './task.ts'
@@ -120,8 +121,11 @@ function submitterOf<Tasks>(sender: TaskSender, options: CallOptions): NameSubmi
 }
 
 function resolveName(name: unknown): { name: string; input: undefined } {
-  if (typeof name === 'string' && name !== '' && name.length <= 128) return { name, input: undefined }
-  throw new InvalidTaskError(
-    `a client submits by name, as in client.submit('reports.build', …); got ${showValue(name)}`,
-  )
+  if (typeof name !== 'string') {
+    throw new InvalidTaskError(
+      `a client submits by name, as in client.submit('reports.build', …); got ${showValue(name)}`,
+    )
+  }
+  checkTaskName(name)
+  return { name, input: undefined }
 }

@@ -5,6 +5,7 @@
  */
 import { LIMITS } from './config.ts'
 import { MalformedMessageError } from './errors.ts'
+import { showValue } from './nearest-name.ts'
 
 /** The version that this code writes, and the newest that it reads. */
 export const ENVELOPE_VERSION = 1
@@ -54,20 +55,27 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   const fields = value as Record<string, unknown>
   if (fields.v !== ENVELOPE_VERSION) {
     throw malformed(
-      `its version is ${JSON.stringify(fields.v) ?? 'missing'}, this worker reads ${ENVELOPE_VERSION}; ` +
+      `its version is ${fields.v === undefined ? 'missing' : showValue(fields.v)}, this worker reads ${ENVELOPE_VERSION}; ` +
         'deploy the workers before the clients',
     )
   }
   for (const name of requiredTexts) checkText(fields, name, true)
   for (const name of optionalTexts) checkText(fields, name, false)
   for (const name of times) {
-    if (!Number.isSafeInteger(fields[name]) || (fields[name] as number) < 0)
-      throw malformed(`\`${name}\` is no time`)
+    if (!isWhole(fields[name], LAST_DATE_MS)) throw malformed(`\`${name}\` is no time`)
   }
-  if (fields.depth !== undefined && !Number.isSafeInteger(fields.depth))
+  if (fields.depth !== undefined && !isWhole(fields.depth, Number.MAX_SAFE_INTEGER)) {
     throw malformed('`depth` is no number')
+  }
   if (!Object.hasOwn(fields, 'args')) throw malformed('it has no `args`')
   return fields as unknown as ReceivedEnvelope
+}
+
+/** The last moment that a `Date` can hold. */
+const LAST_DATE_MS = 8.64e15
+
+function isWhole(value: unknown, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max
 }
 
 const requiredTexts = ['id', 'task', 'queue', 'payloadHash'] as const

@@ -31,9 +31,15 @@ export class ErrandError extends Error {
     this: Class & { readonly code: string },
     value: unknown,
   ): value is InstanceType<Class> {
-    if (typeof value !== 'object' || value === null || !(brand in value)) return false
-    // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that was asked
-    return this.code === 'errand' || (value as unknown as ErrandError).code === this.code
+    if (typeof value !== 'object' || value === null) return false
+    try {
+      if (!(brand in value)) return false
+      // biome-ignore lint/complexity/noThisInStatic: `this` is the subclass that was asked
+      return this.code === 'errand' || (value as unknown as ErrandError).code === this.code
+    } catch {
+      // A proxy that was revoked, or that throws.
+      return false
+    }
   }
 }
 

@@ -41,7 +41,7 @@ export interface Middleware {
 
 /**
  * Runs `work` inside `layers`, the first outermost.
- * @throws ErrandError where a layer returns without calling `next`, or calls it twice
+ * @throws ErrandError where a layer returns without calling `next`, or without awaiting it, or calls it twice
  */
 export function compose<Call>(
   layers: readonly ((call: Call, next: Next) => Promise<void>)[],
@@ -49,14 +49,22 @@ export function compose<Call>(
   work: Next,
 ): Promise<void> {
   let reached = -1
+  let finished = layers.length
   const enter = async (index: number): Promise<void> => {
     if (index <= reached) throw new ErrandError('a middleware called `next()` twice; call it once')
     reached = index
     const layer = layers[index]
     if (layer === undefined) return work()
-    await layer(call, () => enter(index + 1))
+    await layer(call, () =>
+      enter(index + 1).finally(() => {
+        finished = index
+      }),
+    )
     if (reached === index) {
       throw new ErrandError('a middleware returned without calling `next()`; throw to refuse the call')
+    }
+    if (finished > index) {
+      throw new ErrandError('a middleware returned before what it called had ended; write `await next()`')
     }
   }
   return enter(0)

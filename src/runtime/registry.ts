@@ -64,13 +64,14 @@ export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: 
   const readTasks = () => {
     if (read) return
     read = true
-    offUnboundTask(readTasks)
     try {
       readTree(context, tasks, '', 0)
       checkTaskNames(config, entries.byName)
+      offUnboundTask(readTasks)
     } catch (error) {
       // Refuse again at the next use, instead of going on with half of the tasks.
       read = false
+      for (const target of entries.byFunction.keys()) unbindTask(target as AnyFunction, sender)
       entries.byName.clear()
       entries.byFunction.clear()
       for (const [name, target] of added) register(context, name, target)
@@ -182,10 +183,10 @@ function register(context: Context, name: string, target: AnyFunction): void {
  * Refuses names that could not be told apart, or that every object has.
  * @throws InvalidTaskError
  */
-function checkTaskName(name: string): void {
+export function checkTaskName(name: string): void {
   const say = (rule: string) =>
     new InvalidTaskError(`a task cannot have the name ${showValue(name)}: ${rule}`)
-  if (typeof name !== 'string' || name === '') throw say('a name is a text of at least one character')
+  if (typeof name !== 'string' || name === '') throw say('a name is a text of 1–128 characters')
   if (name.length > LIMITS.nameLength)
     throw say(`it has ${name.length} characters, at most ${LIMITS.nameLength}`)
   const inherited = name.split('.').find((part) => part in Object.prototype)

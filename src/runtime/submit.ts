@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backend } from './backend.ts'
-import { type CallOptions, checkCallOptions, NO_OPTIONS } from './call-options.ts'
+import { type CallOptions, checkCallOptions, checkOptionNames, NO_OPTIONS } from './call-options.ts'
 import type { Calls, Connect } from './calls.ts'
 import type { Codec } from './codec.ts'
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
@@ -113,6 +113,7 @@ async function map(
   lists: unknown,
   options: CallOptions,
 ): Promise<FutureGroup<unknown>> {
+  checkOptionNames(options)
   for (const option of ['idempotencyKey', 'id'] as const) {
     if (options[option] === undefined) continue
     throw new InvalidOptionError(
@@ -188,11 +189,24 @@ async function throughMiddleware<Result>(
     tenant: route.options.tenant,
     parent: runningTask()?.id,
   }
-  let result: Result | undefined
+  let done: { readonly result: Result } | undefined
+  let failure: unknown
   await compose(layers, call, async () => {
-    result = await work(call.args)
+    try {
+      if (!Array.isArray(call.args)) {
+        throw new InvalidOptionError(
+          `a middleware set \`call.args\` to ${showValue(call.args)}, expected a list of arguments`,
+        )
+      }
+      done = { result: await work(call.args) }
+    } catch (error) {
+      failure = error
+      throw error
+    }
   })
-  return result as Result
+  // A middleware may look at an error, but not make a call of it that was never sent.
+  if (done === undefined) throw failure
+  return done.result
 }
 
 /**
@@ -202,6 +216,7 @@ async function throughMiddleware<Result>(
 function routeOf(context: SenderContext, target: AnyFunction, options: CallOptions): Route {
   const { config } = context
   const task = context.resolve(target)
+  if (options !== NO_OPTIONS) checkOptionNames(options)
   const name = options.queue ?? longestMatch(config.routes, task.name) ?? config.defaultQueue
   const queue = config.queues.get(name)
   if (queue === undefined) {

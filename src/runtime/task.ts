@@ -129,6 +129,11 @@ export function task(definition: unknown): unknown {
   if (isClass(parts.run))
     throw new InvalidTaskError(`task() was given the class ${parts.run.name}; pass a function`)
   const { run, input, ...options } = parts
+  if ('input' in parts && typeof input?.['~standard']?.validate !== 'function') {
+    throw new InvalidTaskError(
+      `task() was given the input ${showValue(input)}, expected a Standard Schema: of Zod, Valibot, ArkType, …`,
+    )
+  }
   const declaration = { run: run as Declaration['run'], input, options }
   const callable = input === undefined ? directCall(declaration) : parsedCall(declaration, input)
   Object.defineProperty(callable, 'name', { value: run.name, configurable: true })
@@ -157,11 +162,26 @@ function submitterOf(callable: AnyFunction, options: CallOptions): TaskSubmitter
   }
 }
 
+/** Has executors read their tasks; returns what those threw that cannot. */
+function readRegistries(): unknown[] {
+  const refusals: unknown[] = []
+  for (const read of [...unreadRegistries]) {
+    try {
+      read()
+    } catch (error) {
+      refusals.push(error)
+    }
+  }
+  return refusals
+}
+
 function senderOf(callable: AnyFunction): TaskSender {
   const senders = (states.get(callable) as TaskState).senders
-  if (senders.size === 0) for (const read of [...unreadRegistries]) read()
+  const refusals = senders.size === 0 ? readRegistries() : []
   const [sender, another] = senders
   const name = callable.name || 'a task'
+  // The newest executor that could not be read: perhaps it would have been this task's.
+  if (sender === undefined && refusals.length > 0) throw refusals.at(-1)
   if (sender === undefined) {
     throw new UnregisteredTaskError(
       `${name} was submitted before it was registered; add it to an executor: createExecutor(config, { tasks: { ${callable.name || 'name'} } })`,
@@ -175,9 +195,12 @@ function senderOf(callable: AnyFunction): TaskSender {
   return sender
 }
 
-/** Whether a function is a class: calling it would throw, so it can never run as a task. */
+/**
+ * Whether a function is a class, built in or not: calling it would throw, so it can never run as a task. Only a class
+ * has a `prototype` that cannot be replaced.
+ */
 export function isClass(value: AnyFunction): boolean {
-  return /^class\b/.test(Function.prototype.toString.call(value))
+  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false
 }
 
 /**
