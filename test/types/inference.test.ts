@@ -123,7 +123,7 @@ const named = () => ({
 })
 
 /** Never called: each line must be an error. */
-export const refused = () => [
+const refused = () => [
   // @ts-expect-error an argument too few
   executor.submit(add, 1),
   // @ts-expect-error an argument too many
@@ -174,8 +174,6 @@ export const refused = () => [
   task({ input: z.object({ n: z.number() }), run: ({ n }: { n: string }) => n }),
   // @ts-expect-error an unknown option of the executor
   createExecutor(config, { tsks: { add } }),
-  // @ts-expect-error an unknown option of the config
-  defineConfig({ name: 'x', queue: ['a'] }),
   // @ts-expect-error an unknown option of a worker
   defineConfig({ name: 'x', workers: { w: { timeout: 5 } } }),
 ]
@@ -237,7 +235,7 @@ describe('a declared task', () => {
     expectTypeOf<Forms['called'][0]>().toEqualTypeOf<number>()
     expectTypeOf<Forms['called'][2]>().toEqualTypeOf<Promise<string>>()
     expectTypeOf(plain).toEqualTypeOf<Task<(key: string) => number>>()
-    expectTypeOf<Parameters<typeof tuned>>().toEqualTypeOf<[key: string, width?: number]>()
+    expectTypeOf<Parameters<typeof tuned>>().toEqualTypeOf<[key: string, width?: number | undefined]>()
   })
 })
 
@@ -265,6 +263,7 @@ describe('by name', () => {
 })
 
 test('what the types promise is what runs', async () => {
+  expect(typeof refused).toBe('function')
   const eager = createExecutor(config, { tasks: { add, reports }, backend: 'eager' })
   expectTypeOf(await (await eager.submit(add, 1, 2)).result()).toEqualTypeOf<number>()
   expect(await (await eager.submit(reports.build, '2026-10')).result()).toEqual({
@@ -273,4 +272,8 @@ test('what the types promise is what runs', async () => {
   })
   await eager.close()
   await executor.close()
+})
+
+test('what the compiler refuses is compiled, and never called', () => {
+  expect(refused).toBeTypeOf('function')
 })
