@@ -39,8 +39,7 @@ export function openEnvironment(app: App, ports: Ports, workerName: string): Ope
   let environment: Environment | undefined
   const start = async (): Promise<Environment> => {
     const context = await runStartHooks(app)
-    environment = { app, ports, worker: settings, marks: createMarks(ports), log, context }
-    return environment
+    return { app, ports, worker: settings, marks: createMarks(ports), log, context }
   }
   return {
     app,
@@ -48,11 +47,19 @@ export function openEnvironment(app: App, ports: Ports, workerName: string): Ope
     settings,
     log,
     get() {
-      starting ??= start().catch((error: unknown) => {
-        starting = undefined
-        throw error
-      })
-      return starting
+      if (starting !== undefined) return starting
+      const beginning = start()
+      starting = beginning
+      // A start that was given up may settle yet: what was made meanwhile stays.
+      beginning.then(
+        (made) => {
+          if (starting === beginning) environment = made
+        },
+        () => {
+          if (starting === beginning) starting = undefined
+        },
+      )
+      return beginning
     },
     abandonStart() {
       if (environment === undefined) starting = undefined

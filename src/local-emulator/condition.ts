@@ -54,18 +54,16 @@ function copyOf(record: CallRecord, removed: readonly Field[] | undefined): Draf
   return copy as Draft
 }
 
-function setInitial(draft: Draft, initial: Partial<CallRecord>): Draft {
-  for (const name in initial) {
-    if (draft[name as Field] === undefined) return { ...initial, ...draft }
-  }
-  return draft
+/** Adds what is missing to a copy; a field that was removed is there, as `undefined`. */
+function setInitial(draft: Record<string, unknown>, initial: Partial<CallRecord>): void {
+  for (const name in initial) draft[name] ??= initial[name as Field]
 }
 
 /** The record of this id after the change; the old one is left as it is. No field is both set and removed. */
 export function changed(id: string, record: CallRecord | undefined, change: Change): CallRecord {
   const { set, initial, increment, remove } = change
-  let draft: Draft = record ? copyOf(record, remove) : { id }
-  if (initial) draft = setInitial(draft, initial)
+  const draft: Draft = record ? copyOf(record, remove) : { id }
+  if (initial) setInitial(draft, initial)
   Object.assign(draft, set)
   if (increment) for (const name of increment) draft[name] = (draft[name] ?? 0) + 1
   return draft as CallRecord

@@ -55,11 +55,14 @@ export function compose<Call>(
     reached = index
     const layer = layers[index]
     if (layer === undefined) return work()
-    await layer(call, () =>
-      enter(index + 1).finally(() => {
+    await layer(call, () => {
+      const inner = enter(index + 1).finally(() => {
         finished = index
-      }),
-    )
+      })
+      // A layer that does not wait for it is refused below; what it did not wait for must not end the process.
+      inner.catch(() => {})
+      return inner
+    })
     if (reached === index) {
       throw new ErrandError('a middleware returned without calling `next()`; throw to refuse the call')
     }

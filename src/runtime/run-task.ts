@@ -132,7 +132,8 @@ function limited(
       reject(error)
     }
     const timer = clock.setTimer(onLimit, limitMs)
-    work.then(
+    // By `resolve`, which settles a thenable of the user's own to the end: what it resolves with may be another.
+    Promise.resolve(work).then(
       (value) => {
         timer.cancel()
         resolve(value)

@@ -196,11 +196,12 @@ function senderOf(callable: AnyFunction): TaskSender {
 }
 
 /**
- * Whether a function is a class, built in or not: calling it would throw, so it can never run as a task. Only a class
- * has a `prototype` that cannot be replaced.
+ * Whether a function is a class, built in or not: calling it would throw, so it can never run as a task. A class has a
+ * `prototype` that cannot be replaced, as a frozen function has; its text tells the two apart.
  */
 export function isClass(value: AnyFunction): boolean {
-  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false
+  if (Object.getOwnPropertyDescriptor(value, 'prototype')?.writable !== false) return false
+  return /^class\b|\{ \[native code\] \}$/.test(Function.prototype.toString.call(value))
 }
 
 /**

@@ -329,3 +329,34 @@ describe('the name of the worker', () => {
     expect(() => workerHandler(notOne)).toThrow('expected an executor of createExecutor, got an object')
   })
 })
+
+describe('a start hook that is given up, and settles later', () => {
+  test.each(['resolves', 'rejects'])('%s: what was made meanwhile stays', async (how) => {
+    const pending: PromiseWithResolvers<object>[] = []
+    const context = () => ({ ...currentTask.context })
+    const on = stage({ context })
+    const stopped: unknown[] = []
+    on.executor.onWorkerStart(() => {
+      const next = Promise.withResolvers<object>()
+      pending.push(next)
+      if (pending.length > 1) next.resolve({ db: pending.length })
+      return next.promise
+    })
+    on.executor.onWorkerStop((made) => stopped.push({ ...made }))
+    const results: unknown[] = []
+    await on.executor.submit(context)
+    await invoke(on, await on.receive())
+    for (let round = 0; round < 2; round++) {
+      const future = await on.executor.submit(context)
+      await on.clock.advance({ minutes: 2 })
+      await invoke(on, await on.receive())
+      results.push(await future.result({ timeoutSeconds: 0 }))
+      if (how === 'resolves') pending[0]?.resolve({ db: 1 })
+      else pending[0]?.reject(new Error('too late'))
+      await on.clock.advance({ milliseconds: 1 })
+    }
+    await on.handler.stop()
+    expect(results).toEqual([{ db: 2 }, { db: 2 }])
+    expect(stopped).toEqual([{ db: 2 }])
+  })
+})

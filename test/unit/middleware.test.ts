@@ -74,6 +74,23 @@ describe('compose', () => {
     expect(ErrandError.is(error), 'a call would end before its work').toBe(true)
     expect((error as Error).message).toContain('await next()')
   })
+
+  test('and what it did not wait for may reject: that is no unhandled rejection', async () => {
+    const unhandled: unknown[] = []
+    const listen = (reason: unknown) => void unhandled.push(reason)
+    process.on('unhandledRejection', listen)
+    const hasty: Layer = async (_, next) => {
+      void next()
+    }
+    const { error } = await run([hasty], async () => {
+      await Promise.resolve()
+      throw new Error('late')
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', listen)
+    expect(ErrandError.is(error)).toBe(true)
+    expect(unhandled).toEqual([])
+  })
 })
 
 const config = defineConfig({ name: 'middleware', taskOptions: { '*': { maxAttempts: 1 } } })

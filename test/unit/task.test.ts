@@ -153,7 +153,16 @@ describe('executor.task', () => {
 
 test('isClass knows classes, and nothing else', () => {
   const method = { class() {} }.class
-  const functions = [() => 1, async () => 1, function* x() {}, method, Math.max, new Proxy(() => 1, {})]
+  const frozen = Object.freeze(function frozen() {})
+  const functions = [
+    frozen,
+    () => 1,
+    async () => 1,
+    function* x() {},
+    method,
+    Math.max,
+    new Proxy(() => 1, {}),
+  ]
   expect(functions.map(isClass)).toEqual(functions.map(() => false))
   expect(isClass(class {} as unknown as () => void)).toBe(true)
 })
