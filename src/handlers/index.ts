@@ -35,12 +35,18 @@ export function workerHandler(
     } catch (error) {
       // Only opening the backend can fail: the next invocation tries again, and nothing of this batch is lost.
       opened = undefined
-      process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
+      logError(error)
       return returnAll(event)
     }
   }
   const stop = async () => (await opened)?.stop()
   // Lambda sends it only where an extension is registered, half a second before the end: best effort.
-  if (process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined) process.once('SIGTERM', () => void stop())
+  if (process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined) {
+    process.once('SIGTERM', () => stop().catch((error: unknown) => logError(error)))
+  }
   return Object.assign(handle, { stop })
+}
+
+function logError(error: unknown): void {
+  process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
 }

@@ -23,7 +23,8 @@ const GATHER_MS = 200
 export function createReturnedMessages(ports: Ports, log: Log): ReturnedMessages {
   let waiting: { record: SQSRecord; visibilitySeconds: number }[] = []
   let timer: Timer | undefined
-  const flush = async () => {
+  let hiding = Promise.resolve()
+  const hideWaiting = async () => {
     timer?.cancel()
     timer = undefined
     const leaving = waiting
@@ -38,6 +39,11 @@ export function createReturnedMessages(ports: Ports, log: Log): ReturnedMessages
       byQueue.set(name, changes)
     }
     await Promise.all([...byQueue].map(([name, changes]) => hide(ports, log, name, changes)))
+  }
+  // One after the other: who asks last waits for those before, or the environment would freeze in the middle of one.
+  const flush = () => {
+    hiding = hiding.then(hideWaiting)
+    return hiding
   }
   return {
     add(record, visibilitySeconds) {

@@ -8,7 +8,7 @@
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
-import { runMessage } from '../runtime/attempt.ts'
+import { type Delivery, runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedWorker } from '../runtime/config.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
@@ -120,7 +120,7 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
   const { records, returned } = batch
   const environment = await worker.get()
   const run = async (record: SQSRecord): Promise<boolean> => {
-    const settlement = await runMessage(environment, { body: record.body, deadline: batch.deadline })
+    const settlement = await runMessage(environment, deliveryOf(record, batch.deadline))
     if (settlement.acknowledge) batch.acknowledged.add(record.messageId)
     else if (settlement.hideSeconds !== undefined) returned.add(record, settlement.hideSeconds)
     return settlement.acknowledge
@@ -137,6 +137,12 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
     else await Promise.all(groups.map((group) => runGroup(group, run, returned)))
   }
   if (batch.acknowledged.size < records.length) await returned.flush()
+}
+
+function deliveryOf(record: SQSRecord, deadline: number): Delivery {
+  const firstReceivedAt = Number(record.attributes?.ApproximateFirstReceiveTimestamp)
+  const { body } = record
+  return Number.isFinite(firstReceivedAt) ? { body, deadline, firstReceivedAt } : { body, deadline }
 }
 
 function wasReceivedBefore({ attributes }: SQSRecord): boolean {

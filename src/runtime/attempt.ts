@@ -53,6 +53,8 @@ export interface Delivery {
   readonly body: string
   /** When the environment is killed, in epoch milliseconds. */
   readonly deadline: number
+  /** When the message was first received, in epoch milliseconds. @default the call's due time */
+  readonly firstReceivedAt?: number
 }
 
 /**
@@ -83,7 +85,8 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const now = ports.clock.now()
     const task = app.registry.find(envelope.task)
     // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
-    const waitsForDeployment = now < envelope.dueAt + PROTOCOL.unknownTaskSeconds * 1000
+    const waitingSince = delivery.firstReceivedAt ?? envelope.dueAt
+    const waitsForDeployment = now < waitingSince + PROTOCOL.unknownTaskSeconds * 1000
     if (task === undefined && waitsForDeployment) return hide(PROTOCOL.unreadableHideSeconds)
     const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery.deadline)
     if (limitMs === undefined) return hide(0)

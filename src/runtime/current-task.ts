@@ -92,6 +92,16 @@ function current(member: string): RunningTask {
   return task
 }
 
+/**
+ * What nobody waits for must not end the process: a report that fails without being awaited is a report less, and an
+ * attempt that lost its lease is told by its signal.
+ */
+function report(member: 'progress' | 'updateState', value: unknown): Promise<void> {
+  const reported = (async () => current(member).progress(value))()
+  reported.catch(() => {})
+  return reported
+}
+
 /** The task that runs here and now: a proxy, as Flask's are. */
 export const currentTask: CurrentTask = {
   get active() {
@@ -115,8 +125,8 @@ export const currentTask: CurrentTask = {
   get context() {
     return current('context').context
   },
-  progress: async (value) => current('progress').progress(value),
-  updateState: async (update) => current('updateState').progress(update),
+  progress: (value) => report('progress', value),
+  updateState: (update) => report('updateState', update),
   submit: async <F extends AnyFunction>(target: F, ...args: Parameters<F>) =>
     current('submit').submit(target, args, {}) as Promise<Future<ResultOf<F>>>,
 }

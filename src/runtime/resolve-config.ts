@@ -25,6 +25,9 @@ const appName = /^[A-Za-z][A-Za-z0-9-]{0,39}$/
 const resourceName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
 const resourceRule = 'a name of 1–64 letters, digits, `-` and `_`, beginning with a letter or digit'
 
+/** Refuses properties that `Known` does not have, which a type parameter alone lets pass. */
+type NoOther<C, Known> = { readonly [Key in Exclude<keyof C, keyof Known>]: never }
+
 /**
  * Declares an app: data only, read by executors, clients, workers and the stack. It is checked at once, so that a
  * mistake fails where it is written.
@@ -33,7 +36,7 @@ const resourceRule = 'a name of 1–64 letters, digits, `-` and `_`, beginning w
  * export const config = defineConfig({ name: 'shop', queues: ['default', 'slow'], workers: { main: { concurrency: 20 } } })
  * @throws InvalidOptionError
  */
-export function defineConfig<const C extends Config>(config: C): C {
+export function defineConfig<const C extends Config>(config: C & NoOther<C, Config>): C {
   resolveConfig(config)
   return config
 }
