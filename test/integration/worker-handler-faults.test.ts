@@ -1,15 +1,9 @@
-import type { SQSEvent } from 'aws-lambda'
-import { createExecutor, currentTask, defineConfig } from 'errand'
-import { arnOf, inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
+import { currentTask, defineConfig } from 'errand'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createWorkerHandler } from '../../src/handlers/worker.ts'
-import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
-import { systemEntropy } from '../../src/runtime/entropy.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
-import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import type { Change, Store } from '../../src/runtime/store.ts'
+import { workerStage } from '../support/worker-stage.ts'
 
 // A store that is throttled, gone, or whose answers are lost; start hooks that throw or hang.
 
@@ -20,41 +14,8 @@ const config = defineConfig({
 })
 
 /** `faulty` wraps the store as the worker sees it; the client's is sound. */
-function stage(tasks: TaskTree, faulty: (store: Store) => Partial<Store> = () => ({})) {
-  const clock = virtualClock()
-  const queue = inProcessQueue({ queues: resolveConfig(config).queues, clock, entropy: systemEntropy })
-  const store = inProcessStore({ clock })
-  const ports = { clock, entropy: systemEntropy, queue, store }
-  const backend: Backend = { ...ports, kind: 'aws', start: async () => {}, close: async () => {} }
-  const executor = createExecutor(config, { tasks, backend })
-  const { app } = internalsOf(executor)
-  const handler = createWorkerHandler(app, { ...ports, store: { ...store, ...faulty(store) } }, 'main')
-  const receive = async () =>
-    eventOf(await queue.receive('default', { maxMessages: 10, waitSeconds: 0 }), arnOf('default'))
-  /** Invokes as Lambda would, and deletes what was acknowledged. Returns the ids that went back. */
-  const invoke = async (event: SQSEvent) => {
-    const deadline = clock.now() + 60_000
-    const context = { getRemainingTimeInMillis: () => deadline - clock.now() }
-    const answer = await clock.runUntil(handler(event, context))
-    expect(clock.now()).toBeLessThan(deadline)
-    const failures = answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
-    const done = event.Records.filter(({ messageId }) => !failures.includes(messageId))
-    await queue.delete(
-      'default',
-      done.map(({ receiptHandle }) => receiptHandle),
-    )
-    return failures
-  }
-  /** Lets time pass and invokes until the queue is empty. */
-  const drain = async () => {
-    for (let rounds = 0; queue.inspect('default').length > 0 && rounds < 20; rounds++) {
-      const event = await receive()
-      if (event.Records.length > 0) await invoke(event)
-      else await clock.advance({ seconds: 30 })
-    }
-  }
-  return { clock, queue, store, executor, handler, receive, invoke, drain }
-}
+const stage = (tasks: TaskTree, faulty?: (store: Store) => Partial<Store>) =>
+  workerStage(config, tasks, faulty)
 
 function throttled(): Error {
   return Object.assign(new Error('Rate exceeded'), { name: 'ThrottlingException' })

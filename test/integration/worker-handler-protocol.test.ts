@@ -1,14 +1,9 @@
 import type { SQSEvent } from 'aws-lambda'
 import { type Config, createExecutor, currentTask, defineConfig, LeaseLostError, task } from 'errand'
-import { arnOf, inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
+import { arnOf, virtualClock } from 'errand/local-emulator'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createWorkerHandler } from '../../src/handlers/worker.ts'
-import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
-import { systemEntropy } from '../../src/runtime/entropy.ts'
-import { internalsOf } from '../../src/runtime/executor.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
-import { resolveConfig } from '../../src/runtime/resolve-config.ts'
+import { workerStage } from '../support/worker-stage.ts'
 
 // Deliveries that come twice, late, early or out of order, and environments that die: what the claim makes of them.
 
@@ -20,42 +15,25 @@ const config = defineConfig({
 })
 
 function stage(tasks: TaskTree, declared: Config = config) {
-  const clock = virtualClock()
-  const queue = inProcessQueue({ queues: resolveConfig(declared).queues, clock, entropy: systemEntropy })
-  const store = inProcessStore({ clock })
-  const ports = { clock, entropy: systemEntropy, queue, store }
-  const backend: Backend = { ...ports, kind: 'aws', start: async () => {}, close: async () => {} }
-  const executor = createExecutor(declared, { tasks, backend })
-  const environment = (own: Partial<typeof ports> = {}) =>
-    createWorkerHandler(internalsOf(executor).app, { ...ports, ...own }, 'main')
-  const receive = async (name = 'default', maxMessages = 10) =>
-    eventOf(await queue.receive(name, { maxMessages, waitSeconds: 0 }), arnOf(name))
-  /** Invokes an environment, and deletes what it acknowledged. Returns the ids that went back. */
-  const invoke = async (event: SQSEvent, handler = environment(), name = 'default') => {
-    const deadline = clock.now() + 60_000
-    const context = { getRemainingTimeInMillis: () => deadline - clock.now() }
-    const answer = await clock.runUntil(handler(event, context))
-    const failures = answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
-    const done = event.Records.filter(({ messageId }) => !failures.includes(messageId))
-    await queue.delete(
-      name,
-      done.map(({ receiptHandle }) => receiptHandle),
-    )
-    return failures
+  const on = workerStage(declared, tasks)
+  const { clock, queue, environment } = on
+  return {
+    ...on,
+    /** Each invocation in an environment of its own, unless it is given one. */
+    invoke: (event: SQSEvent, handler = environment(), name = 'default') => on.invoke(event, handler, name),
+    /** Starts an environment that then freezes: its own time stands still, and its timers never fire. */
+    freeze: async (event: SQSEvent) => {
+      const answer = environment({ clock: virtualClock(clock.now()) })(event)
+      await clock.advance({ milliseconds: 1 })
+      return { answer }
+    },
+    /** Makes what is in flight visible again, as the end of its visibility would. */
+    reappear: ({ Records }: SQSEvent, name = 'default') =>
+      queue.changeVisibility(
+        name,
+        Records.map(({ receiptHandle }) => ({ receiptHandle, visibilitySeconds: 0 })),
+      ),
   }
-  /** Starts an environment that then freezes: its own time stands still, and its timers never fire. */
-  const freeze = async (event: SQSEvent) => {
-    const answer = environment({ clock: virtualClock(clock.now()) })(event)
-    await clock.advance({ milliseconds: 1 })
-    return { answer }
-  }
-  /** Makes what is in flight visible again, as the end of its visibility would. */
-  const reappear = ({ Records }: SQSEvent, name = 'default') =>
-    queue.changeVisibility(
-      name,
-      Records.map(({ receiptHandle }) => ({ receiptHandle, visibilitySeconds: 0 })),
-    )
-  return { clock, queue, store, ports, executor, environment, receive, invoke, freeze, reappear }
 }
 
 beforeEach(() => {

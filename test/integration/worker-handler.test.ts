@@ -1,15 +1,11 @@
 import type { SQSEvent } from 'aws-lambda'
 import { type Config, createExecutor, currentTask, defineConfig, InvalidOptionError, task } from 'errand'
 import { type InvocationContext, type WorkerHandler, workerHandler } from 'errand/lambda'
-import { arnOf, inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
-import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
-import { systemEntropy } from '../../src/runtime/entropy.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
-import { resolveConfig } from '../../src/runtime/resolve-config.ts'
+import { workerStage } from '../support/worker-stage.ts'
 
 // What the worker's handler makes of any event, at any time left: an answer that SQS can act on, and no throw.
 
@@ -19,42 +15,13 @@ const config = defineConfig({
   taskOptions: { '*': { backoff: { baseSeconds: 0 } } },
 })
 
-function stage(tasks: TaskTree, declared: Config = config) {
-  const clock = virtualClock()
-  const { queues } = resolveConfig(declared)
-  const queue = inProcessQueue({ queues, clock, entropy: systemEntropy })
-  const store = inProcessStore({ clock })
-  const ports = { clock, entropy: systemEntropy, queue, store }
-  const backend: Backend = { ...ports, kind: 'aws', start: async () => {}, close: async () => {} }
-  const executor = createExecutor(declared, { tasks, backend })
-  const handler = createWorkerHandler(internalsOf(executor).app, ports, 'main')
-  const receive = async () =>
-    eventOf(await queue.receive('default', { maxMessages: 10, waitSeconds: 0 }), arnOf('default'))
-  return { clock, queue, store, executor, handler, receive, ports }
-}
+const stage = (tasks: TaskTree, declared: Config = config) => workerStage(declared, tasks)
 
 type Stage = ReturnType<typeof stage>
 
 /** Invokes, and does with the answer what the event source mapping does. Returns the ids that went back. */
-async function invoke(
-  { clock, queue, handler }: Stage,
-  event: SQSEvent,
-  remainingMs = 60_000,
-): Promise<string[]> {
-  const deadline = clock.now() + remainingMs
-  const context = { getRemainingTimeInMillis: () => deadline - clock.now() }
-  const answer = await clock.runUntil(handler(event, context))
-  expect(clock.now()).toBeLessThanOrEqual(deadline)
-  const failures = answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
-  const ids = event.Records.map(({ messageId }) => messageId)
-  expect(ids).toEqual(expect.arrayContaining(failures))
-  const done = event.Records.filter(({ messageId }) => !failures.includes(messageId))
-  await queue.delete(
-    'default',
-    done.map(({ receiptHandle }) => receiptHandle),
-  )
-  return failures
-}
+const invoke = (on: Stage, event: SQSEvent, remainingMs?: number) =>
+  on.invoke(event, on.handler, 'default', remainingMs)
 
 beforeEach(() => {
   vi.spyOn(process.stderr, 'write').mockReturnValue(true)
