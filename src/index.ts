@@ -101,7 +101,10 @@ async function openBackend(
     kind === 'eager'
       ? emulator.eagerBackend(config, { ...eager })
       : emulator.localBackend(config, { makeHandler, ...local })
-  return attached(emulator.shareBackend<Backend>(config, kind, make, worker), worker)
+  return attached(
+    emulator.shareBackend(config, kind, make, { app: worker, isClient: app === undefined }),
+    worker,
+  )
 }
 
 function attached(backend: Backend, app: App | undefined): Backend {

@@ -51,6 +51,7 @@ async function handle(
   const batch: Batch = {
     records,
     deadline: clock.now() + remainingMs,
+    budgetMs: remainingMs,
     acknowledged: new Set(),
     returned: createReturnedMessages(worker.ports, worker.log),
   }
@@ -96,6 +97,8 @@ interface Batch {
   readonly records: readonly SQSRecord[]
   /** When the environment is killed, in epoch milliseconds. */
   readonly deadline: number
+  /** How long the invocation has from its beginning. */
+  readonly budgetMs: number
   /** The ids of the messages that may be deleted. */
   readonly acknowledged: Set<string>
   readonly returned: ReturnedMessages
@@ -120,7 +123,7 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
   const { records, returned } = batch
   const environment = await worker.get()
   const run = async (record: SQSRecord): Promise<boolean> => {
-    const settlement = await runMessage(environment, deliveryOf(record, batch.deadline))
+    const settlement = await runMessage(environment, deliveryOf(record, batch))
     if (settlement.acknowledge) batch.acknowledged.add(record.messageId)
     else if (settlement.hideSeconds !== undefined) returned.add(record, settlement.hideSeconds)
     return settlement.acknowledge
@@ -139,10 +142,10 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
   if (batch.acknowledged.size < records.length) await returned.flush()
 }
 
-function deliveryOf(record: SQSRecord, deadline: number): Delivery {
-  const firstReceivedAt = Number(record.attributes?.ApproximateFirstReceiveTimestamp)
-  const { body } = record
-  return Number.isFinite(firstReceivedAt) ? { body, deadline, firstReceivedAt } : { body, deadline }
+function deliveryOf({ body, attributes }: SQSRecord, { deadline, budgetMs }: Batch): Delivery {
+  const firstReceivedAt = Number(attributes?.ApproximateFirstReceiveTimestamp)
+  const delivery = { body, deadline, budgetMs }
+  return Number.isFinite(firstReceivedAt) ? { ...delivery, firstReceivedAt } : delivery
 }
 
 function wasReceivedBefore({ attributes }: SQSRecord): boolean {

@@ -94,6 +94,7 @@ async function runInline(inline: Inline, queue: string, message: OutgoingMessage
       body: message.body,
       // Inline there is no invocation that ends: each attempt has the worker's whole time-out.
       deadline: ports.clock.now() + open.settings.timeoutSeconds * 1000,
+      budgetMs: open.settings.timeoutSeconds * 1000,
     }
     const settlement = await outsideAnyContext(runMessage, environment, delivery)
     if (settlement.acknowledge) return delivered

@@ -100,9 +100,25 @@ function startWorkers(fleet: Fleet): void {
 function attach(fleet: Fleet, app: App): void {
   // The same app again is no deployment: its environments keep what their start hooks made.
   if (fleet.app === app) return
+  if (fleet.app !== undefined) warnOfMissing(fleet.config.name, fleet.app, app)
   fleet.app = app
   for (const lambda of fleet.functions) lambda.redeploy()
   if (fleet.phase === 'wanted') startWorkers(fleet)
+}
+
+/** Two executors of one name are taken for one module that was loaded again; two different ones would starve each other. */
+function warnOfMissing(name: string, before: App, after: App): void {
+  try {
+    const known = after.registry.names()
+    const missing = before.registry.names().filter((task) => !known.includes(task))
+    if (missing.length === 0) return
+    process.emitWarning(
+      `another executor of "${name}" has taken over the local workers, and does not have the task${missing.length === 1 ? '' : 's'} ${missing.join(', ')}: their calls wait; give each app a name of its own, or close the first executor`,
+      'ErrandWarning',
+    )
+  } catch {
+    // An app whose tasks cannot be read says so when it is used.
+  }
 }
 
 async function closeFleet(fleet: Fleet): Promise<void> {

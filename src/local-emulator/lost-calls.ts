@@ -26,13 +26,33 @@ function sayAll(): void {
   for (const unfinished of watched) say(unfinished)
 }
 
+const signals = ['SIGINT', 'SIGTERM'] as const
+
+/** A signal that nobody handles ends the process without its `exit` event: say it, and let the signal do the rest. */
+function sayAtSignal(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return
+  sayAll()
+  for (const each of signals) process.off(each, sayAtSignal)
+  process.kill(process.pid, signal)
+}
+
+function listen(): void {
+  process.on('exit', sayAll)
+  for (const signal of signals) process.on(signal, sayAtSignal)
+}
+
+function stopListening(): void {
+  process.off('exit', sayAll)
+  for (const signal of signals) process.off(signal, sayAtSignal)
+}
+
 /** Watches one backend's queues until the returned function is called, and it too may say what is lost. One listener serves all. */
 export function watchForLoss(unfinished: Unfinished): (end: { readonly quiet: boolean }) => void {
-  if (watched.size === 0) process.on('exit', sayAll)
+  if (watched.size === 0) listen()
   watched.add(unfinished)
   return ({ quiet }) => {
     if (!watched.delete(unfinished)) return
-    if (watched.size === 0) process.off('exit', sayAll)
+    if (watched.size === 0) stopListening()
     if (!quiet) say(unfinished)
   }
 }

@@ -2,7 +2,9 @@
  * A clock that stands still until it is told to go on: three days of retries in milliseconds.
  * @module
  */
+
 import type { Clock } from '../runtime/clock.ts'
+import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 import { deadlineHeap } from './deadline-heap.ts'
 
 /** How far to go on. */
@@ -61,7 +63,12 @@ async function settle(): Promise<void> {
   }
 }
 
-function millisecondsOf({ hours = 0, minutes = 0, seconds = 0, milliseconds = 0 }: Span): number {
+function millisecondsOf(span: Span): number {
+  checkKeys('the span of advance', span, ['hours', 'minutes', 'seconds', 'milliseconds'])
+  for (const [unit, value] of Object.entries(span)) {
+    checkNumber(`the span of advance: \`${unit}\``, value, { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)
+  }
+  const { hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = span
   return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
 }
 

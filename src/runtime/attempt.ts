@@ -13,28 +13,15 @@ import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
-import { ResultTooLargeError, TaskKilledError, UnknownTaskError } from './errors.ts'
+import { MalformedMessageError, TaskKilledError, UnknownTaskError } from './errors.ts'
+import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import type { Log } from './log.ts'
-import { leaseLost, type Marks } from './marks.ts'
-import { quoteNames } from './nearest-name.ts'
-import {
-  type CallRecord,
-  type Claim,
-  claimChange,
-  endMarkedChange,
-  expiryOf,
-  type Finish,
-  finishChange,
-  isEchoOfFinish,
-  isEchoOfRetry,
-  killsOf,
-  type Refusal,
-  refusalOf,
-  retryChange,
-} from './record.ts'
+import type { Marks } from './marks.ts'
+import { quoteNames, suggestName } from './nearest-name.ts'
+import { type Claim, claimChange, endMarkedChange, killsOf, type Refusal, refusalOf } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
-import { retryDelaySeconds } from './retry.ts'
-import { type Ended, runTask } from './run-task.ts'
+import { runTask } from './run-task.ts'
+import { acknowledge, hide, hideUntil, type Settlement } from './settlement.ts'
 import type { Change, Written } from './store.ts'
 
 /** What attempts of one environment share. */
@@ -53,28 +40,10 @@ export interface Delivery {
   readonly body: string
   /** When the environment is killed, in epoch milliseconds. */
   readonly deadline: number
+  /** How long the whole invocation has, from its beginning; less than the worker's time-out where it was deployed so. */
+  readonly budgetMs: number
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
-}
-
-/**
- * What to do with the message: delete it, or leave it in the queue, hidden for so long from now (`undefined`: as
- * long as it is).
- */
-export type Settlement =
-  | { readonly acknowledge: true }
-  | { readonly acknowledge: false; readonly hideSeconds: number | undefined }
-
-const acknowledge: Settlement = { acknowledge: true }
-
-function hide(seconds: number | undefined): Settlement {
-  return { acknowledge: false, hideSeconds: seconds }
-}
-
-/** A message that is hidden until `untilMs` comes back no earlier than that: SQS counts in whole seconds. */
-function hideUntil(ports: Ports, untilMs: number): Settlement {
-  const seconds = Math.ceil((untilMs - ports.clock.now()) / 1000)
-  return hide(Math.min(Math.max(seconds, 0), LIMITS.backoffSeconds))
 }
 
 /** Runs the call of one message, as far as the protocol lets it. Never throws. */
@@ -83,13 +52,19 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const envelope = decodeEnvelope(delivery.body)
     const { app, ports } = environment
     const now = ports.clock.now()
+    checkTimes(envelope, now)
     const task = app.registry.find(envelope.task)
     // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
     const waitingSince = delivery.firstReceivedAt ?? envelope.dueAt
     const waitsForDeployment = now < waitingSince + PROTOCOL.unknownTaskSeconds * 1000
-    if (task === undefined && waitsForDeployment) return hide(PROTOCOL.unreadableHideSeconds)
-    const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery.deadline)
-    if (limitMs === undefined) return hide(0)
+    if (task === undefined && waitsForDeployment) {
+      const known = suggestName(envelope.task, app.registry.names())
+      const name = JSON.stringify(envelope.task)
+      environment.log('warn', `no task ${name} here, its call waits up to an hour for a deployment; ${known}`)
+      return hide(PROTOCOL.unreadableHideSeconds)
+    }
+    const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery)
+    if (limitMs === undefined) return returnForTime(environment, envelope, delivery)
     const claim = claimOf(environment, envelope, delivery, now)
     const change = claimChange(claim)
     const answer = await ports.store
@@ -157,15 +132,51 @@ function callOf(envelope: ReceivedEnvelope): Claim['call'] {
 }
 
 /**
- * How long the attempt may take, or `undefined` where it could not finish in the time left: a limit of the task's
- * own must fit whole (a second less is nothing to return a call for); without one, half the worker's must be left.
+ * Refuses times that no sender of ours writes: a record made of them would outlive everything.
+ * @throws MalformedMessageError
  */
-function limitOf(environment: Environment, task: RegisteredTask, deadline: number): number | undefined {
+function checkTimes(envelope: ReceivedEnvelope, now: number): void {
+  const latest = now + (LIMITS.delaySeconds + PROTOCOL.clockSkewSeconds) * 1000
+  if (envelope.createdAt <= latest && envelope.dueAt <= latest) return
+  throw new MalformedMessageError(
+    `the call ${JSON.stringify(envelope.id)} says that it is of the future: created at ${envelope.createdAt}, due at ${envelope.dueAt}, and it is ${now}`,
+  )
+}
+
+/** A call that does not fit goes back at once; one that can never fit waits, and the log says what to change. */
+function returnForTime(environment: Environment, envelope: ReceivedEnvelope, delivery: Delivery): Settlement {
+  const { log, worker } = environment
+  const budgetSeconds = Math.floor(delivery.budgetMs / 1000)
+  const isDeployedShort = delivery.budgetMs < (worker.timeoutSeconds - PROTOCOL.attemptReserveSeconds) * 1000
+  const fields = { id: envelope.id, task: envelope.task, budgetSeconds }
+  if (!isDeployedShort) {
+    log('debug', 'returned: too little time is left of this invocation', fields)
+    return hide(0)
+  }
+  log(
+    'error',
+    `the function has less time than the config's ${worker.timeoutSeconds} s: raise its time-out`,
+    fields,
+  )
+  return hide(PROTOCOL.unreadableHideSeconds)
+}
+
+/**
+ * How long the attempt may take, or `undefined` where it could not finish in the time left: a limit of the task's
+ * own must fit whole (a second less is nothing to return a call for); without one, half of what the invocation had
+ * must be left.
+ */
+function limitOf(
+  environment: Environment,
+  task: RegisteredTask,
+  { deadline, budgetMs }: Delivery,
+): number | undefined {
   const left = deadline - environment.ports.clock.now() - PROTOCOL.finishReserveSeconds * 1000
   const own = task.options.timeoutSeconds
   const workerMs = (environment.worker.timeoutSeconds - PROTOCOL.attemptReserveSeconds) * 1000
   const limit = Math.min(own === undefined ? workerMs : own * 1000, workerMs)
-  const least = own === undefined ? workerMs / 2 : limit - 1000
+  const wholeMs = Math.min(workerMs, budgetMs - PROTOCOL.finishReserveSeconds * 1000)
+  const least = own === undefined ? wholeMs / 2 : limit - 1000
   return left < least ? undefined : Math.min(limit, left)
 }
 
@@ -192,16 +203,6 @@ async function settleRefused(
   }
 }
 
-/** A call that this attempt owns. */
-interface Claimed {
-  readonly envelope: ReceivedEnvelope
-  readonly claim: Claim
-  readonly delivery: Delivery
-  /** `undefined` where nobody deployed it within the hour. */
-  readonly task: RegisteredTask | undefined
-  readonly record: CallRecord
-}
-
 /** Ends a call that is not to be run (any more): nobody knows its task, or it was killed too often. */
 function verdictOf(environment: Environment, claimed: Claimed): Promise<Settlement> | undefined {
   const { app } = environment
@@ -219,185 +220,4 @@ function verdictOf(environment: Environment, claimed: Claimed): Promise<Settleme
     `${kills} attempts of task ${JSON.stringify(task.name)} ended without a word (out of memory, process.exit, a crash or a blocked event loop), at most ${task.options.maxKills}; give its worker more memory or time`,
   )
   return fail(environment, claimed, error, 'killed', false)
-}
-
-/** Writes the end of an attempt. */
-function settle(environment: Environment, claimed: Claimed, ended: Ended): Promise<Settlement> {
-  switch (ended.kind) {
-    case 'returned':
-      return succeed(environment, claimed, ended)
-    case 'aborted':
-      return finish(environment, claimed, { state: 'cancelled', failure: false })
-    case 'lost':
-      return Promise.resolve(lost(environment, claimed.envelope.id))
-    case 'threw':
-    case 'timed-out':
-      return retryOrFail(environment, claimed, ended)
-  }
-}
-
-function succeed(
-  environment: Environment,
-  claimed: Claimed,
-  ended: Ended & { kind: 'returned' },
-): Promise<Settlement> {
-  const bytes = byteLength(ended.text)
-  if (bytes <= LIMITS.resultBytes) {
-    return finishWithResult(environment, claimed, { state: 'succeeded', failure: false }, ended.text, bytes)
-  }
-  const error = new ResultTooLargeError(
-    `task ${JSON.stringify(claimed.envelope.task)} returned ${bytes} bytes, at most ${LIMITS.resultBytes} (DynamoDB's item limit); store the data and return its key`,
-  )
-  return fail(environment, claimed, error, 'result-too-large', true)
-}
-
-/** Exact only where it matters: a text this short cannot reach the limit of what lies in the record. */
-function byteLength(text: string): number {
-  return text.length * 3 <= LIMITS.inlineResultBytes ? text.length : Buffer.byteLength(text)
-}
-
-async function retryOrFail(
-  environment: Environment,
-  claimed: Claimed,
-  ended: Ended & { kind: 'threw' | 'timed-out' },
-): Promise<Settlement> {
-  const { ports } = environment
-  const { claim, record, envelope, task } = claimed
-  const failures = record.failures + 1
-  const options = (task as RegisteredTask).options
-  const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
-  if (seconds === undefined) {
-    const reason = ended.kind === 'threw' ? 'threw' : 'timed-out'
-    return fail(environment, claimed, ended.error, reason, true)
-  }
-  const dueAt = ports.clock.now() + seconds * 1000
-  const change = retryChange(
-    claim.owner,
-    dueAt,
-    describe(ended.error),
-    expiryOf(dueAt, claim.retentionSeconds),
-  )
-  const answer = await persist(environment, claimed, () => ports.store.update(envelope.id, change))
-  if (answer === undefined) return hide(undefined)
-  if (answer.written || isEchoOfRetry(answer.existing, claim.owner)) return hide(seconds)
-  const { existing } = answer
-  // Somebody asked it to stop while it ran: a marked call is not retried.
-  if (existing?.owner === claim.owner && existing.abortReason !== undefined) {
-    return finish(environment, claimed, { state: 'cancelled', failure: true })
-  }
-  return lost(environment, envelope.id)
-}
-
-/** The characters of an error that a record keeps while the call is retried. */
-const LAST_ERROR_LENGTH = 200
-
-function describe(error: unknown): string {
-  try {
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    return text.slice(0, LAST_ERROR_LENGTH).toWellFormed()
-  } catch {
-    return 'an error that cannot be shown'
-  }
-}
-
-function fail(
-  environment: Environment,
-  claimed: Claimed,
-  error: unknown,
-  reason: NonNullable<Finish['reason']>,
-  failure: boolean,
-): Promise<Settlement> {
-  const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
-  return finishWithResult(
-    environment,
-    claimed,
-    { state: 'failed', reason, failure, lastError: describe(error) },
-    text,
-    Buffer.byteLength(text),
-  )
-}
-
-/** A large result goes to an item of its own first: the final write must not refer to what is not there. */
-function finishWithResult(
-  environment: Environment,
-  claimed: Claimed,
-  end: Finish,
-  text: string,
-  bytes: number,
-): Promise<Settlement> {
-  if (bytes <= LIMITS.inlineResultBytes) return finish(environment, claimed, { ...end, result: text })
-  return finishWithResultBeside(environment, claimed, end, text, bytes)
-}
-
-async function finishWithResultBeside(
-  environment: Environment,
-  claimed: Claimed,
-  end: Finish,
-  text: string,
-  bytes: number,
-): Promise<Settlement> {
-  const { ports } = environment
-  const { claim, envelope } = claimed
-  const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
-  const kept = await persist(environment, claimed, async () => {
-    await ports.store.putResult(envelope.id, claim.owner, text, expiresAtSeconds)
-    return true
-  })
-  if (kept === undefined) return hide(undefined)
-  return finish(environment, claimed, { ...end, resultBytes: bytes })
-}
-
-async function finish(environment: Environment, claimed: Claimed, end: Finish): Promise<Settlement> {
-  const { ports } = environment
-  const { claim, envelope } = claimed
-  const now = ports.clock.now()
-  const change = finishChange(claim.owner, end, now, expiryOf(now, claim.retentionSeconds))
-  const answer = await persist(environment, claimed, () => ports.store.update(envelope.id, change))
-  if (answer === undefined) return hide(undefined)
-  if (answer.written || isEchoOfFinish(answer.existing, claim.owner)) return acknowledge
-  return lost(environment, envelope.id)
-}
-
-/** An attempt that lost its lease drops its result, and leaves the message to whoever owns the call now. */
-function lost(environment: Environment, id: string): Settlement {
-  environment.log('warn', 'result dropped', { id, error: leaseLost(id) })
-  return hide(undefined)
-}
-
-/** The first wait between tries of a write that fails, which doubles up to the last. */
-const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 2000
-
-/**
- * Tries a write for as long as the environment lives: the work is done, and only this write can say so. `undefined`
- * where time ran out; the call then runs again.
- */
-function persist<Answer extends Written | true>(
-  environment: Environment,
-  claimed: Claimed,
-  write: () => Promise<Answer>,
-): Promise<Answer | undefined> {
-  return write().catch((error: unknown) => persistAgain(environment, claimed, write, error))
-}
-
-async function persistAgain<Answer extends Written | true>(
-  environment: Environment,
-  claimed: Claimed,
-  write: () => Promise<Answer>,
-  firstError: unknown,
-): Promise<Answer | undefined> {
-  const { ports, log } = environment
-  let error = firstError
-  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
-    if (ports.clock.now() + waitMs > claimed.delivery.deadline) {
-      log('error', 'the end of an attempt could not be written', { id: claimed.envelope.id, error })
-      return undefined
-    }
-    await delay(ports.clock, waitMs)
-    try {
-      return await write()
-    } catch (again) {
-      error = again
-    }
-  }
 }

@@ -4,9 +4,10 @@
  */
 import type { Backend } from './backend.ts'
 import type { Codec } from './codec.ts'
-import { LIMITS, type ResolvedConfig } from './config.ts'
+import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
 import { timeOfId } from './entropy.ts'
-import { CancelledError, ErrandError } from './errors.ts'
+import { CancelledError, ErrandError, InvalidOptionError } from './errors.ts'
+import { showValue } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
 import { type CallRecord, cancelChange, type FailureReason, isFinal, isLive, markChange } from './record.ts'
 import { createPoller, notFound, type Poller, type WaitOptions, waitLimited } from './waiting.ts'
@@ -40,7 +41,7 @@ export interface Calls {
   /** How a call whose record is final ended; a promise only where its result lies beside the record. */
   outcomeOf(record: CallRecord): Outcome<unknown> | Promise<Outcome<unknown>>
   cancel(id: string): Promise<boolean>
-  abort(id: string, reason: string): Promise<boolean>
+  abort(id: string, reason: string | Error): Promise<boolean>
   /** Decodes a progress value. */
   decode(text: string): unknown
   /** Rejects everybody who waits. */
@@ -77,7 +78,7 @@ export function createCalls(config: ResolvedConfig, codec: Codec, connect: Conne
     wait: (id, until, options) => {
       const { poller } = access
       if (poller === undefined) return firstWait(access, id, until, options)
-      return waitLimited(poller.ports, poller.wait(id, until), `the call ${id}`, options)
+      return waitLimited(poller.ports, poller.wait(id, until), `the call ${JSON.stringify(id)}`, options)
     },
     waitInOrder: async (ids, last, what, options) => {
       const poller = await pollerOf(access)
@@ -122,7 +123,7 @@ async function readLive(
  */
 function unwritten(access: Access, id: string, now: number): CallRecord | undefined {
   const createdAt = access.config.record === 'on-claim' ? timeOfId(id) : undefined
-  if (createdAt === undefined) return undefined
+  if (createdAt === undefined || createdAt > now + PROTOCOL.clockSkewSeconds * 1000) return undefined
   const longest = Math.max(...[...access.config.queues.values()].map((queue) => queue.retentionSeconds))
   const expiresAtSeconds = Math.ceil(createdAt / 1000) + LIMITS.delaySeconds + longest
   if (expiresAtSeconds * 1000 <= now) return undefined
@@ -139,6 +140,9 @@ export function checkWait(options: WaitOptions): WaitOptions {
     why: '0 looks once; leave it out to wait without limit',
   }
   checkNumber('`timeoutSeconds`', options.timeoutSeconds, rule, undefined)
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new InvalidOptionError(`\`signal\` is ${showValue(options.signal)}, expected an AbortSignal`)
+  }
   return options
 }
 
@@ -149,7 +153,7 @@ async function firstWait(
   options: WaitOptions,
 ): Promise<CallRecord> {
   const poller = await pollerOf(access)
-  return waitLimited(poller.ports, poller.wait(id, until), `the call ${id}`, options)
+  return waitLimited(poller.ports, poller.wait(id, until), `the call ${JSON.stringify(id)}`, options)
 }
 
 async function pollerOf(access: Access): Promise<Poller> {
@@ -193,7 +197,15 @@ async function cancel(access: Access, id: string): Promise<boolean> {
   throw notFound(id)
 }
 
-async function abort(access: Access, id: string, reason: string): Promise<boolean> {
+/** What a reason may take of the record, which is billed by its size. */
+const REASON_LENGTH = 200
+
+async function abort(access: Access, id: string, given: unknown): Promise<boolean> {
+  const text = given instanceof Error ? given.message : given
+  if (typeof text !== 'string') {
+    throw new InvalidOptionError(`the reason of an abort is ${showValue(given)}, expected a text or an Error`)
+  }
+  const reason = text.slice(0, REASON_LENGTH).toWellFormed()
   const backend = await access.connect()
   // A call may go from waiting to running, or back to waiting, between the two writes: look again then.
   for (let round = 0; round < 5; round++) {
@@ -214,5 +226,5 @@ async function abort(access: Access, id: string, reason: string): Promise<boolea
 
 /** The error of waiting for a result that will never come. */
 export function cancelledError(id: string): CancelledError {
-  return new CancelledError(`the call ${id} was cancelled`)
+  return new CancelledError(`the call ${JSON.stringify(id)} was cancelled`)
 }

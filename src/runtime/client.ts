@@ -19,7 +19,7 @@ import {
 } from './executor.ts'
 import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
-import type { Middleware } from './middleware.ts'
+import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
 import { checkTaskName } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
@@ -102,7 +102,7 @@ export function buildClient<Tasks, C extends Config>(
     ...submitterOf<Tasks>(sender, NO_OPTIONS),
     with: (callOptions) => submitterOf<Tasks>(sender, callOptions),
     use: (layer) => {
-      middleware.push(layer)
+      middleware.push(checkMiddleware(layer))
     },
     ...handles(calls),
     close: async () => {

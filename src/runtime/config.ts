@@ -164,6 +164,8 @@ export const PROTOCOL = {
   unreadableHideSeconds: 60,
   /** How long an unknown task's call waits for a deployment that knows it. */
   unknownTaskSeconds: 3600,
+  /** How far the clocks of senders and workers may be apart before a message counts as forged. */
+  clockSkewSeconds: 3600,
   /** Marks of attempts older than this are read, this often. */
   markReadSeconds: 5,
   /** The least time-out of a worker: below it there is no room for an attempt and its final write. */

@@ -66,8 +66,10 @@ export function sizeOfGroup(groupId: string): number | undefined {
   return size === undefined || Number(size) > LIMITS.groupSize ? undefined : Number(size)
 }
 
+const idForm = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(-of-\d{1,7}-\d{1,7})?$/
+
 /** When an id was made, in epoch milliseconds, or `undefined` where it does not begin with a UUIDv7. */
 export function timeOfId(id: string): number | undefined {
-  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(id)) return undefined
+  if (!idForm.test(id)) return undefined
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 }

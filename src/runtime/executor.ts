@@ -15,8 +15,9 @@ import { sizeOfGroup } from './entropy.ts'
 import { ClosedError, InvalidOptionError } from './errors.ts'
 import { Future } from './future.ts'
 import { FutureGroup } from './future-group.ts'
-import type { Middleware } from './middleware.ts'
+import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
+import { checkFunction } from './option-checks.ts'
 import { createRegistry, type TaskTree } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
 import { createSender } from './submit.ts'
@@ -176,13 +177,13 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
     use: (layer) => {
-      middleware.push(layer)
+      middleware.push(checkMiddleware(layer))
     },
     onWorkerStart: (hook) => {
-      startHooks.push(hook)
+      startHooks.push(checkFunction('the hook of onWorkerStart', hook))
     },
     onWorkerStop: (hook) => {
-      stopHooks.push(hook as StopHook)
+      stopHooks.push(checkFunction('the hook of onWorkerStop', hook) as StopHook)
     },
     start: async () => (await connect()).start(),
     close: async () => {

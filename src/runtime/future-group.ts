@@ -3,6 +3,7 @@
  * @module
  */
 import { type Calls, cancelledError, checkWait, type Outcome } from './calls.ts'
+import { LIMITS } from './config.ts'
 import { idInGroup } from './entropy.ts'
 import { InvalidOptionError, WaitTimeoutError } from './errors.ts'
 import { Future, finalOf, observe, type Snapshot, snapshotOf } from './future.ts'
@@ -10,6 +11,9 @@ import { showValue } from './nearest-name.ts'
 import { checkWord } from './option-checks.ts'
 import { type CallRecord, type CallState, isFinal } from './record.ts'
 import { notFound, type WaitOptions } from './waiting.ts'
+
+/** Writes to a group's calls at once: the sockets of the SDK's client. */
+const LANES = 50
 
 /** The futures of a `map`, in the order of its arguments. */
 export class FutureGroup<T> implements Iterable<Future<T>> {
@@ -105,13 +109,16 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
 
   /** Cancels what has not begun: true if none of the calls will run. */
   async cancel(): Promise<boolean> {
-    const answers = await Promise.all(Array.from(this, (future) => future.cancel()))
-    return answers.every((cancelled) => cancelled)
+    let all = true
+    await this.#each(async (future) => {
+      if (!(await future.cancel())) all = false
+    })
+    return all
   }
 
   /** Aborts every call that has not ended. */
-  async abort(reason?: string): Promise<void> {
-    await Promise.all(Array.from(this, (future) => future.abort(reason)))
+  async abort(reason?: string | Error): Promise<void> {
+    await this.#each((future) => future.abort(reason))
   }
 
   #future(index: number): Future<T> {
@@ -119,7 +126,29 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
     return this.#futures[index]
   }
 
+  /**
+   * An id from a web request may claim a million calls: before anything is done to them all, one read tells whether
+   * there is such a group.
+   */
+  async #checkExists(): Promise<void> {
+    if (this.length <= LIMITS.readBatch) return
+    const ids = Array.from({ length: LIMITS.readBatch }, (_, index) => idInGroup(this.id, index))
+    const records = await this.#calls.readAll(ids)
+    if (records.every((record) => record === undefined)) throw notFound(this.id)
+  }
+
+  /** Does something to every call, so many at a time. */
+  async #each(work: (future: Future<T>) => Promise<unknown>): Promise<void> {
+    await this.#checkExists()
+    let next = 0
+    const lane = async () => {
+      while (next < this.length) await work(this.#future(next++))
+    }
+    await Promise.all(Array.from({ length: Math.min(LANES, this.length) }, lane))
+  }
+
   async #read(): Promise<readonly (CallRecord | undefined)[]> {
+    await this.#checkExists()
     const ids = Array.from({ length: this.length }, (_, index) => idInGroup(this.id, index))
     const records = await this.#calls.readAll(ids)
     for (const [index, record] of records.entries()) {
@@ -141,6 +170,7 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
     const seen = Array.from(this.#futures, (future) => (future === undefined ? undefined : finalOf(future)))
     if (seen.length === this.length && seen.every((record) => record !== undefined)) return upTo(seen, last)
     if (options.timeoutSeconds === 0) return this.#finalsNow(last)
+    await this.#checkExists()
     const ids = Array.from({ length: this.length }, (_, index) => idInGroup(this.id, index))
     return this.#calls.waitInOrder(ids, last, `the group ${this.id}`, options)
   }

@@ -93,9 +93,9 @@ export class Future<T> {
   /**
    * Cancels the call if it does not run; else asks it to stop, by `currentTask.signal`: at the task's next progress
    * report, and without one within 10 s (workers look every 5 s, at attempts older than 5 s). It ends `cancelled` if
-   * the task then stops, else as it ends. False only where it has ended.
+   * the task then stops, else as it ends. False only where it has ended. Of the reason 200 characters are kept.
    */
-  abort(reason = 'aborted'): Promise<boolean> {
+  abort(reason: string | Error = 'aborted'): Promise<boolean> {
     return this.#calls.abort(this.id, reason)
   }
 
@@ -157,7 +157,10 @@ export class Future<T> {
    */
   addDoneCallback(callback: (future: Future<T>) => unknown): void {
     const warn = (error: unknown) => {
-      process.emitWarning(`a done callback of the call ${this.id} failed: ${String(error)}`, 'ErrandWarning')
+      process.emitWarning(
+        `a done callback of the call ${JSON.stringify(this.id)} failed: ${String(error)}`,
+        'ErrandWarning',
+      )
     }
     this.#final(noLimit)
       .then(() => callback(this))
@@ -180,7 +183,9 @@ export class Future<T> {
     if (options.timeoutSeconds === 0) {
       const record = await this.#read()
       if (isFinal(record.state)) return record
-      throw new WaitTimeoutError(`the call ${this.id} is ${record.state}; wait with a longer timeoutSeconds`)
+      throw new WaitTimeoutError(
+        `the call ${JSON.stringify(this.id)} is ${record.state}; wait with a longer timeoutSeconds`,
+      )
     }
     this.#seen = await this.#calls.wait(this.id, isFinalRecord, options)
     return this.#seen

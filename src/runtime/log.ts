@@ -2,6 +2,7 @@
  * The worker's log: one JSON line an entry, never with arguments or results.
  * @module
  */
+import { inspect } from 'node:util'
 import type { LogLevel } from './config.ts'
 
 /** Writes one entry. */
@@ -22,7 +23,19 @@ function plain(fields: Readonly<Record<string, unknown>>): Record<string, unknow
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [
       name,
-      value instanceof Error ? `${value.name}: ${value.message}` : value,
+      typeof value === 'string' || typeof value === 'number' ? value : textOf(value),
     ]),
   )
 }
+
+/** Anything may be thrown, also what JSON or its own `toString` refuses. */
+function textOf(value: unknown): string {
+  try {
+    const text = value instanceof Error ? `${value.name}: ${value.message}` : inspect(value, { depth: 1 })
+    return text.slice(0, MAX_FIELD_LENGTH)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+
+const MAX_FIELD_LENGTH = 2000

@@ -3,6 +3,7 @@
  * @module
  */
 import { ErrandError } from './errors.ts'
+import { checkFunction, checkKeys } from './option-checks.ts'
 
 /** A call on its way to the queue. */
 export interface SubmittedCall {
@@ -37,6 +38,18 @@ export interface Middleware {
   readonly submit?: (call: SubmittedCall, next: Next) => Promise<void>
   /** Around each attempt, in the worker, under the attempt's time limit and with `currentTask`. */
   readonly run?: (call: RunningCall, next: Next) => Promise<void>
+}
+
+/**
+ * Refuses what is no middleware.
+ * @throws InvalidOptionError
+ */
+export function checkMiddleware(middleware: Middleware): Middleware {
+  const parts = checkKeys('a middleware', middleware, ['submit', 'run'])
+  for (const [name, part] of Object.entries(parts)) {
+    if (part !== undefined) checkFunction(`the \`${name}\` of a middleware`, part)
+  }
+  return middleware
 }
 
 /**

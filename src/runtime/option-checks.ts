@@ -72,3 +72,9 @@ export function checkName(where: string, value: unknown, form: RegExp, rule: str
   if (typeof value === 'string' && form.test(value)) return value
   throw new InvalidOptionError(`${where} is ${showValue(value)}, expected ${rule}`)
 }
+
+/** A function. */
+export function checkFunction<F>(where: string, value: F): F {
+  if (typeof value === 'function') return value
+  throw new InvalidOptionError(`${where} is ${showValue(value)}, expected a function`)
+}

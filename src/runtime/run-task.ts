@@ -95,9 +95,17 @@ async function callThroughMiddleware(
     args,
     result: undefined,
   }
+  let failure: { readonly error: unknown } | undefined
   await compose(layers, call, async () => {
-    call.result = await callWith(task, call.args)
+    try {
+      call.result = await callWith(task, call.args)
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
   })
+  // A layer that catches an error and sets a result has recovered; one that only catches has not.
+  if (failure !== undefined && call.result === undefined) throw failure.error
   return call.result
 }
 

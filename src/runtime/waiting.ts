@@ -55,7 +55,7 @@ interface Waiter {
 
 /** Everybody who waits for one call. */
 interface Watched {
-  waiters: readonly Waiter[]
+  readonly waiters: Set<Waiter>
   delayMs: number
   nextAt: number
   failedRounds: number
@@ -169,11 +169,11 @@ function join(state: PollerState, id: string, waiter: Waiter): void {
   if (known && waiter.offer(record)) return
   const entry = state.watched.get(id)
   if (entry !== undefined) {
-    entry.waiters = [...entry.waiters, waiter]
+    entry.waiters.add(waiter)
     return
   }
   const nextAt = known ? clock.now() + LAST_DELAY_MS : 0
-  state.watched.set(id, { waiters: [waiter], delayMs: firstDelay(state), nextAt, failedRounds: 0 })
+  state.watched.set(id, { waiters: new Set([waiter]), delayMs: firstDelay(state), nextAt, failedRounds: 0 })
   if (known) {
     if (state.timer === undefined) setNextRound(state)
     return
@@ -196,9 +196,8 @@ function startFreshRound(state: PollerState): void {
 function leave(state: PollerState, id: string, waiter: Waiter): void {
   const entry = state.watched.get(id)
   if (entry === undefined) return
-  // A new list: somebody may be going through the old one.
-  entry.waiters = entry.waiters.filter((other) => other !== waiter)
-  if (entry.waiters.length === 0) state.watched.delete(id)
+  entry.waiters.delete(waiter)
+  if (entry.waiters.size === 0) state.watched.delete(id)
   if (state.watched.size > 0) return
   state.timer?.cancel()
   state.timer = undefined

@@ -1,0 +1,217 @@
+/**
+ * The end of an attempt: its result or error written, its call retried or final, its message settled.
+ * @module
+ */
+import type { Delivery, Environment } from './attempt.ts'
+import { delay } from './clock.ts'
+import { LIMITS } from './config.ts'
+import type { ReceivedEnvelope } from './envelope.ts'
+import { ResultTooLargeError } from './errors.ts'
+import { leaseLost } from './marks.ts'
+import {
+  type CallRecord,
+  type Claim,
+  expiryOf,
+  type Finish,
+  finishChange,
+  isEchoOfFinish,
+  isEchoOfRetry,
+  retryChange,
+} from './record.ts'
+import type { RegisteredTask } from './registry.ts'
+import { retryDelaySeconds } from './retry.ts'
+import type { Ended } from './run-task.ts'
+import { acknowledge, hide, type Settlement } from './settlement.ts'
+import type { Written } from './store.ts'
+
+/** A call that this attempt owns. */
+export interface Claimed {
+  readonly envelope: ReceivedEnvelope
+  readonly claim: Claim
+  readonly delivery: Delivery
+  /** `undefined` where nobody deployed it within the hour. */
+  readonly task: RegisteredTask | undefined
+  readonly record: CallRecord
+}
+
+/** Writes the end of an attempt. */
+export function settle(environment: Environment, claimed: Claimed, ended: Ended): Promise<Settlement> {
+  switch (ended.kind) {
+    case 'returned':
+      return succeed(environment, claimed, ended)
+    case 'aborted':
+      return finish(environment, claimed, { state: 'cancelled', failure: false })
+    case 'lost':
+      return Promise.resolve(lost(environment, claimed.envelope.id))
+    case 'threw':
+    case 'timed-out':
+      return retryOrFail(environment, claimed, ended)
+  }
+}
+
+function succeed(
+  environment: Environment,
+  claimed: Claimed,
+  ended: Ended & { kind: 'returned' },
+): Promise<Settlement> {
+  const bytes = byteLength(ended.text)
+  if (bytes <= LIMITS.resultBytes) {
+    return finishWithResult(environment, claimed, { state: 'succeeded', failure: false }, ended.text, bytes)
+  }
+  const error = new ResultTooLargeError(
+    `task ${JSON.stringify(claimed.envelope.task)} returned ${bytes} bytes, at most ${LIMITS.resultBytes} (DynamoDB's item limit); store the data and return its key`,
+  )
+  return fail(environment, claimed, error, 'result-too-large', true)
+}
+
+/** Exact only where it matters: a text this short cannot reach the limit of what lies in the record. */
+function byteLength(text: string): number {
+  return text.length * 3 <= LIMITS.inlineResultBytes ? text.length : Buffer.byteLength(text)
+}
+
+async function retryOrFail(
+  environment: Environment,
+  claimed: Claimed,
+  ended: Ended & { kind: 'threw' | 'timed-out' },
+): Promise<Settlement> {
+  const { ports } = environment
+  const { claim, record, envelope, task } = claimed
+  const failures = record.failures + 1
+  const options = (task as RegisteredTask).options
+  const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
+  if (seconds === undefined) {
+    const reason = ended.kind === 'threw' ? 'threw' : 'timed-out'
+    return fail(environment, claimed, ended.error, reason, true)
+  }
+  const dueAt = ports.clock.now() + seconds * 1000
+  const change = retryChange(
+    claim.owner,
+    dueAt,
+    describe(ended.error),
+    expiryOf(dueAt, claim.retentionSeconds),
+  )
+  const answer = await persist(environment, claimed, () => ports.store.update(envelope.id, change))
+  if (answer === undefined) return hide(undefined)
+  if (answer.written || isEchoOfRetry(answer.existing, claim.owner)) return hide(seconds)
+  const { existing } = answer
+  // Somebody asked it to stop while it ran: a marked call is not retried.
+  if (existing?.owner === claim.owner && existing.abortReason !== undefined) {
+    return finish(environment, claimed, { state: 'cancelled', failure: true })
+  }
+  return lost(environment, envelope.id)
+}
+
+/** The characters of an error that a record keeps while the call is retried. */
+const LAST_ERROR_LENGTH = 200
+
+function describe(error: unknown): string {
+  try {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    return text.slice(0, LAST_ERROR_LENGTH).toWellFormed()
+  } catch {
+    return 'an error that cannot be shown'
+  }
+}
+
+/** Ends the call as `failed`. */
+export function fail(
+  environment: Environment,
+  claimed: Claimed,
+  error: unknown,
+  reason: NonNullable<Finish['reason']>,
+  failure: boolean,
+): Promise<Settlement> {
+  const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
+  return finishWithResult(
+    environment,
+    claimed,
+    { state: 'failed', reason, failure, lastError: describe(error) },
+    text,
+    Buffer.byteLength(text),
+  )
+}
+
+/** A large result goes to an item of its own first: the final write must not refer to what is not there. */
+function finishWithResult(
+  environment: Environment,
+  claimed: Claimed,
+  end: Finish,
+  text: string,
+  bytes: number,
+): Promise<Settlement> {
+  if (bytes <= LIMITS.inlineResultBytes) return finish(environment, claimed, { ...end, result: text })
+  return finishWithResultBeside(environment, claimed, end, text, bytes)
+}
+
+async function finishWithResultBeside(
+  environment: Environment,
+  claimed: Claimed,
+  end: Finish,
+  text: string,
+  bytes: number,
+): Promise<Settlement> {
+  const { ports } = environment
+  const { claim, envelope } = claimed
+  const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
+  const kept = await persist(environment, claimed, async () => {
+    await ports.store.putResult(envelope.id, claim.owner, text, expiresAtSeconds)
+    return true
+  })
+  if (kept === undefined) return hide(undefined)
+  return finish(environment, claimed, { ...end, resultBytes: bytes })
+}
+
+async function finish(environment: Environment, claimed: Claimed, end: Finish): Promise<Settlement> {
+  const { ports } = environment
+  const { claim, envelope } = claimed
+  const now = ports.clock.now()
+  const change = finishChange(claim.owner, end, now, expiryOf(now, claim.retentionSeconds))
+  const answer = await persist(environment, claimed, () => ports.store.update(envelope.id, change))
+  if (answer === undefined) return hide(undefined)
+  if (answer.written || isEchoOfFinish(answer.existing, claim.owner)) return acknowledge
+  return lost(environment, envelope.id)
+}
+
+/** An attempt that lost its lease drops its result, and leaves the message to whoever owns the call now. */
+function lost(environment: Environment, id: string): Settlement {
+  environment.log('warn', 'result dropped', { id, error: leaseLost(id) })
+  return hide(undefined)
+}
+
+/** The first wait between tries of a write that fails, which doubles up to the last. */
+export const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 2000
+
+/**
+ * Tries a write for as long as the environment lives: the work is done, and only this write can say so. `undefined`
+ * where time ran out; the call then runs again.
+ */
+function persist<Answer extends Written | true>(
+  environment: Environment,
+  claimed: Claimed,
+  write: () => Promise<Answer>,
+): Promise<Answer | undefined> {
+  return write().catch((error: unknown) => persistAgain(environment, claimed, write, error))
+}
+
+async function persistAgain<Answer extends Written | true>(
+  environment: Environment,
+  claimed: Claimed,
+  write: () => Promise<Answer>,
+  firstError: unknown,
+): Promise<Answer | undefined> {
+  const { ports, log } = environment
+  let error = firstError
+  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+    if (ports.clock.now() + waitMs > claimed.delivery.deadline) {
+      log('error', 'the end of an attempt could not be written', { id: claimed.envelope.id, error })
+      return undefined
+    }
+    await delay(ports.clock, waitMs)
+    try {
+      return await write()
+    } catch (again) {
+      error = again
+    }
+  }
+}
