@@ -59,7 +59,9 @@ async function handle(
     // It ends the invocation in time, and keeps the event loop alive until then.
     const outOfTime = () => {
       worker.abandonStart()
-      resolve()
+      // What goes back is hidden while there is time for it.
+      clock.setTimer(resolve, ANSWER_RESERVE_MS / 2)
+      void batch.returned.flush().then(resolve)
     }
     const timer = clock.setTimer(outOfTime, Math.max(remainingMs - ANSWER_RESERVE_MS, 0))
     const end = () => {
@@ -122,8 +124,8 @@ function remainingOf(worker: ResolvedWorker, context: Partial<InvocationContext>
 async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
   const { records, returned } = batch
   const environment = await worker.get()
-  const run = async (record: SQSRecord): Promise<boolean> => {
-    const settlement = await runMessage(environment, deliveryOf(record, batch))
+  const run = async (record: SQSRecord, isLater = false): Promise<boolean> => {
+    const settlement = await runMessage(environment, { ...deliveryOf(record, batch), isLater })
     if (settlement.acknowledge) batch.acknowledged.add(record.messageId)
     else if (settlement.hideSeconds !== undefined) returned.add(record, settlement.hideSeconds)
     return settlement.acknowledge
@@ -136,7 +138,7 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
     await run(suspect)
   } else {
     const groups = inOrderOfGroups(worker, records)
-    if (groups === undefined) await Promise.all(records.map(run))
+    if (groups === undefined) await Promise.all(records.map((record) => run(record)))
     else await Promise.all(groups.map((group) => runGroup(group, run, returned)))
   }
   if (batch.acknowledged.size < records.length) await returned.flush()
@@ -201,12 +203,12 @@ function inOrderOfGroups(worker: OpenEnvironment, records: readonly SQSRecord[])
 /** One after the other; what follows a failure goes back, or it would overtake it. */
 async function runGroup(
   group: readonly SQSRecord[],
-  run: (record: SQSRecord) => Promise<boolean>,
+  run: (record: SQSRecord, isLater: boolean) => Promise<boolean>,
   returned: ReturnedMessages,
 ): Promise<void> {
   let stopped = false
-  for (const record of group) {
+  for (const [index, record] of group.entries()) {
     if (stopped) returned.add(record, 0)
-    else stopped = !(await run(record))
+    else stopped = !(await run(record, index > 0))
   }
 }

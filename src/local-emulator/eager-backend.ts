@@ -9,11 +9,12 @@ import { runMessage } from '../runtime/attempt.ts'
 import type { Backend, Ports } from '../runtime/backend.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { ResolvedConfig } from '../runtime/config.ts'
-import { outsideAnyContext } from '../runtime/current-task.ts'
+import { outsideAnyContext, runningTask } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
+import { decodeEnvelope } from '../runtime/envelope.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
-import { inProcessStore } from './in-process-store.ts'
+import { type InProcessStore, inProcessStore } from './in-process-store.ts'
 
 /** How to make an eager backend. */
 export interface EagerBackendOptions {
@@ -28,6 +29,7 @@ export interface EagerBackendOptions {
 interface Inline {
   readonly config: ResolvedConfig
   readonly ports: Ports
+  readonly store: InProcessStore
   /** Moves the clock: what a wait comes to where nothing waits. */
   readonly skip: (seconds: number) => void
   /** By queue. */
@@ -53,10 +55,12 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
     counts: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
     nameOfArn: (arn) => arn.slice(arn.lastIndexOf(':') + 1),
   }
-  const ports: Ports = { clock: shifted, entropy, queue, store: inProcessStore({ clock: shifted }) }
+  const store = inProcessStore({ clock: shifted })
+  const ports: Ports = { clock: shifted, entropy, queue, store }
   const inline: Inline = {
     config,
     ports,
+    store,
     skip: (seconds) => {
       skippedMs += seconds * 1000
     },
@@ -98,9 +102,28 @@ async function runInline(inline: Inline, queue: string, message: OutgoingMessage
     }
     const settlement = await outsideAnyContext(runMessage, environment, delivery)
     if (settlement.acknowledge) return delivered
-    // A whole second at least: whoever returns a message for a moment must find time gone on.
-    inline.skip(settlement.hideSeconds || 1)
+    const { id } = decodeEnvelope(message.body)
+    if (inline.store.peek(id)?.state !== 'running') {
+      // A whole second at least: whoever returns a message for a moment must find time gone on.
+      inline.skip(settlement.hideSeconds || 1)
+    } else if (runningTask()?.id === id) {
+      // A call that submits itself (by its key) would wait for its own end.
+      return delivered
+    } else {
+      // Another submit of the same call runs it just now: to move the clock would end its lease.
+      await nextWrite(inline.store, id)
+    }
   }
+}
+
+function nextWrite(store: InProcessStore, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = store.watch((record) => {
+      if (record.id !== id) return
+      stop()
+      resolve()
+    })
+  })
 }
 
 function environmentOf(inline: Inline, queue: string): OpenEnvironment {

@@ -6,6 +6,7 @@ import type { App } from '../runtime/app.ts'
 import type { Backend, Ports } from '../runtime/backend.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
+import { outsideAnyContext } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { ClosedError } from '../runtime/errors.ts'
 import type { Queue } from '../runtime/queue.ts'
@@ -139,7 +140,7 @@ function clientQueue(queue: Queue, fleet: Fleet): Queue {
           `the local backend of "${fleet.config.name}" is closed: nothing would run the call`,
         )
       }
-      if (onFirstSend) startWorkers(fleet)
+      if (onFirstSend) outsideAnyContext(startWorkers, fleet)
       return queue.send(name, messages)
     },
   }
@@ -168,8 +169,8 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     kind: 'local',
     queue: clientQueue(queue, fleet),
     inspect: queue.inspect,
-    attach: (app) => attach(fleet, app),
-    start: async () => startWorkers(fleet),
+    attach: (app) => outsideAnyContext(attach, fleet, app),
+    start: async () => outsideAnyContext(startWorkers, fleet),
     async close() {
       await closeFleet(fleet)
       // On a clock of its own it is a test's, and what a test leaves behind is no loss.

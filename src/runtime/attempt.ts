@@ -42,6 +42,8 @@ export interface Delivery {
   readonly deadline: number
   /** How long the whole invocation has, from its beginning; less than the worker's time-out where it was deployed so. */
   readonly budgetMs: number
+  /** Whether others ran before it in this invocation: it then begins only with its whole limit left. */
+  readonly isLater?: boolean
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
 }
@@ -57,7 +59,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
     const waitingSince = delivery.firstReceivedAt ?? envelope.dueAt
     const waitsForDeployment = now < waitingSince + PROTOCOL.unknownTaskSeconds * 1000
-    if (task === undefined && waitsForDeployment) {
+    if (task === undefined && (waitsForDeployment || (await isRetrying(environment, envelope.id)))) {
       const known = suggestName(envelope.task, app.registry.names())
       const name = JSON.stringify(envelope.task)
       environment.log('warn', `no task ${name} here, its call waits up to an hour for a deployment; ${known}`)
@@ -131,6 +133,12 @@ function callOf(envelope: ReceivedEnvelope): Claim['call'] {
   return call
 }
 
+/** Whether the call waited for its back-off until lately: then its hour of waiting for a deployment begins there. */
+async function isRetrying({ ports }: Environment, id: string): Promise<boolean> {
+  const [record] = await ports.store.read([id])
+  return record?.state === 'retrying' && ports.clock.now() < record.dueAt + PROTOCOL.unknownTaskSeconds * 1000
+}
+
 /**
  * Refuses times that no sender of ours writes: a record made of them would outlive everything.
  * @throws MalformedMessageError
@@ -164,19 +172,20 @@ function returnForTime(environment: Environment, envelope: ReceivedEnvelope, del
 /**
  * How long the attempt may take, or `undefined` where it could not finish in the time left: a limit of the task's
  * own must fit whole (a second less is nothing to return a call for); without one, half of what the invocation had
- * must be left.
+ * must be left, and all of it where others ran before.
  */
 function limitOf(
   environment: Environment,
   task: RegisteredTask,
-  { deadline, budgetMs }: Delivery,
+  { deadline, budgetMs, isLater }: Delivery,
 ): number | undefined {
   const left = deadline - environment.ports.clock.now() - PROTOCOL.finishReserveSeconds * 1000
   const own = task.options.timeoutSeconds
   const workerMs = (environment.worker.timeoutSeconds - PROTOCOL.attemptReserveSeconds) * 1000
   const limit = Math.min(own === undefined ? workerMs : own * 1000, workerMs)
   const wholeMs = Math.min(workerMs, budgetMs - PROTOCOL.finishReserveSeconds * 1000)
-  const least = own === undefined ? wholeMs / 2 : limit - 1000
+  const ofWhole = isLater === true ? Math.min(limit, wholeMs) - 1000 : wholeMs / 2
+  const least = own === undefined ? ofWhole : limit - 1000
   return left < least ? undefined : Math.min(limit, left)
 }
 

@@ -30,7 +30,13 @@ export interface Calls {
   /** Many records, in order, `undefined` where there is none. */
   readAll(ids: readonly string[]): Promise<readonly (CallRecord | undefined)[]>
   /** The first record that `until` accepts. */
-  wait(id: string, until: (record: CallRecord) => boolean, options: WaitOptions): Promise<CallRecord>
+  wait(
+    id: string,
+    until: (record: CallRecord) => boolean,
+    options: WaitOptions,
+    /** Whether the caller has just seen the record, so that the first look can wait. */
+    isSeen?: boolean,
+  ): Promise<CallRecord>
   /** The final records in order, up to and with the first that `last` accepts. */
   waitInOrder(
     ids: readonly string[],
@@ -75,10 +81,15 @@ export function createCalls(config: ResolvedConfig, codec: Codec, connect: Conne
       }
       return (await Promise.all(batches)).flat()
     },
-    wait: (id, until, options) => {
+    wait: (id, until, options, isSeen) => {
       const { poller } = access
       if (poller === undefined) return firstWait(access, id, until, options)
-      return waitLimited(poller.ports, poller.wait(id, until), `the call ${JSON.stringify(id)}`, options)
+      return waitLimited(
+        poller.ports,
+        poller.wait(id, until, isSeen),
+        `the call ${JSON.stringify(id)}`,
+        options,
+      )
     },
     waitInOrder: async (ids, last, what, options) => {
       const poller = await pollerOf(access)
@@ -107,8 +118,12 @@ async function readLive(
   const now = backend.clock.now()
   const live = (record: CallRecord | undefined) => (isLive(record, now) ? record : undefined)
   const records = (await backend.store.read(ids)).map(live)
-  const missing = ids.filter((_, index) => records[index] === undefined)
-  if (missing.length === 0) return records
+  // A young call that has no record before its claim is no absence that would have to be made sure of.
+  const missing = ids.filter(
+    (id, index) => records[index] === undefined && unwritten(access, id, now) === undefined,
+  )
+  if (missing.length === 0)
+    return records.map((record, index) => record ?? unwritten(access, ids[index] as string, now))
   const second = await backend.store.read(missing, { consistent: true })
   const found = new Map(second.map((record, index) => [missing[index], live(record)]))
   return records.map((record, index) => {

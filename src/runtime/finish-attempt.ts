@@ -6,7 +6,7 @@ import type { Delivery, Environment } from './attempt.ts'
 import { delay } from './clock.ts'
 import { LIMITS } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
-import { ResultTooLargeError } from './errors.ts'
+import { AccessDeniedError, ResourceNotFoundError, ResultTooLargeError } from './errors.ts'
 import { leaseLost } from './marks.ts'
 import {
   type CallRecord,
@@ -203,7 +203,9 @@ async function persistAgain<Answer extends Written | true>(
   const { ports, log } = environment
   let error = firstError
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
-    if (ports.clock.now() + waitMs > claimed.delivery.deadline) {
+    // What a missing grant or table refuses will be refused again; the call runs again when that is mended.
+    const isHopeless = AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
+    if (isHopeless || ports.clock.now() + waitMs > claimed.delivery.deadline) {
       log('error', 'the end of an attempt could not be written', { id: claimed.envelope.id, error })
       return undefined
     }

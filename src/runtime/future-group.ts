@@ -22,11 +22,14 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
   /** How many calls it has. */
   readonly length: number
   readonly #calls: Calls
+  /** Whether its calls were submitted here, and so exist. */
+  readonly #isKnown: boolean
   /** Made when asked for: an id that somebody sends may claim a million of them. */
   readonly #futures: Future<T>[] = []
 
   /** Groups are made by `map` and `executor.group`. */
-  constructor(calls: Calls, id: string, length: number) {
+  constructor(calls: Calls, id: string, length: number, isKnown = false) {
+    this.#isKnown = isKnown
     this.id = id
     this.length = length
     this.#calls = calls
@@ -131,7 +134,7 @@ export class FutureGroup<T> implements Iterable<Future<T>> {
    * there is such a group.
    */
   async #checkExists(): Promise<void> {
-    if (this.length <= LIMITS.readBatch) return
+    if (this.#isKnown || this.length <= LIMITS.readBatch) return
     const ids = Array.from({ length: LIMITS.readBatch }, (_, index) => idInGroup(this.id, index))
     const records = await this.#calls.readAll(ids)
     if (records.every((record) => record === undefined)) throw notFound(this.id)

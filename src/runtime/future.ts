@@ -144,9 +144,24 @@ export class Future<T> {
   async *updates(options: WaitOptions = noLimit): AsyncGenerator<Snapshot, void, undefined> {
     checkWait(options)
     let shown: CallRecord | undefined
+    if (options.timeoutSeconds === 0) {
+      shown = await this.#read()
+      yield snapshotOf(this.#calls, shown)
+      if (isFinal(shown.state)) return
+      throw new WaitTimeoutError(
+        `the call ${JSON.stringify(this.id)} is ${shown.state}; wait longer for its end`,
+      )
+    }
     while (shown === undefined || !isFinal(shown.state)) {
       const previous: CallRecord | undefined = shown
-      shown = this.#newest(await this.#calls.wait(this.id, (record) => isNews(previous, record), options))
+      shown = this.#newest(
+        await this.#calls.wait(
+          this.id,
+          (record) => isNews(previous, record),
+          options,
+          previous !== undefined,
+        ),
+      )
       yield snapshotOf(this.#calls, shown)
     }
   }

@@ -40,6 +40,7 @@ export async function runTask(
     const answer = runAs(attempt, callFunction, environment, task, envelope, attempt)
     // A function that has returned needs no limit.
     const value = isThenable(answer) ? await limited(ports.clock, attempt, answer, limitMs) : answer
+    if (attempt.reported !== undefined) await attempt.reported.catch(() => {})
     return { kind: 'returned', text: app.codec.encode(value, 'result') }
   } catch (error) {
     // The first reason to stop says how it ended; without one the error is the task's own.

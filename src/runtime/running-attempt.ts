@@ -25,6 +25,7 @@ export class RunningAttempt implements RunningTask, WatchedAttempt {
   #controller: AbortController | undefined
   #stopReason: Error | undefined
   #report: ReportProgress | undefined
+  #reported: Promise<void> | undefined
 
   constructor(environment: Environment, record: CallRecord, owner: string) {
     this.id = record.id
@@ -66,6 +67,12 @@ export class RunningAttempt implements RunningTask, WatchedAttempt {
   progress(value: unknown): Promise<void> {
     const { ports, app } = this.#environment
     this.#report ??= createProgress(ports, app.codec, this)
-    return this.#report(value)
+    this.#reported = this.#report(value)
+    return this.#reported
+  }
+
+  /** The last report, `undefined` where there was none: the end is written after it, whoever awaited it. */
+  get reported(): Promise<void> | undefined {
+    return this.#reported
   }
 }

@@ -147,7 +147,7 @@ async function map(
       groupId,
     )
   }
-  const group = new FutureGroup<unknown>(context.calls, groupId, calls.length)
+  const group = new FutureGroup<unknown>(context.calls, groupId, calls.length, true)
   if (backend.propagate === true) for (const future of group) await throwFailure(future)
   return group
 }
@@ -249,7 +249,8 @@ async function sendInLanes(
       unsent.push(...(await send(context, backend, queue, calls.slice(from, from + LIMITS.batchEntries))))
     }
   }
-  await Promise.all(Array.from({ length: MAP_LANES }, lane))
+  // On a FIFO queue the order of sending is the order of running.
+  await Promise.all(Array.from({ length: queue.fifo ? 1 : MAP_LANES }, lane))
   return unsent
 }
 
@@ -298,6 +299,7 @@ async function send(
       if ('error' in result) unsent.push({ id: ids[index] as string, error: result.error })
     }
   } catch (error) {
+    if (isCertain(error)) throw error
     for (const id of ids) unsent.push({ id, error })
   }
   return unsent
@@ -314,7 +316,7 @@ async function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSet
   }
 }
 
-/** Whether a refused write surely left nothing behind. */
+/** Whether trying again would meet the same refusal: a grant, a table or a queue is missing. */
 function isCertain(error: unknown): boolean {
   return AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
 }

@@ -21,7 +21,7 @@ export interface WaitOptions {
 export interface Poller {
   readonly ports: Ports
   /** Resolves with the first record that `until` accepts; rejects when the call is not found. `stop` gives up. */
-  wait(id: string, until: (record: CallRecord) => boolean): Wait<CallRecord>
+  wait(id: string, until: (record: CallRecord) => boolean, isSeen?: boolean): Wait<CallRecord>
   /**
    * Resolves with the final records of these calls, in order, up to and with the first that `last` accepts, as soon
    * as all before it are final: one promise for them all.
@@ -89,7 +89,7 @@ export function createPoller(ports: Ports, readLive: PollerState['readLive']): P
   })
   return {
     ports,
-    wait: (id, until) => wait(state, id, until),
+    wait: (id, until, isSeen) => wait(state, id, until, isSeen),
     waitInOrder: (ids, last) => waitInOrder(state, ids, last),
     close(reason) {
       for (const id of [...state.watched.keys()]) refuse(state, id, reason)
@@ -97,7 +97,12 @@ export function createPoller(ports: Ports, readLive: PollerState['readLive']): P
   }
 }
 
-function wait(state: PollerState, id: string, until: (record: CallRecord) => boolean): Wait<CallRecord> {
+function wait(
+  state: PollerState,
+  id: string,
+  until: (record: CallRecord) => boolean,
+  isSeen = false,
+): Wait<CallRecord> {
   const { promise, resolve, reject } = Promise.withResolvers<CallRecord>()
   const waiter: Waiter = {
     offer(record) {
@@ -107,7 +112,7 @@ function wait(state: PollerState, id: string, until: (record: CallRecord) => boo
     },
     refuse: reject,
   }
-  join(state, id, waiter)
+  join(state, id, waiter, isSeen)
   const stop = (reason: unknown) => {
     leave(state, id, waiter)
     reject(reason)
@@ -162,7 +167,7 @@ function waitInOrder(
   return { answer: promise, stop: refuse }
 }
 
-function join(state: PollerState, id: string, waiter: Waiter): void {
+function join(state: PollerState, id: string, waiter: Waiter, isSeen = false): void {
   const { store, clock } = state.ports
   const record = store.peek?.(id)
   const known = isLive(record, clock.now())
@@ -172,10 +177,10 @@ function join(state: PollerState, id: string, waiter: Waiter): void {
     entry.waiters.add(waiter)
     return
   }
-  const nextAt = known ? clock.now() + LAST_DELAY_MS : 0
+  const nextAt = known || isSeen ? clock.now() + firstDelay(state) : 0
   state.watched.set(id, { waiters: new Set([waiter]), delayMs: firstDelay(state), nextAt, failedRounds: 0 })
-  if (known) {
-    if (state.timer === undefined) setNextRound(state)
+  if (nextAt > 0) {
+    if (state.timer === undefined || nextAt < state.timerAt) setNextRound(state)
     return
   }
   // One read for all who begin to wait in this turn.

@@ -26,7 +26,7 @@ import { internalsOf } from '../../src/runtime/executor.ts'
 const config = defineConfig({
   name: 'bad-input',
   queues: { default: {}, 'high-priority': {}, ordered: { fifo: true } },
-  workers: { main: { logLevel: 'error' } },
+  workers: { main: { logLevel: 'error', concurrency: 60, batchSize: 10 } },
   taskOptions: { '*': { maxAttempts: 1 } },
 })
 const clock = virtualClock()

@@ -229,6 +229,13 @@ export const programs: Readonly<Record<string, Program>> = {
     const second = await keyed.submit(tasks.echo, { b: 2, a: 1, c: undefined })
     return first.id === second.id
   },
+  'a key twice at once': async ({ executor, unique }) => {
+    const keyed = executor.with({ idempotencyKey: unique('at once') })
+    const futures = await Promise.all([1, 2, 3].map(() => keyed.submit(tasks.slowAdd, 20, 1)))
+    const [first] = await Promise.all(futures.map(ending))
+    return [new Set(futures.map(({ id }) => id)).size, first]
+  },
+  'progress that nobody waits for': one(({ executor }) => executor.submit(tasks.reportUnawaited)),
   'a key with other arguments': async ({ executor, unique }) => {
     const keyed = executor.with({ idempotencyKey: unique('other') })
     const first = await keyed.submit(tasks.add, 1, 2)

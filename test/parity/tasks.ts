@@ -83,6 +83,10 @@ export const reportProgress = async (total: number) => {
   for (let done = 1; done <= total; done++) await currentTask.progress({ done, total })
   return total
 }
+export const reportUnawaited = () => {
+  for (let done = 1; done <= 5; done++) void currentTask.progress(done)
+  return 'returned'
+}
 export const reportState = async () => {
   await currentTask.updateState({ state: 'PROGRESS', meta: { page: 2 } })
 }
