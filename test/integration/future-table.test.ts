@@ -13,13 +13,20 @@ import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 
 // CPython's table of what a future answers in each state, row by row, with this project's names.
 
-const config = defineConfig({ name: 'future-table', taskOptions: { fail: { maxAttempts: 1 } } })
+const config = defineConfig({
+  name: 'future-table',
+  taskOptions: { fail: { maxAttempts: 1 }, fit: { maxAttempts: 1 } },
+})
 const clock = virtualClock()
 let gate: { promise: Promise<string>; open: (value: string) => void }
 
 const tasks = {
   hold: () => gate.promise,
   ok: (value: unknown) => value,
+  fit: async (size: number) => {
+    await new Promise<void>((resolve) => clock.setTimer(resolve, 1000 / size))
+    if (size > 1) throw new RangeError(`${size} does not fit`)
+  },
   fail: () => {
     throw new RangeError('no')
   },
@@ -39,7 +46,20 @@ afterAll(() => executor.close())
 
 const settle = () => clock.advance({ milliseconds: 1 })
 
+/** No worker of it runs: what it submits stays pending. */
+const idle = createExecutor(config, {
+  tasks,
+  backend: 'local',
+  local: { clock: virtualClock(), startWorkers: false },
+})
+
+afterAll(() => idle.close())
+
 async function pending(): Promise<Future<unknown>> {
+  return idle.submit(tasks.ok, 1)
+}
+
+async function scheduled(): Promise<Future<unknown>> {
   return executor.with({ delaySeconds: 900 }).submit(tasks.ok, 1)
 }
 
@@ -50,7 +70,7 @@ async function running(): Promise<Future<unknown>> {
 }
 
 async function cancelled(): Promise<Future<unknown>> {
-  const future = await pending()
+  const future = await scheduled()
   await future.cancel()
   return future
 }
@@ -76,6 +96,8 @@ const now = { timeoutSeconds: 0 }
 interface Row {
   readonly state: string
   readonly make: () => Promise<Future<unknown>>
+  /** Whose call it is. @default the executor with workers */
+  readonly from?: typeof executor
   readonly cancelled: boolean
   readonly done: boolean
   readonly running: boolean
@@ -88,8 +110,20 @@ interface Row {
 
 const rows: readonly Row[] = [
   {
-    state: 'scheduled',
+    state: 'pending',
     make: pending,
+    from: idle,
+    cancelled: false,
+    done: false,
+    running: false,
+    result: 'throws WaitTimeoutError',
+    exception: 'throws WaitTimeoutError',
+    cancel: true,
+    after: 'cancelled',
+  },
+  {
+    state: 'scheduled',
+    make: scheduled,
     cancelled: false,
     done: false,
     running: false,
@@ -147,7 +181,8 @@ const rows: readonly Row[] = [
 describe.each(rows)('a $state call', (row) => {
   test('answers as the table says', async () => {
     const future = await row.make()
-    const other = executor.future(future.id)
+    const { from = executor } = row
+    const other = from.future(future.id)
     for (const handle of [future, other]) {
       expect(await handle.state()).toBe(row.state)
       expect(await handle.cancelled()).toBe(row.cancelled)
@@ -157,7 +192,7 @@ describe.each(rows)('a $state call', (row) => {
       expect(await answer(handle.exception(now))).toEqual(row.exception)
     }
     expect(await future.cancel()).toBe(row.cancel)
-    expect(await executor.future(future.id).state()).toBe(row.after)
+    expect(await from.future(future.id).state()).toBe(row.after)
     gate.open('done')
     await settle()
   })
@@ -243,8 +278,10 @@ describe('waiting', () => {
   test('the first error of a group surfaces at its position', async () => {
     const group = await executor.map(tasks.ok, [['a'], ['b']])
     expect(await clock.runUntil(group.results())).toEqual(['a', 'b'])
+    const mixed = await executor.map(tasks.fit, [[1], [2], [3]])
+    // The third fails first; the second is the first in order.
+    await expect(clock.runUntil(mixed.results())).rejects.toThrow('2 does not fit')
     const failing = await executor.map(tasks.fail, [[], []])
-    await expect(clock.runUntil(failing.results())).rejects.toThrow(RangeError)
     const outcomes = await clock.runUntil(failing.outcomes())
     expect(outcomes.map(({ state }) => state)).toEqual(['failed', 'failed'])
   })
