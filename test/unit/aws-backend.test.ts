@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { awsBackend, isAwsWired } from '../../src/runtime/aws/aws-backend.ts'
+import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import { endpointOf, lazyDynamoDb, lazySqs, regionOf } from '../../src/runtime/aws/aws-clients.ts'
 import { listingTime, shardOf, tableDefinition } from '../../src/runtime/aws/dynamodb-item.ts'
 import { ENV, type ResolvedConfig } from '../../src/runtime/config.ts'
@@ -35,12 +35,6 @@ afterEach(() => {
 })
 
 describe('wiring', () => {
-  test('is there when both variables are', () => {
-    expect(isAwsWired({ [ENV.table]: 't', [ENV.queueUrls]: '{}' })).toBe(true)
-    expect(isAwsWired({ [ENV.table]: 't' })).toBe(false)
-    expect(isAwsWired({ [ENV.table]: '', [ENV.queueUrls]: '{}' })).toBe(false)
-  })
-
   test('what is missing is named, and how to add it', () => {
     vi.stubEnv(ENV.table, '')
     vi.stubEnv(ENV.queueUrls, '')

@@ -33,11 +33,6 @@ export interface AwsOptions {
   readonly entropy?: Entropy
 }
 
-/** Whether the variables that the construct sets are there, so that AWS may be chosen without being named. */
-export function isAwsWired(env: Environment): boolean {
-  return Boolean(env[ENV.table]) && Boolean(env[ENV.queueUrls])
-}
-
 /**
  * A backend on AWS. It makes no request and loads no client until one is needed.
  * @throws NotWiredError where the table or the queues' URLs are not known; a single queue without a URL is
