@@ -19,6 +19,8 @@ export interface OpenEnvironment {
   readonly log: Log
   /** The environment; runs the start hooks at the first call. Where one throws, the next call tries again. */
   get(): Promise<Environment>
+  /** The environment where it was made already, so that all batches but the first wait for nothing. */
+  ready(): Environment | undefined
   /** Gives up start hooks that have not settled: the next call runs them anew. */
   abandonStart(): void
   /**
@@ -61,6 +63,7 @@ export function openEnvironment(app: App, ports: Ports, workerName: string): Ope
       )
       return beginning
     },
+    ready: () => environment,
     abandonStart() {
       if (environment === undefined) starting = undefined
     },

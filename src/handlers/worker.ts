@@ -123,9 +123,9 @@ function remainingOf(worker: ResolvedWorker, context: Partial<InvocationContext>
 
 async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
   const { records, returned } = batch
-  const environment = await worker.get()
+  const environment = worker.ready() ?? (await worker.get())
   const run = async (record: SQSRecord, isLater = false): Promise<boolean> => {
-    const settlement = await runMessage(environment, { ...deliveryOf(record, batch), isLater })
+    const settlement = await runMessage(environment, deliveryOf(record, batch, isLater))
     if (settlement.acknowledge) batch.acknowledged.add(record.messageId)
     else if (settlement.hideSeconds !== undefined) returned.add(record, settlement.hideSeconds)
     return settlement.acknowledge
@@ -138,16 +138,22 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
     await run(suspect)
   } else {
     const groups = inOrderOfGroups(worker, records)
-    if (groups === undefined) await Promise.all(records.map((record) => run(record)))
+    const [first] = records
+    if (groups === undefined && first !== undefined && records.length === 1) await run(first)
+    else if (groups === undefined) await Promise.all(records.map((record) => run(record)))
     else await Promise.all(groups.map((group) => runGroup(group, run, returned)))
   }
   if (batch.acknowledged.size < records.length) await returned.flush()
 }
 
-function deliveryOf({ body, attributes }: SQSRecord, { deadline, budgetMs }: Batch): Delivery {
+function deliveryOf(
+  { body, attributes }: SQSRecord,
+  { deadline, budgetMs }: Batch,
+  isLater: boolean,
+): Delivery {
   const firstReceivedAt = Number(attributes?.ApproximateFirstReceiveTimestamp)
-  const delivery = { body, deadline, budgetMs }
-  return Number.isFinite(firstReceivedAt) ? { ...delivery, firstReceivedAt } : delivery
+  const delivery = { body, deadline, budgetMs, isLater }
+  return Number.isFinite(firstReceivedAt) ? Object.assign(delivery, { firstReceivedAt }) : delivery
 }
 
 function wasReceivedBefore({ attributes }: SQSRecord): boolean {

@@ -140,7 +140,7 @@ function clientQueue(queue: Queue, fleet: Fleet): Queue {
           `the local backend of "${fleet.config.name}" is closed: nothing would run the call`,
         )
       }
-      if (onFirstSend) outsideAnyContext(startWorkers, fleet)
+      if (onFirstSend && fleet.phase !== 'running') outsideAnyContext(startWorkers, fleet)
       return queue.send(name, messages)
     },
   }
