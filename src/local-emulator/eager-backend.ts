@@ -92,7 +92,7 @@ async function runInline(inline: Inline, queue: string, message: OutgoingMessage
   const { ports } = inline
   const open = environmentOf(inline, queue)
   if (message.delaySeconds !== undefined) inline.skip(message.delaySeconds)
-  const environment = await outsideAnyContext(open.get)
+  const environment = open.ready() ?? (await outsideAnyContext(open.get))
   for (;;) {
     const delivery = {
       body: message.body,

@@ -69,9 +69,12 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     if (limitMs === undefined) return returnForTime(environment, envelope, delivery)
     const claim = claimOf(environment, envelope, delivery, now)
     const change = claimChange(claim)
-    const answer = await ports.store
-      .update(envelope.id, change)
-      .catch(() => claimAgain(environment, envelope.id, change))
+    let answer: Written
+    try {
+      answer = await ports.store.update(envelope.id, change)
+    } catch {
+      answer = await claimAgain(environment, envelope.id, change)
+    }
     const refusal = answer.written ? undefined : refusalOf(claim, answer.existing)
     if (refusal !== undefined && refusal.kind !== 'echo') {
       return await settleRefused(environment, envelope.id, refusal)

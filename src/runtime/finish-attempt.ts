@@ -166,7 +166,13 @@ async function finish(environment: Environment, claimed: Claimed, end: Finish): 
   const { claim, envelope } = claimed
   const now = ports.clock.now()
   const change = finishChange(claim.owner, end, now, expiryOf(now, claim.retentionSeconds))
-  const answer = await persist(environment, claimed, () => ports.store.update(envelope.id, change))
+  const write = () => ports.store.update(envelope.id, change)
+  let answer: Written | undefined
+  try {
+    answer = await write()
+  } catch (error) {
+    answer = await persistAgain(environment, claimed, write, error)
+  }
   if (answer === undefined) return hide(undefined)
   if (answer.written || isEchoOfFinish(answer.existing, claim.owner)) return acknowledge
   return lost(environment, envelope.id)

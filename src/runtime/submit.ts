@@ -85,7 +85,7 @@ async function sendOne(
   const future = new Future<unknown>(context.calls, call.id)
   if (backend.kind === 'eager') {
     // It is final by now, and its future knows.
-    const [record] = await backend.store.read([call.id])
+    const record = backend.store.peek?.(call.id)
     if (record !== undefined) observe(future, record)
   }
   return future
