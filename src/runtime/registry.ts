@@ -21,8 +21,8 @@ import {
 
 /** Functions, declared tasks, and groups of them: modules imported as namespaces, or plain objects. */
 export interface TaskTree {
-  // biome-ignore lint/suspicious/noExplicitAny: a module namespace may export anything beside its functions
-  readonly [name: string]: any
+  // A module namespace may export anything beside its functions.
+  readonly [name: string]: unknown
 }
 
 /** One task, as a worker runs it. */
