@@ -40,12 +40,15 @@ const packages: Readonly<
   Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>
 > = {
   'src/index.ts': { values: [], types: [] },
-  'src/runtime/': { values: ['devalue', 'fastest-levenshtein', 'uuid'], types: ['@standard-schema/spec'] },
+  'src/runtime/': {
+    values: ['devalue', 'fastest-levenshtein', 'tinyqueue', 'uuid'],
+    types: ['@standard-schema/spec'],
+  },
   'src/runtime/aws/': { values: ['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'], types: [] },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
   'src/app-discovery/': { values: [], types: [] },
   'src/hono/': { values: ['hono'], types: [] },
-  'src/local-emulator/': { values: ['tinyqueue'], types: ['aws-lambda'] },
+  'src/local-emulator/': { values: [], types: ['aws-lambda'] },
   'src/monitor/': { values: ['hono'], types: [] },
   'src/testing/': { values: [], types: [] },
   'src/cli/': { values: [], types: [] },

@@ -23,7 +23,7 @@ const GATHER_MS = 200
 export function createReturnedMessages(ports: Ports, log: Log): ReturnedMessages {
   let waiting: { record: SQSRecord; visibilitySeconds: number }[] = []
   let timer: Timer | undefined
-  let hiding = Promise.resolve()
+  let hiding: Promise<void> | undefined
   const hideWaiting = async () => {
     timer?.cancel()
     timer = undefined
@@ -42,7 +42,7 @@ export function createReturnedMessages(ports: Ports, log: Log): ReturnedMessages
   }
   // One after the other: who asks last waits for those before, or the environment would freeze in the middle of one.
   const flush = () => {
-    hiding = hiding.then(hideWaiting)
+    hiding = hiding === undefined ? hideWaiting() : hiding.then(hideWaiting)
     return hiding
   }
   return {

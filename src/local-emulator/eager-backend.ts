@@ -45,7 +45,10 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
   const queue: Queue = {
     send: async (name, messages) => {
       const results: SendResult[] = []
-      for (const message of messages) results.push(await runInline(inline, name, message))
+      for (const message of messages) {
+        await runInline(inline, name, message)
+        results.push(delivered)
+      }
       return results
     },
     // A call is over before its send returns: there is never a message to receive, or to hide.
@@ -88,7 +91,7 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
 const delivered: SendResult = { messageId: 'inline' }
 
 /** Delivers one message until it is acknowledged. */
-async function runInline(inline: Inline, queue: string, message: OutgoingMessage): Promise<SendResult> {
+async function runInline(inline: Inline, queue: string, message: OutgoingMessage): Promise<void> {
   const { ports } = inline
   const open = environmentOf(inline, queue)
   if (message.delaySeconds !== undefined) inline.skip(message.delaySeconds)
@@ -101,14 +104,14 @@ async function runInline(inline: Inline, queue: string, message: OutgoingMessage
       budgetMs: open.settings.timeoutSeconds * 1000,
     }
     const settlement = await outsideAnyContext(runMessage, environment, delivery)
-    if (settlement.acknowledge) return delivered
+    if (settlement.acknowledge) return
     const { id } = decodeEnvelope(message.body)
     if (inline.store.peek(id)?.state !== 'running') {
       // A whole second at least: whoever returns a message for a moment must find time gone on.
       inline.skip(settlement.hideSeconds || 1)
     } else if (runningTask()?.id === id) {
       // A call that submits itself (by its key) would wait for its own end.
-      return delivered
+      return
     } else {
       // Another submit of the same call runs it just now: to move the clock would end its lease.
       await nextWrite(inline.store, id)

@@ -118,12 +118,22 @@ export function reportedFailures(
 }
 
 /** Receives a batch: empty where a poll brought nothing. */
-async function collect({ options, stopping }: Mapping): Promise<readonly ReceivedMessage[]> {
+function collect(mapping: Mapping): Promise<readonly ReceivedMessage[]> {
+  const { queue, queueName, batchSize, batchWindowSeconds, pollSeconds } = mapping.options
+  const waitSeconds = pollSeconds ?? LIMITS.receiveWaitSeconds
+  const { signal } = mapping.stopping
+  const first = queue.receive(queueName, { maxMessages: batchSize, waitSeconds, signal })
+  return batchWindowSeconds === 0 ? first : fillWindow(mapping, first)
+}
+
+async function fillWindow(
+  { options, stopping }: Mapping,
+  receiving: Promise<readonly ReceivedMessage[]>,
+): Promise<readonly ReceivedMessage[]> {
   const { queue, queueName, batchSize, batchWindowSeconds, clock } = options
-  const { pollSeconds = LIMITS.receiveWaitSeconds } = options
   const { signal } = stopping
-  const first = await queue.receive(queueName, { maxMessages: batchSize, waitSeconds: pollSeconds, signal })
-  if (first.length === 0 || batchWindowSeconds === 0) return first
+  const first = await receiving
+  if (first.length === 0) return first
   const messages = [...first]
   const until = clock.now() + batchWindowSeconds * 1000
   while (messages.length < batchSize && clock.now() < until && !signal.aborted) {
@@ -138,8 +148,8 @@ async function collect({ options, stopping }: Mapping): Promise<readonly Receive
   return messages
 }
 
-async function handle({ options }: Mapping, messages: readonly ReceivedMessage[]): Promise<void> {
-  const result = await options.invoke(eventOf(messages, options.arn))
+/** The receipts of what ended well. */
+function handledOf(messages: readonly ReceivedMessage[], result: InvokeResult): string[] {
   if (!result.ok) throw result.error
   const failures = reportedFailures(result.payload, messages)
   if (failures === undefined) {
@@ -148,18 +158,16 @@ async function handle({ options }: Mapping, messages: readonly ReceivedMessage[]
     )
   }
   const handled = messages.filter(({ messageId }) => !failures.has(messageId))
-  if (handled.length === 0) return
-  await options.queue.delete(
-    options.queueName,
-    handled.map(({ receiptHandle }) => receiptHandle),
-  )
+  return handled.map(({ receiptHandle }) => receiptHandle)
 }
 
 /** Invokes without being waited for. */
 async function dispatch(mapping: Mapping, messages: readonly ReceivedMessage[]): Promise<void> {
+  const { queue, queueName, arn, invoke } = mapping.options
   mapping.running++
   try {
-    await handle(mapping, messages)
+    const handled = handledOf(messages, await invoke(eventOf(messages, arn)))
+    if (handled.length > 0) await queue.delete(queueName, handled)
   } catch (error) {
     mapping.options.onError?.(errorOf(error))
   }

@@ -12,9 +12,9 @@
  */
 import type { Clock } from '../runtime/clock.ts'
 import { LIMITS, type ResolvedQueue } from '../runtime/config.ts'
+import { deadlineHeap } from '../runtime/deadline-heap.ts'
 import type { Entropy } from '../runtime/entropy.ts'
 import type { Queue, QueueCounts } from '../runtime/queue.ts'
-import { deadlineHeap } from './deadline-heap.ts'
 import { changeVisibilities, deleteMessages } from './queue-receipts.ts'
 import { type QueueState, receive, wakeReceivers } from './queue-receivers.ts'
 import { sendMessages } from './queue-sending.ts'

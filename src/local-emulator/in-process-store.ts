@@ -86,8 +86,7 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     const existing = records.get(record.id)
     if (!holds(when, existing)) return { written: false, existing }
     sweep()
-    // A copy: what the caller does with its object later is not a write.
-    return write({ ...record })
+    return write(record)
   }
 
   function update(id: string, change: Change): Written {

@@ -80,16 +80,18 @@ function start(state: FunctionState): Environment {
   return { handler: state.makeHandler(ports), cut, generation: state.generation }
 }
 
+const succeeded = (payload: unknown): InvokeResult => ({ ok: true, payload })
+const failed = (error: unknown): InvokeResult => ({
+  ok: false,
+  error: error instanceof Error ? error : new Error(String(error), { cause: error }),
+})
+
 /** Calls the handler; what it throws before its first await fails the invocation as well. */
-async function call(
-  { handler }: Environment,
-  event: SQSEvent,
-  context: InvocationContext,
-): Promise<InvokeResult> {
+function call({ handler }: Environment, event: SQSEvent, context: InvocationContext): Promise<InvokeResult> {
   try {
-    return { ok: true, payload: await handler(event, context) }
+    return Promise.resolve(handler(event, context)).then(succeeded, failed)
   } catch (error) {
-    return { ok: false, error: error instanceof Error ? error : new Error(String(error), { cause: error }) }
+    return Promise.resolve(failed(error))
   }
 }
 

@@ -134,10 +134,13 @@ function clientQueue(queue: Queue, fleet: Fleet): Queue {
   const { startWorkers: onFirstSend = true } = fleet.options
   return {
     ...queue,
-    async send(name, messages) {
+    // No async function: awaiting nothing of its own, it would only add a turn to the way of each call.
+    send(name, messages) {
       if (fleet.phase === 'closed') {
-        throw new ClosedError(
-          `the local backend of "${fleet.config.name}" is closed: nothing would run the call`,
+        return Promise.reject(
+          new ClosedError(
+            `the local backend of "${fleet.config.name}" is closed: nothing would run the call`,
+          ),
         )
       }
       if (onFirstSend && fleet.phase !== 'running') outsideAnyContext(startWorkers, fleet)

@@ -4,8 +4,8 @@
  */
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { ResolvedQueue } from '../runtime/config.ts'
+import type { DeadlineHeap } from '../runtime/deadline-heap.ts'
 import type { ReceivedMessage, ReceiveOptions } from '../runtime/queue.ts'
-import type { DeadlineHeap } from './deadline-heap.ts'
 import { checkReceive, MAX_IN_FLIGHT, overLimit } from './sqs-refusals.ts'
 import type { StoredMessage, WaitingMessages } from './waiting-messages.ts'
 

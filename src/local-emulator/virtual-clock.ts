@@ -4,8 +4,8 @@
  */
 
 import type { Clock } from '../runtime/clock.ts'
+import { deadlineHeap } from '../runtime/deadline-heap.ts'
 import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
-import { deadlineHeap } from './deadline-heap.ts'
 
 /** How far to go on. */
 export interface Span {

@@ -2,7 +2,7 @@
  * The messages of a queue that wait to be received, in the order in which they are to be.
  * @module
  */
-import type { Deadline } from './deadline-heap.ts'
+import type { Deadline } from '../runtime/deadline-heap.ts'
 
 /** A receipt: one delivery of a message, until it is deleted or becomes visible again. */
 export interface Receipt {

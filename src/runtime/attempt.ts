@@ -65,7 +65,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
       environment.log('warn', `no task ${name} here, its call waits up to an hour for a deployment; ${known}`)
       return hide(PROTOCOL.unreadableHideSeconds)
     }
-    const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery)
+    const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery, now)
     if (limitMs === undefined) return returnForTime(environment, envelope, delivery)
     const claim = claimOf(environment, envelope, delivery, now)
     const change = claimChange(claim)
@@ -181,8 +181,9 @@ function limitOf(
   environment: Environment,
   task: RegisteredTask,
   { deadline, budgetMs, isLater }: Delivery,
+  now: number,
 ): number | undefined {
-  const left = deadline - environment.ports.clock.now() - PROTOCOL.finishReserveSeconds * 1000
+  const left = deadline - now - PROTOCOL.finishReserveSeconds * 1000
   const own = task.options.timeoutSeconds
   const workerMs = (environment.worker.timeoutSeconds - PROTOCOL.attemptReserveSeconds) * 1000
   const limit = Math.min(own === undefined ? workerMs : own * 1000, workerMs)

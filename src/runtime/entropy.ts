@@ -19,24 +19,36 @@ export interface Entropy {
 const OWNER_BYTES = 12
 const ID_BYTES = 16
 // One system call for 4 KiB of random bytes, instead of one for each id and owner.
-let pool: Uint8Array = new Uint8Array(0)
+let pool = Buffer.alloc(0)
 let used = 0
+/** Reused for every id: a view of the pool each took as long as the id itself. */
+const idBytes = new Uint8Array(ID_BYTES)
 
-function takeBytes(count: number): Uint8Array {
+/** Where so many fresh bytes begin in the pool. */
+function takeBytes(count: number): number {
   if (used + count > pool.length) {
     pool = randomBytes(4096)
     used = 0
   }
   used += count
-  return pool.subarray(used - count, used)
+  return used - count
 }
 
-const rng = () => takeBytes(ID_BYTES)
+function rng(): Uint8Array {
+  const from = takeBytes(ID_BYTES)
+  for (let index = 0; index < ID_BYTES; index++) idBytes[index] = pool[from + index] as number
+  return idBytes
+}
+
+function owner(): string {
+  const from = takeBytes(OWNER_BYTES)
+  return pool.toString('base64url', from, from + OWNER_BYTES)
+}
 
 /** The system's own randomness: 96 bits an owner, 74 an id. */
 export const systemEntropy: Entropy = {
   id: (nowMs) => v7({ msecs: nowMs, rng }),
-  owner: () => (takeBytes(OWNER_BYTES) as Buffer).toString('base64url'),
+  owner,
   fraction: () => Math.random(),
 }
 

@@ -192,8 +192,18 @@ export class Future<T> {
     return this.#seen
   }
 
-  async #final(options: WaitOptions): Promise<CallRecord> {
-    if (options !== noLimit) checkWait(options)
+  /** Without limits, as most wait, it is one promise. */
+  #final(options: WaitOptions): Promise<CallRecord> {
+    if (options !== noLimit) return this.#finalWithin(options)
+    if (this.#seen !== undefined && isFinal(this.#seen.state)) return Promise.resolve(this.#seen)
+    return this.#calls.wait(this.id, isFinalRecord, options).then((record) => {
+      this.#seen = record
+      return record
+    })
+  }
+
+  async #finalWithin(options: WaitOptions): Promise<CallRecord> {
+    checkWait(options)
     if (this.#seen !== undefined && isFinal(this.#seen.state)) return this.#seen
     if (options.timeoutSeconds === 0) {
       const record = await this.#read()

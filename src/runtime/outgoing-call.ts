@@ -2,7 +2,6 @@
  * A call on its way out: its record, its envelope, its message.
  * @module
  */
-import type { Backend } from './backend.ts'
 import type { CallOptions } from './call-options.ts'
 import type { Codec } from './codec.ts'
 import { payloadHash } from './codec.ts'
@@ -37,14 +36,13 @@ export interface Route {
  */
 export function prepareCall(
   codec: Codec,
-  backend: Backend,
+  now: number,
   route: Route,
   args: readonly unknown[],
   id: string,
 ): OutgoingCall {
   const { task, queue, options } = route
   const encoded = codec.encode(args, 'arguments')
-  const now = backend.clock.now()
   const delayMs = (options.delaySeconds ?? 0) * 1000
   const parent = runningTask()
   const depth = parent === undefined ? 0 : parent.depth + 1

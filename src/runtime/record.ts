@@ -21,7 +21,7 @@
  * @module
  */
 import { PROTOCOL } from './config.ts'
-import type { Change, Condition } from './store.ts'
+import type { Change, Condition, Field } from './store.ts'
 
 /** The states of a call; the last three are final. */
 export type CallState =
@@ -236,13 +236,16 @@ export interface Finish {
 
 /** Ends the call; only for the attempt that owns it. */
 export function finishChange(owner: string, finish: Finish, now: number, expiresAtSeconds: number): Change {
-  const { failure, ...outcome } = finish
-  return {
-    when: owned(owner),
-    set: { ...outcome, finishedAt: now, expiresAtSeconds },
-    ...(failure && { increment: failed }),
-    remove: finish.state === 'succeeded' ? leaseAndError : lease,
-  }
+  const { state, result, resultBytes, reason, lastError } = finish
+  // Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest.
+  const set: { -readonly [Name in Field]?: CallRecord[Name] } = { state, finishedAt: now, expiresAtSeconds }
+  if (result !== undefined) set.result = result
+  if (resultBytes !== undefined) set.resultBytes = resultBytes
+  if (reason !== undefined) set.reason = reason
+  if (lastError !== undefined) set.lastError = lastError
+  const remove = state === 'succeeded' ? leaseAndError : lease
+  const when = owned(owner)
+  return finish.failure ? { when, set, increment: failed, remove } : { when, set, remove }
 }
 
 /** Whether a refused finish was our own, its response lost. */

@@ -70,7 +70,7 @@ function callFunction(
   if (!Array.isArray(args)) {
     throw new MalformedMessageError(`the arguments of the call ${attempt.id} are no list`)
   }
-  if (app.middleware.some(({ run }) => run !== undefined)) {
+  if (app.middleware.length > 0 && app.middleware.some(({ run }) => run !== undefined)) {
     return callThroughMiddleware(environment, task, envelope, attempt, args)
   }
   return callWith(task, args)

@@ -52,7 +52,7 @@ export interface Store {
    * still be among them (DynamoDB deletes late): readers filter with `isLive`.
    */
   read(ids: readonly string[], options?: ReadOptions): Promise<readonly (CallRecord | undefined)[]>
-  /** Writes the whole record, nothing of an older one remaining, if `when` holds of what is there. */
+  /** Writes the whole record, nothing of an older one remaining, if `when` holds of what is there; nobody changes it later. */
   put(record: CallRecord, when: Condition): Promise<Written>
   /** Applies `change` to the record of this id; makes one where the condition holds of an absent record. */
   update(id: string, change: Change): Promise<Written>

@@ -73,28 +73,32 @@ async function submit(
   return future
 }
 
-async function sendOne(
+/** Sends one call; throws, and does not reject, where it cannot be sent at all. */
+function sendOne(
   context: SenderContext,
   backend: Backend,
   route: Route,
   args: readonly unknown[],
 ): Promise<Future<unknown>> {
-  const call = prepareCall(context.codec, backend, route, args, idOf(backend, route))
-  const failed = await send(context, backend, route.queue, [call])
-  if (failed.length > 0) throw uncertain(failed, [call.id], route.task.name)
-  const future = new Future<unknown>(context.calls, call.id)
-  if (backend.kind === 'eager') {
-    // It is final by now, and its future knows.
-    const record = backend.store.peek?.(call.id)
-    if (record !== undefined) observe(future, record)
-  }
-  return future
+  const now = backend.clock.now()
+  const call = prepareCall(context.codec, now, route, args, idOf(backend, route, now))
+  return send(context, backend, route.queue, [call], now).then((failed) => {
+    if (failed.length > 0) throw uncertain(failed, [call.id], route.task.name)
+    const future = new Future<unknown>(context.calls, call.id)
+    if (backend.kind === 'eager') {
+      // It is final by now, and its future knows.
+      const record = backend.store.peek?.(call.id)
+      if (record !== undefined) observe(future, record)
+    }
+    return future
+  })
 }
 
 /** Whether nothing stands between the arguments and their encoding: most calls, and they then wait for nothing. */
 function isPlain(context: SenderContext, route: Route): boolean {
   return (
-    route.task.input === undefined && !context.middleware.some(({ submit: layer }) => layer !== undefined)
+    route.task.input === undefined &&
+    (context.middleware.length === 0 || context.middleware.every(({ submit: layer }) => layer === undefined))
   )
 }
 
@@ -124,18 +128,19 @@ async function map(
   const route = routeOf(context, target, options)
   const argumentLists = await collect(lists)
   const groupId = newGroupId(backend.entropy, backend.clock.now(), argumentLists.length)
+  const { clock } = backend
   // Everything is encoded before anything is sent: a value that the codec refuses refuses the whole map.
   const plain = isPlain(context, route)
   const calls: OutgoingCall[] = []
   for (const [index, args] of argumentLists.entries()) {
     const id = idInGroup(groupId, index)
     if (plain) {
-      calls.push(prepareCall(context.codec, backend, route, args, id))
+      calls.push(prepareCall(context.codec, clock.now(), route, args, id))
       continue
     }
     await throughMiddleware(context, route, args, async (finalArgs) => {
       await checkInput(route, finalArgs)
-      calls.push(prepareCall(context.codec, backend, route, finalArgs, id))
+      calls.push(prepareCall(context.codec, clock.now(), route, finalArgs, id))
     })
   }
   const failed = await sendInLanes(context, backend, route.queue, calls)
@@ -228,10 +233,10 @@ function routeOf(context: SenderContext, target: AnyFunction, options: CallOptio
   return { task, queue, options }
 }
 
-function idOf(backend: Backend, route: Route): string {
+function idOf(backend: Backend, route: Route, now: number): string {
   const { id, idempotencyKey, tenant } = route.options
   if (idempotencyKey !== undefined) return idOfKey(tenant, route.task.name, idempotencyKey)
-  return id ?? backend.entropy.id(backend.clock.now())
+  return id ?? backend.entropy.id(now)
 }
 
 async function sendInLanes(
@@ -246,7 +251,8 @@ async function sendInLanes(
     while (next < calls.length) {
       const from = next
       next += LIMITS.batchEntries
-      unsent.push(...(await send(context, backend, queue, calls.slice(from, from + LIMITS.batchEntries))))
+      const batch = calls.slice(from, from + LIMITS.batchEntries)
+      unsent.push(...(await send(context, backend, queue, batch, backend.clock.now())))
     }
   }
   // On a FIFO queue the order of sending is the order of running.
@@ -269,11 +275,11 @@ async function send(
   backend: Backend,
   queue: ResolvedQueue,
   calls: readonly OutgoingCall[],
-): Promise<Unsent[]> {
+  now: number,
+): Promise<readonly Unsent[]> {
   const unsent: Unsent[] = []
   const messages: OutgoingMessage[] = []
   const ids: string[] = []
-  const now = backend.clock.now()
   const writes =
     context.config.record === 'on-claim'
       ? undefined
@@ -306,14 +312,13 @@ async function send(
 }
 
 /** `Promise.allSettled`, but for the one promise of a single submit without its half a dozen more. */
-async function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
+function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
   const [first] = promises
   if (first === undefined || promises.length > 1) return Promise.allSettled(promises)
-  try {
-    return [{ status: 'fulfilled', value: await first }]
-  } catch (reason) {
-    return [{ status: 'rejected', reason }]
-  }
+  return first.then(
+    (value) => [{ status: 'fulfilled', value }],
+    (reason: unknown) => [{ status: 'rejected', reason }],
+  )
 }
 
 /** Whether trying again would meet the same refusal: a grant, a table or a queue is missing. */
