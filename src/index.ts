@@ -120,7 +120,7 @@ function noWorker(name: string, kind: BackendKind): NotWiredError {
 
 export type { AwsOptions } from './runtime/aws/aws-backend.ts'
 export type { Backend, BackendKind, Ports } from './runtime/backend.ts'
-export type { CallOptions } from './runtime/call-options.ts'
+export type { CallOptions, FollowUp } from './runtime/call-options.ts'
 export type { Outcome } from './runtime/calls.ts'
 export type { Client } from './runtime/client.ts'
 export type { Clock, Timer } from './runtime/clock.ts'
@@ -134,5 +134,6 @@ export { asCompleted, FutureGroup, type ReturnWhen, type Waited, wait } from './
 export type { Middleware, Next, RunningCall, SubmittedCall } from './runtime/middleware.ts'
 export type { CallState, FailureReason } from './runtime/record.ts'
 export { defineConfig } from './runtime/resolve-config.ts'
+export type { Retried, RetryFilter } from './runtime/retry-by-hand.ts'
 export { type Task, task } from './runtime/task.ts'
 export type { WaitOptions } from './runtime/waiting.ts'

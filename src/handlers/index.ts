@@ -5,10 +5,12 @@
 import type { SQSEvent } from 'aws-lambda'
 import { ENV } from '../runtime/config.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
-import { createWorkerHandler, type InvocationContext, returnAll, type WorkerHandler } from './worker.ts'
+import { createDeadLetterHandler } from './dead-letter.ts'
+import { type InvocationContext, returnAll, type WorkerHandler } from './invocation.ts'
+import { createWorkerHandler } from './worker.ts'
 import { checkWorkerName } from './worker-environment.ts'
 
-export type { InvocationContext, WorkerHandler } from './worker.ts'
+export type { InvocationContext, WorkerHandler } from './invocation.ts'
 
 /**
  * The handler of a worker's Lambda function.
@@ -26,8 +28,24 @@ export function workerHandler(
   const [first = ''] = app.config.workers.keys()
   const name = options.worker ?? process.env[ENV.worker] ?? first
   checkWorkerName(app.config, name)
+  return openedOnce(async () => createWorkerHandler(app, await connect(), name))
+}
+
+/**
+ * The handler of the Lambda function that the dead-letter queues of an app are mapped to.
+ *
+ * @example
+ * export const handler = deadLetterHandler(executor)
+ * @throws InvalidOptionError where `executor` is not one
+ */
+export function deadLetterHandler(executor: Pick<Executor, 'config'>): WorkerHandler {
+  const { app, connect } = internalsOf(executor)
+  return openedOnce(async () => createDeadLetterHandler(app, await connect()))
+}
+
+/** A handler that opens its backend at the first event. */
+function openedOnce(open: () => Promise<WorkerHandler>): WorkerHandler {
   let opened: Promise<WorkerHandler> | undefined
-  const open = async () => createWorkerHandler(app, await connect(), name)
   const handle = async (event: SQSEvent, context?: Partial<InvocationContext>) => {
     opened ??= open()
     try {

@@ -90,6 +90,9 @@ function guardedStore(store: Store, life: Life): Store {
     putResult: (id, owner, result, expiresAtSeconds) =>
       guard(() => store.putResult(id, owner, result, expiresAtSeconds)),
     readResult: (id, owner) => guard(() => store.readResult(id, owner)),
+    putMessage: (id, body, expiresAtSeconds) => guard(() => store.putMessage(id, body, expiresAtSeconds)),
+    readMessage: (id) => guard(() => store.readMessage(id)),
+    failed: (queue, sinceMs, untilMs) => store.failed(queue, sinceMs, untilMs),
     ...(watch && { watch }),
   }
 }

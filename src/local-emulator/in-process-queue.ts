@@ -14,7 +14,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { LIMITS, type ResolvedQueue } from '../runtime/config.ts'
 import { deadlineHeap } from '../runtime/deadline-heap.ts'
 import type { Entropy } from '../runtime/entropy.ts'
-import type { Queue, QueueCounts } from '../runtime/queue.ts'
+import { deadLettersOf, type Queue, type QueueCounts } from '../runtime/queue.ts'
 import { changeVisibilities, deleteMessages } from './queue-receipts.ts'
 import { type QueueState, receive, wakeReceivers } from './queue-receivers.ts'
 import { sendMessages } from './queue-sending.ts'
@@ -61,11 +61,6 @@ const ARN_PREFIX = 'arn:aws:sqs:local:000000000000:'
 /** The ARN of a queue in this process. */
 export function arnOf(queue: string): string {
   return ARN_PREFIX + queue
-}
-
-/** The name of a queue's dead-letter queue. */
-export function deadLettersOf(queue: string): string {
-  return `${queue}-dead-letters`
 }
 
 function newState(definition: ResolvedQueue, maxReceiveCount: number, deadLetters?: QueueState): QueueState {

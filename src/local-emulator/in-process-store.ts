@@ -65,9 +65,11 @@ const keyOfResult = (id: string, owner: string) => `${id}\n${owner}`
 export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessStore {
   const records = new Map<string, CallRecord>()
   const results = new Map<string, KeptResult>()
+  const messages = new Map<string, KeptResult>()
   const listeners = new Set<(record: CallRecord) => void>()
   const sweepRecords = sweeper(records, ({ id }) => id)
   const sweepResults = sweeper(results, ({ key }) => key)
+  const sweepMessages = sweeper(messages, ({ key }) => key)
 
   function write(record: CallRecord): Written {
     records.set(record.id, record)
@@ -80,6 +82,7 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     const now = clock.now()
     sweepRecords(now)
     if (results.size > 0) sweepResults(now)
+    if (messages.size > 0) sweepMessages(now)
   }
 
   function put(record: CallRecord, when: Condition): Written {
@@ -107,6 +110,16 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
       results.set(key, { key, result, expiresAtSeconds })
     },
     readResult: async (id, owner) => results.get(keyOfResult(id, owner))?.result,
+    async putMessage(id, body, expiresAtSeconds) {
+      checkResult(body)
+      messages.set(id, { key: id, result: body, expiresAtSeconds })
+    },
+    readMessage: async (id) => messages.get(id)?.result,
+    async *failed(queue, sinceMs, untilMs) {
+      for (const { id, failedIn, finishedAt = 0 } of [...records.values()]) {
+        if (failedIn === queue && finishedAt >= sinceMs && finishedAt <= untilMs) yield id
+      }
+    },
     unfinished() {
       let count = 0
       for (const { state } of records.values()) if (!isFinal(state)) count += 1

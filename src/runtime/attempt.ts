@@ -13,8 +13,9 @@ import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
-import { MalformedMessageError, TaskKilledError, UnknownTaskError } from './errors.ts'
+import { MalformedMessageError, TaskKilledError, UndeliverableError, UnknownTaskError } from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
+import { afterFinal } from './follow-up.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
@@ -44,6 +45,8 @@ export interface Delivery {
   readonly budgetMs: number
   /** Whether others ran before it in this invocation: it then begins only with its whole limit left. */
   readonly isLater?: boolean
+  /** Whether SQS has given up on the message: its call is not to be run, but to be ended. */
+  readonly isDeadLetter?: boolean
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
 }
@@ -55,11 +58,16 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const { app, ports } = environment
     const now = ports.clock.now()
     checkTimes(envelope, now)
-    const task = app.registry.find(envelope.task)
+    const isDeadLetter = delivery.isDeadLetter === true
+    const task = isDeadLetter ? undefined : app.registry.find(envelope.task)
     // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
     const waitingSince = delivery.firstReceivedAt ?? envelope.dueAt
     const waitsForDeployment = now < waitingSince + PROTOCOL.unknownTaskSeconds * 1000
-    if (task === undefined && (waitsForDeployment || (await isRetrying(environment, envelope.id)))) {
+    if (
+      task === undefined &&
+      !isDeadLetter &&
+      (waitsForDeployment || (await isRetrying(environment, envelope.id)))
+    ) {
       const known = suggestName(envelope.task, app.registry.names())
       const name = JSON.stringify(envelope.task)
       environment.log('warn', `no task ${name} here, its call waits up to an hour for a deployment; ${known}`)
@@ -77,7 +85,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     }
     const refusal = answer.written ? undefined : refusalOf(claim, answer.existing)
     if (refusal !== undefined && refusal.kind !== 'echo') {
-      return await settleRefused(environment, envelope.id, refusal)
+      return await settleRefused(environment, envelope, delivery, refusal)
     }
     const record = answer.written ? answer.record : (refusal as Refusal & { kind: 'echo' }).record
     const claimed: Claimed = { envelope, claim, delivery, task, record }
@@ -116,6 +124,7 @@ function claimOf(
     leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,
     now,
     retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
+    isAttempt: delivery.isDeadLetter !== true,
   }
 }
 
@@ -195,13 +204,15 @@ function limitOf(
 
 async function settleRefused(
   environment: Environment,
-  id: string,
+  envelope: ReceivedEnvelope,
+  delivery: Delivery,
   refusal: Exclude<ReturnType<typeof refusalOf>, { kind: 'echo' }>,
 ): Promise<Settlement> {
   const { ports, log } = environment
+  const { id } = envelope
   switch (refusal.kind) {
     case 'final':
-      return acknowledge
+      return afterFinal(environment, envelope, delivery.deadline, refusal.record)
     case 'stale':
       log('warn', 'stale message dropped', { id })
       return acknowledge
@@ -219,7 +230,9 @@ async function settleRefused(
 /** Ends a call that is not to be run (any more): nobody knows its task, or it was killed too often. */
 function verdictOf(environment: Environment, claimed: Claimed): Promise<Settlement> | undefined {
   const { app } = environment
-  const { task, record, envelope } = claimed
+  const { task, record, envelope, delivery } = claimed
+  if (delivery.isDeadLetter === true)
+    return fail(environment, claimed, undeliverable(envelope), 'undeliverable', false)
   if (task === undefined) {
     const known = quoteNames(app.registry.names())
     const error = new UnknownTaskError(
@@ -233,4 +246,10 @@ function verdictOf(environment: Environment, claimed: Claimed): Promise<Settleme
     `${kills} attempts of task ${JSON.stringify(task.name)} ended without a word (out of memory, process.exit, a crash or a blocked event loop), at most ${task.options.maxKills}; give its worker more memory or time`,
   )
   return fail(environment, claimed, error, 'killed', false)
+}
+
+function undeliverable({ task, queue }: ReceivedEnvelope): UndeliverableError {
+  return new UndeliverableError(
+    `SQS gave up on the message of this call of task ${JSON.stringify(task)} in queue ${JSON.stringify(queue)}: it was received too often without an end (throttled, or its worker fails at its start), or stayed longer than the queue keeps messages; see the worker's log, then executor.retry(id)`,
+  )
 }

@@ -6,6 +6,7 @@ import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { InvalidOptionError } from './errors.ts'
 import { showValue } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
+import type { AnyFunction } from './task.ts'
 
 /** What the sender of a call decides. */
 export interface CallOptions<Queue extends string = string> {
@@ -20,14 +21,24 @@ export interface CallOptions<Queue extends string = string> {
   readonly idempotencyKey?: string
   /** Whose call it is: tenants share a queue fairly, and on a FIFO queue each is a group of its own. */
   readonly tenant?: string
+  /**
+   * The task that is submitted with the value once the call has succeeded, as the call `<id>:then`; a client names it.
+   * Never lost, never run for the same end twice (as a call; at least once as an execution). Its queue is its route's.
+   */
+  readonly then?: FollowUp
+  /** The task that is submitted with the error once the call has failed, as the call `<id>:catch`. Not when cancelled. */
+  readonly catch?: FollowUp
   /** The id of an earlier submit that ended in `SubmitUncertainError`: try again without a second call. */
   readonly id?: string
 }
 
+/** A task that follows another: a registered function, or its name where a client sends. */
+export type FollowUp = AnyFunction | string
+
 /** One object for all calls without options, so that the hot path need not look into it. */
 export const NO_OPTIONS: CallOptions = Object.freeze({})
 
-const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'id'] as const
+const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'then', 'catch', 'id'] as const
 
 /** The characters that SQS takes in a `MessageGroupId`. */
 const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/

@@ -23,6 +23,7 @@ import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
 import { checkTaskName } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
+import { createRetries } from './retry-by-hand.ts'
 import { createSender } from './submit.ts'
 import type { AnyFunction, ArgumentLists, ResultOf, TaskSender } from './task.ts'
 
@@ -78,7 +79,7 @@ export interface NameSubmitter<Tasks> {
 /** Submits by name, and holds futures. */
 export interface Client<Tasks, C extends Config = Config>
   extends NameSubmitter<Tasks>,
-    Pick<Executor, 'future' | 'group' | 'close'> {
+    Pick<Executor<never, C>, 'future' | 'group' | 'retry' | 'retryAll' | 'close'> {
   /** Options of the sender for the calls that follow. */
   with(options: CallOptions<QueueName<C>>): NameSubmitter<Tasks>
   /** Adds middleware; a client runs only its `submit` part. */
@@ -105,6 +106,7 @@ export function buildClient<Tasks, C extends Config>(
       middleware.push(checkMiddleware(layer))
     },
     ...handles(calls),
+    ...createRetries({ config, calls, connect, resolve: resolveName }),
     close: async () => {
       await connection.close()
       calls.close(closedError(config))

@@ -3,7 +3,9 @@
  * @module
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Ports } from './backend.ts'
 import type { CallOptions } from './call-options.ts'
+import type { ResolvedConfig } from './config.ts'
 import { NoCurrentTaskError } from './errors.ts'
 import type { Future } from './future.ts'
 import type { AnyFunction, ResultOf } from './task.ts'
@@ -26,6 +28,9 @@ export interface RunningTask {
   readonly depth: number
   readonly signal: AbortSignal
   readonly context: WorkerContext
+  /** Whose task it is, and the ports of the environment that runs it. */
+  readonly config: ResolvedConfig
+  readonly ports: Ports
   progress(value: unknown): Promise<void>
   submit(target: AnyFunction, args: readonly unknown[], options: CallOptions): Promise<Future<unknown>>
 }

@@ -22,6 +22,10 @@ export interface Envelope {
   readonly tenant?: string
   readonly parent?: string
   readonly depth?: number
+  /** The task that gets the value: the sender's `then`. An object with a property of that name may be taken for a promise. */
+  readonly onSucceeded?: string
+  /** The task that gets the error: the sender's `catch`. */
+  readonly onFailed?: string
 }
 
 /** An envelope as a worker reads it: the arguments are still the codec's data. */
@@ -79,7 +83,7 @@ function isWhole(value: unknown, max: number): boolean {
 }
 
 const requiredTexts = ['id', 'task', 'queue', 'payloadHash'] as const
-const optionalTexts = ['tenant', 'parent'] as const
+const optionalTexts = ['tenant', 'parent', 'onSucceeded', 'onFailed'] as const
 const times = ['createdAt', 'dueAt'] as const
 
 function parse(body: string): unknown {

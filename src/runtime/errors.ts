@@ -147,6 +147,16 @@ export class TaskKilledError extends ErrandError {
   static override readonly code = 'task-killed'
 }
 
+/** SQS gave up on the call's message; its reason is `undeliverable`. */
+export class UndeliverableError extends ErrandError {
+  static override readonly code = 'undeliverable'
+}
+
+/** A call that cannot be retried by hand: it has not failed, or its arguments were not kept. */
+export class RetryRefusedError extends ErrandError {
+  static override readonly code = 'retry-refused'
+}
+
 /** No worker knows a task of this name; after an hour of waiting for a deployment the call ends with this. */
 export class UnknownTaskError extends ErrandError {
   static override readonly code = 'unknown-task'

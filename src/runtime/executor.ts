@@ -20,6 +20,7 @@ import { showValue } from './nearest-name.ts'
 import { checkFunction } from './option-checks.ts'
 import { createRegistry, type TaskTree } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
+import { createRetries, type Retried, type RetryFilter } from './retry-by-hand.ts'
 import { createSender } from './submit.ts'
 import {
   type AnyFunction,
@@ -71,6 +72,19 @@ export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = 
   future<T = unknown>(id: string): Future<T>
   /** The futures of a `map`, from any process. Makes no request. */
   group<T = unknown>(id: string): FutureGroup<T>
+  /**
+   * Has a failed call tried again, with the arguments that were kept and new allowances; its attempts count on. Where
+   * a process died in the middle of it, do it again. Who had its error already keeps it: take the future returned.
+   * @throws RetryRefusedError where it has not failed, or its arguments were not kept; CallNotFoundError,
+   *   SubmitUncertainError, AccessDeniedError, ResourceNotFoundError
+   */
+  retry<T = unknown>(id: string): Promise<Future<T>>
+  /**
+   * `retry` for all calls that failed in a queue, of a task, since a time; all of them where the filter says nothing.
+   * What failed in the last second may be missing, what fails again meanwhile is not retried twice.
+   * @throws InvalidOptionError, AccessDeniedError, ResourceNotFoundError
+   */
+  retryAll(filter: RetryFilter<QueueName<C>>): Promise<Retried>
   /** Adds middleware, innermost last. Attempts that have begun do not see it. */
   use(middleware: Middleware): void
   /** What each worker environment makes before its first call; the fields become `currentTask.context`. */
@@ -176,6 +190,7 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     with: (callOptions) => submitterOf(sender, callOptions),
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
+    ...createRetries({ config, calls, connect, resolve: registry.taskOf }),
     use: (layer) => {
       middleware.push(checkMiddleware(layer))
     },

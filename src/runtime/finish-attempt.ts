@@ -7,6 +7,7 @@ import { delay } from './clock.ts'
 import { LIMITS } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
 import { AccessDeniedError, ResourceNotFoundError, ResultTooLargeError } from './errors.ts'
+import { afterFinal } from './follow-up.ts'
 import { leaseLost } from './marks.ts'
 import {
   type CallRecord,
@@ -90,7 +91,9 @@ async function retryOrFail(
     describe(ended.error),
     expiryOf(dueAt, claim.retentionSeconds),
   )
-  const answer = await persist(environment, claimed, () => ports.store.update(envelope.id, change))
+  const answer = await persist(environment, envelope.id, claimed.delivery.deadline, () =>
+    ports.store.update(envelope.id, change),
+  )
   if (answer === undefined) return hide(undefined)
   if (answer.written || isEchoOfRetry(answer.existing, claim.owner)) return hide(seconds)
   const { existing } = answer
@@ -113,8 +116,8 @@ function describe(error: unknown): string {
   }
 }
 
-/** Ends the call as `failed`. */
-export function fail(
+/** Ends the call as `failed`. Its message is kept first, for a retry by hand: nothing may fail without it. */
+export async function fail(
   environment: Environment,
   claimed: Claimed,
   error: unknown,
@@ -122,13 +125,34 @@ export function fail(
   failure: boolean,
 ): Promise<Settlement> {
   const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
+  if (!(await keepMessage(environment, claimed))) return hide(undefined)
   return finishWithResult(
     environment,
     claimed,
-    { state: 'failed', reason, failure, lastError: describe(error) },
+    { state: 'failed', reason, failedIn: claimed.record.queue, failure, lastError: describe(error) },
     text,
     Buffer.byteLength(text),
   )
+}
+
+/** False where time ran out. A message that no item can hold is not kept, and its call cannot be retried by hand. */
+async function keepMessage(
+  environment: Environment,
+  { envelope, claim, delivery }: Claimed,
+): Promise<boolean> {
+  const { ports, log } = environment
+  const { id } = envelope
+  const bytes = Buffer.byteLength(delivery.body)
+  if (bytes > LIMITS.resultBytes) {
+    log('warn', 'the arguments are too large to be kept for a retry by hand', { id, bytes })
+    return true
+  }
+  const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
+  const kept = await persist(environment, id, delivery.deadline, async () => {
+    await ports.store.putMessage(id, delivery.body, expiresAtSeconds)
+    return true
+  })
+  return kept !== undefined
 }
 
 /** A large result goes to an item of its own first: the final write must not refer to what is not there. */
@@ -153,7 +177,7 @@ async function finishWithResultBeside(
   const { ports } = environment
   const { claim, envelope } = claimed
   const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
-  const kept = await persist(environment, claimed, async () => {
+  const kept = await persist(environment, envelope.id, claimed.delivery.deadline, async () => {
     await ports.store.putResult(envelope.id, claim.owner, text, expiresAtSeconds)
     return true
   })
@@ -171,11 +195,18 @@ async function finish(environment: Environment, claimed: Claimed, end: Finish): 
   try {
     answer = await write()
   } catch (error) {
-    answer = await persistAgain(environment, claimed, write, error)
+    answer = await persistAgain(environment, envelope.id, claimed.delivery.deadline, write, error)
   }
   if (answer === undefined) return hide(undefined)
-  if (answer.written || isEchoOfFinish(answer.existing, claim.owner)) return acknowledge
-  return lost(environment, envelope.id)
+  const ending = answer.written
+    ? answer.record
+    : isEchoOfFinish(answer.existing, claim.owner)
+      ? answer.existing
+      : undefined
+  if (ending === undefined) return lost(environment, envelope.id)
+  // Most calls have no follow-ups, and then wait for nothing.
+  if (envelope.onSucceeded === undefined && envelope.onFailed === undefined) return acknowledge
+  return afterFinal(environment, envelope, claimed.delivery.deadline, ending)
 }
 
 /** An attempt that lost its lease drops its result, and leaves the message to whoever owns the call now. */
@@ -194,15 +225,17 @@ const LAST_RETRY_MS = 2000
  */
 function persist<Answer extends Written | true>(
   environment: Environment,
-  claimed: Claimed,
+  id: string,
+  deadline: number,
   write: () => Promise<Answer>,
 ): Promise<Answer | undefined> {
-  return write().catch((error: unknown) => persistAgain(environment, claimed, write, error))
+  return write().catch((error: unknown) => persistAgain(environment, id, deadline, write, error))
 }
 
 async function persistAgain<Answer extends Written | true>(
   environment: Environment,
-  claimed: Claimed,
+  id: string,
+  deadline: number,
   write: () => Promise<Answer>,
   firstError: unknown,
 ): Promise<Answer | undefined> {
@@ -211,8 +244,8 @@ async function persistAgain<Answer extends Written | true>(
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
     // What a missing grant or table refuses will be refused again; the call runs again when that is mended.
     const isHopeless = AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
-    if (isHopeless || ports.clock.now() + waitMs > claimed.delivery.deadline) {
-      log('error', 'the end of an attempt could not be written', { id: claimed.envelope.id, error })
+    if (isHopeless || ports.clock.now() + waitMs > deadline) {
+      log('error', 'the end of an attempt could not be written', { id, error })
       return undefined
     }
     await delay(ports.clock, waitMs)

@@ -27,7 +27,15 @@ export interface OutgoingCall {
 export interface Route {
   readonly task: Pick<RegisteredTask, 'name' | 'input'>
   readonly queue: ResolvedQueue
-  readonly options: CallOptions
+  readonly options: Pick<CallOptions, 'tenant' | 'delaySeconds'>
+  /** The names of the tasks that follow. */
+  readonly followUps?: Pick<Envelope, 'onSucceeded' | 'onFailed'> | undefined
+}
+
+/** The call whose task, or whose end, submits another. */
+export interface Parent {
+  readonly id: string
+  readonly depth: number
 }
 
 /**
@@ -40,11 +48,11 @@ export function prepareCall(
   route: Route,
   args: readonly unknown[],
   id: string,
+  parent: Parent | undefined = runningTask(),
 ): OutgoingCall {
-  const { task, queue, options } = route
+  const { task, queue, options, followUps } = route
   const encoded = codec.encode(args, 'arguments')
   const delayMs = (options.delaySeconds ?? 0) * 1000
-  const parent = runningTask()
   const depth = parent === undefined ? 0 : parent.depth + 1
   if (depth > LIMITS.depth) {
     throw new InvalidOptionError(
@@ -74,6 +82,8 @@ export function prepareCall(
     failures: 0,
   }
   if (options.tenant !== undefined) envelope.tenant = record.tenant = options.tenant
+  if (followUps?.onSucceeded !== undefined) envelope.onSucceeded = followUps.onSucceeded
+  if (followUps?.onFailed !== undefined) envelope.onFailed = followUps.onFailed
   if (parent !== undefined) {
     envelope.parent = record.parent = parent.id
     envelope.depth = record.depth = depth

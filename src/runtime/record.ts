@@ -7,16 +7,18 @@
  *  scheduled ─(due)──►  │  ▲
  *                 retry │  │ claim (due)      cancel: pending | scheduled | retrying ──► cancelled
  *                       ▼  │                  claim:  running, its lease over ──► running, another owner
- *                     retrying
+ *                     retrying                 by hand: failed ──► pending
  * ```
  *
- * - **Final is final.** No condition below holds of a final record, so nothing changes it.
+ * - **Final is final.** No condition below holds of a final record, so nothing changes it; but for `renewChange`, by
+ *   which people have a failed call tried again.
  * - **The owner is the fence.** A claim writes a fresh random owner; progress, finish and retry hold only for the
  *   owner that is in the record. An attempt that lost its lease can write nothing.
  * - **Echoes.** A write whose response was lost is sent again by the SDK and fails its own condition. Each write
  *   carries the owner, so the record that comes back tells whether it was us (`isEcho…`).
  * - **Counting.** `attempts` and `failures` go up in the same conditional write as the state, so a write that is
- *   repeated cannot count twice. Kills are the attempts that ended without a word: attempts − failures.
+ *   repeated cannot count twice. Kills are the attempts that ended without a word: attempts − failures, less those
+ *   that a retry by hand has forgiven.
  * - **The mark.** `abortReason` asks a running call to stop. A marked call is never claimed or retried again.
  * @module
  */
@@ -74,6 +76,12 @@ export interface CallRecord {
   /** Set where the result was too large for the record and lies beside it, under the owner. */
   readonly resultBytes?: number
   readonly reason?: FailureReason
+  /** The queue of a call that failed, and of no other: what finds the failed ones without reading the rest. */
+  readonly failedIn?: string
+  /** How often its message was sent on purpose, absent being once: each retry by hand sends it again. */
+  readonly sends?: number
+  /** The attempts before the last retry by hand: they count neither as failures nor as kills. */
+  readonly forgiven?: number
   /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
   readonly lastError?: string
   readonly tenant?: string
@@ -95,7 +103,8 @@ export function isLive(record: CallRecord | undefined, nowMs: number): record is
 
 /** How many attempts ended without a word: killed by the time-out, out of memory, a crash. */
 export function killsOf(record: CallRecord): number {
-  return record.attempts - record.failures - (record.state === 'running' ? 1 : 0)
+  const counted = record.attempts - (record.forgiven ?? 0)
+  return counted - record.failures - (record.state === 'running' ? 1 : 0)
 }
 
 /** When a record written now, of a call due at `dueAtMs`, may be deleted, in epoch seconds. */
@@ -149,6 +158,8 @@ export interface Claim {
   readonly leaseUntil: number
   readonly now: number
   readonly retentionSeconds: number
+  /** Whether a function is going to run. A dead letter's call is claimed only to be ended. */
+  readonly isAttempt: boolean
 }
 
 /**
@@ -162,7 +173,7 @@ function mayBeNew(claim: Claim): boolean {
 
 /** The claim: one write that makes an attempt the call's owner. */
 export function claimChange(claim: Claim): Change {
-  const { now, call } = claim
+  const { now, call, isAttempt } = claim
   const due: Condition = {
     all: [postponed, ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000]],
   }
@@ -174,19 +185,15 @@ export function claimChange(claim: Claim): Change {
       { any: [pending, due, leaseOver(now)] },
     ],
   }
-  return {
-    when: mayBeNew(claim) ? { any: [noRecord, claimable] } : claimable,
-    set: {
-      state: 'running',
-      owner: claim.owner,
-      leaseUntil: claim.leaseUntil,
-      startedAt: now,
-      expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
-    },
-    initial: call,
-    increment: attempted,
-    remove: progress,
-  }
+  const set = {
+    state: 'running',
+    owner: claim.owner,
+    leaseUntil: claim.leaseUntil,
+    expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
+  } as const
+  const when = mayBeNew(claim) ? { any: [noRecord, claimable] } : claimable
+  if (!isAttempt) return { when, set, initial: { ...call, attempts: 0 }, remove: progress }
+  return { when, set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: progress }
 }
 
 /** Why a claim was refused, and so what to do with its message. */
@@ -207,7 +214,8 @@ export type Refusal =
 /** Reads from the record that stood in its way why a claim was refused. */
 export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refusal {
   if (!isLive(existing, claim.now)) return { kind: mayBeNew(claim) ? 'raced' : 'stale' }
-  if (existing.owner === claim.owner) return { kind: 'echo', record: existing }
+  if (existing.owner === claim.owner && existing.state === 'running')
+    return { kind: 'echo', record: existing }
   if (existing.payloadHash !== claim.call.payloadHash) return { kind: 'stale' }
   if (isFinal(existing.state)) return { kind: 'final', record: existing }
   if (existing.state === 'running' && (existing.leaseUntil ?? 0) >= claim.now) {
@@ -229,6 +237,7 @@ export interface Finish {
   readonly result?: string
   readonly resultBytes?: number
   readonly reason?: FailureReason
+  readonly failedIn?: string
   readonly lastError?: string
   /** Whether this attempt ended in an error of its own; a killed one's predecessors did not. */
   readonly failure: boolean
@@ -236,12 +245,13 @@ export interface Finish {
 
 /** Ends the call; only for the attempt that owns it. */
 export function finishChange(owner: string, finish: Finish, now: number, expiresAtSeconds: number): Change {
-  const { state, result, resultBytes, reason, lastError } = finish
+  const { state, result, resultBytes, reason, failedIn, lastError } = finish
   // Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest.
   const set: { -readonly [Name in Field]?: CallRecord[Name] } = { state, finishedAt: now, expiresAtSeconds }
   if (result !== undefined) set.result = result
   if (resultBytes !== undefined) set.resultBytes = resultBytes
   if (reason !== undefined) set.reason = reason
+  if (failedIn !== undefined) set.failedIn = failedIn
   if (lastError !== undefined) set.lastError = lastError
   const remove = state === 'succeeded' ? leaseAndError : lease
   const when = owned(owner)
@@ -249,7 +259,7 @@ export function finishChange(owner: string, finish: Finish, now: number, expires
 }
 
 /** Whether a refused finish was our own, its response lost. */
-export function isEchoOfFinish(existing: CallRecord | undefined, owner: string): boolean {
+export function isEchoOfFinish(existing: CallRecord | undefined, owner: string): existing is CallRecord {
   return existing !== undefined && existing.owner === owner && isFinal(existing.state)
 }
 
@@ -271,6 +281,44 @@ export function retryChange(
 /** Whether a refused retry was our own, its response lost. */
 export function isEchoOfRetry(existing: CallRecord | undefined, owner: string): boolean {
   return existing?.owner === owner && existing.state === 'retrying'
+}
+
+const ending = [
+  'finishedAt',
+  'leaseUntil',
+  'result',
+  'resultBytes',
+  'reason',
+  'failedIn',
+  'abortReason',
+  'progress',
+] as const
+
+/**
+ * Gives a failed call new allowances; only where nobody did so since `failed` was read. The attempt count goes on, and
+ * the owner stays: until the next claim no attempt is the call's, since it does not run.
+ */
+export function renewChange(failed: CallRecord, now: number, expiresAtSeconds: number): Change {
+  const { sends } = failed
+  return {
+    when: {
+      all: [['state', '=', 'failed'], sends === undefined ? ['sends', 'absent'] : ['sends', '=', sends]],
+    },
+    set: {
+      state: 'pending',
+      dueAt: now,
+      failures: 0,
+      forgiven: failed.attempts,
+      sends: sendsOf(failed) + 1,
+      expiresAtSeconds,
+    },
+    remove: ending,
+  }
+}
+
+/** How often the call's message was sent on purpose. */
+export function sendsOf(record: Pick<CallRecord, 'sends'>): number {
+  return record.sends ?? 1
 }
 
 /** Cancels a call that nobody runs. */

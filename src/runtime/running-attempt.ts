@@ -3,6 +3,8 @@
  * @module
  */
 import type { Environment } from './attempt.ts'
+import type { Ports } from './backend.ts'
+import type { ResolvedConfig } from './config.ts'
 import { type RunningTask, runAs, type WorkerContext } from './current-task.ts'
 import type { WatchedAttempt } from './marks.ts'
 import { createProgress, type ReportProgress } from './progress.ts'
@@ -41,6 +43,14 @@ export class RunningAttempt implements RunningTask, WatchedAttempt {
 
   get context(): WorkerContext {
     return this.#environment.context as WorkerContext
+  }
+
+  get config(): ResolvedConfig {
+    return this.#environment.app.config
+  }
+
+  get ports(): Ports {
+    return this.#environment.ports
   }
 
   get signal(): AbortSignal {

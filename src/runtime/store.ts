@@ -64,6 +64,19 @@ export interface Store {
   /** The result that `putResult` kept. */
   readResult(id: string, owner: string): Promise<string | undefined>
   /**
+   * Keeps the message of a call that is about to fail, for a retry by hand; unconditional, since a call's messages
+   * are the same but for their times.
+   * @throws ResultTooLargeError over `LIMITS.resultBytes`
+   */
+  putMessage(id: string, body: string, expiresAtSeconds: number): Promise<void>
+  /** The message that `putMessage` kept. */
+  readMessage(id: string): Promise<string | undefined>
+  /**
+   * The ids of this queue's failed calls that ended from `sinceMs` up to `untilMs`, both included, in no order. What
+   * failed a moment ago may be missing, and what was retried since may be among them.
+   */
+  failed(queue: string, sinceMs: number, untilMs: number): AsyncIterable<string>
+  /**
    * Where the store can tell: calls `listener` after every write, until the returned function is called. Waiting
    * then costs no reads.
    */

@@ -1,6 +1,5 @@
 /**
- * Submitting: record first, then message. A crash between the two leaves a record that a second submit of the same
- * id completes; the other order would leave a message that nobody can find.
+ * Submitting: options, route, middleware and schema, and then the call is sent.
  * @module
  */
 import type { Backend } from './backend.ts'
@@ -10,23 +9,15 @@ import type { Codec } from './codec.ts'
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { runningTask } from './current-task.ts'
 import { idInGroup, idOfKey, newGroupId } from './entropy.ts'
-import {
-  AccessDeniedError,
-  IdempotencyConflictError,
-  InvalidOptionError,
-  ResourceNotFoundError,
-  SubmitUncertainError,
-} from './errors.ts'
+import { InvalidOptionError, SubmitUncertainError } from './errors.ts'
 import { Future, observe } from './future.ts'
 import { FutureGroup } from './future-group.ts'
 import { compose, type Middleware, type SubmittedCall } from './middleware.ts'
 import { longestMatch } from './name-pattern.ts'
 import { showValue, suggestName } from './nearest-name.ts'
-import { messageOf, type OutgoingCall, prepareCall, type Route } from './outgoing-call.ts'
-import type { OutgoingMessage, SendResult } from './queue.ts'
-import { type CallRecord, isLive, mayCreate } from './record.ts'
+import { type OutgoingCall, prepareCall, type Route } from './outgoing-call.ts'
 import type { RegisteredTask } from './registry.ts'
-import type { Written } from './store.ts'
+import { send, type Unsent } from './send.ts'
 import { type AnyFunction, parseInput, type TaskSender } from './task.ts'
 
 /** How a running task submits. */
@@ -41,6 +32,11 @@ export interface SenderContext {
   readonly middleware: readonly Middleware[]
   /** The task that a function is, or that a name names. */
   readonly resolve: (target: unknown) => Pick<RegisteredTask, 'name' | 'input'>
+}
+
+/** A route with all that the sender decided. */
+interface SubmitRoute extends Route {
+  readonly options: CallOptions
 }
 
 /** Records first for so many calls of a `map` at once, each lane sending its own batches: 50 requests, the SDK's sockets. */
@@ -61,7 +57,7 @@ async function submit(
   options: CallOptions,
 ): Promise<Future<unknown>> {
   const connecting = context.connect()
-  const backend = connecting instanceof Promise ? await connecting : connecting
+  const backend = backendHere(context, connecting instanceof Promise ? await connecting : connecting)
   const route = routeOf(context, target, options)
   const future = isPlain(context, route)
     ? await sendOne(context, backend, route, args)
@@ -73,16 +69,24 @@ async function submit(
   return future
 }
 
+/** In a task of this app, its environment's way to the backend: who is killed sends nothing any more. */
+function backendHere(context: SenderContext, backend: Backend): Backend {
+  const running = runningTask()
+  return running === undefined || running.config !== context.config
+    ? backend
+    : { ...backend, ...running.ports }
+}
+
 /** Sends one call; throws, and does not reject, where it cannot be sent at all. */
 function sendOne(
   context: SenderContext,
   backend: Backend,
-  route: Route,
+  route: SubmitRoute,
   args: readonly unknown[],
 ): Promise<Future<unknown>> {
   const now = backend.clock.now()
   const call = prepareCall(context.codec, now, route, args, idOf(backend, route, now))
-  return send(context, backend, route.queue, [call], now).then((failed) => {
+  return send(context.config, backend, route.queue, [call], now).then((failed) => {
     if (failed.length > 0) throw uncertain(failed, [call.id], route.task.name)
     const future = new Future<unknown>(context.calls, call.id)
     if (backend.kind === 'eager') {
@@ -124,7 +128,7 @@ async function map(
       `map was given the constant \`${option}\` ${showValue(options[option])}: all its calls would be one; submit them one by one, each with a key of its own`,
     )
   }
-  const backend = await context.connect()
+  const backend = backendHere(context, await context.connect())
   const route = routeOf(context, target, options)
   const argumentLists = await collect(lists)
   const groupId = newGroupId(backend.entropy, backend.clock.now(), argumentLists.length)
@@ -218,7 +222,7 @@ async function throughMiddleware<Result>(
  * Checks the options, and finds the queue: the sender's choice, else the task's route, else the first queue.
  * @throws InvalidOptionError, UnregisteredTaskError, InvalidTaskError
  */
-function routeOf(context: SenderContext, target: AnyFunction, options: CallOptions): Route {
+function routeOf(context: SenderContext, target: AnyFunction, options: CallOptions): SubmitRoute {
   const { config } = context
   const task = context.resolve(target)
   if (options !== NO_OPTIONS) checkOptionNames(options)
@@ -229,11 +233,21 @@ function routeOf(context: SenderContext, target: AnyFunction, options: CallOptio
       `queue ${showValue(name)} is not declared; ${suggestName(String(name), config.queues.keys())}`,
     )
   }
-  if (options !== NO_OPTIONS) checkCallOptions(config, queue, options)
-  return { task, queue, options }
+  if (options === NO_OPTIONS) return { task, queue, options }
+  checkCallOptions(config, queue, options)
+  return { task, queue, options, followUps: followUpsOf(context, options) }
 }
 
-function idOf(backend: Backend, route: Route, now: number): string {
+/** @throws UnregisteredTaskError, InvalidTaskError where a follow-up is no task */
+function followUpsOf(context: SenderContext, options: CallOptions): Route['followUps'] {
+  if (options.then === undefined && options.catch === undefined) return undefined
+  return {
+    ...(options.then !== undefined && { onSucceeded: context.resolve(options.then).name }),
+    ...(options.catch !== undefined && { onFailed: context.resolve(options.catch).name }),
+  }
+}
+
+function idOf(backend: Backend, route: SubmitRoute, now: number): string {
   const { id, idempotencyKey, tenant } = route.options
   if (idempotencyKey !== undefined) return idOfKey(tenant, route.task.name, idempotencyKey)
   return id ?? backend.entropy.id(now)
@@ -252,99 +266,12 @@ async function sendInLanes(
       const from = next
       next += LIMITS.batchEntries
       const batch = calls.slice(from, from + LIMITS.batchEntries)
-      unsent.push(...(await send(context, backend, queue, batch, backend.clock.now())))
+      unsent.push(...(await send(context.config, backend, queue, batch, backend.clock.now())))
     }
   }
   // On a FIFO queue the order of sending is the order of running.
   await Promise.all(Array.from({ length: queue.fifo ? 1 : MAP_LANES }, lane))
   return unsent
-}
-
-/** A call that may not have been sent, and why. */
-interface Unsent {
-  readonly id: string
-  readonly error: unknown
-}
-
-/**
- * Record first, then message, for up to ten calls.
- * @throws IdempotencyConflictError, AccessDeniedError, ResourceNotFoundError
- */
-async function send(
-  context: SenderContext,
-  backend: Backend,
-  queue: ResolvedQueue,
-  calls: readonly OutgoingCall[],
-  now: number,
-): Promise<readonly Unsent[]> {
-  const unsent: Unsent[] = []
-  const messages: OutgoingMessage[] = []
-  const ids: string[] = []
-  const writes =
-    context.config.record === 'on-claim'
-      ? undefined
-      : await settleAll(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
-  for (let index = 0; index < calls.length; index++) {
-    const call = calls[index] as OutgoingCall
-    const write = writes?.[index]
-    if (write?.status === 'rejected') {
-      if (isCertain(write.reason)) throw write.reason
-      unsent.push({ id: call.id, error: write.reason })
-      continue
-    }
-    const record = write === undefined ? call.record : recordToSend(call, write.value, now)
-    if (record === undefined) continue
-    messages.push(messageOf(now, queue, call, record))
-    ids.push(call.id)
-  }
-  if (messages.length === 0) return unsent
-  try {
-    const results = await backend.queue.send(queue.name, messages)
-    for (let index = 0; index < results.length; index++) {
-      const result = results[index] as SendResult
-      if ('error' in result) unsent.push({ id: ids[index] as string, error: result.error })
-    }
-  } catch (error) {
-    if (isCertain(error)) throw error
-    for (const id of ids) unsent.push({ id, error })
-  }
-  return unsent
-}
-
-/** `Promise.allSettled`, but for the one promise of a single submit without its half a dozen more. */
-function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
-  const [first] = promises
-  if (first === undefined || promises.length > 1) return Promise.allSettled(promises)
-  return first.then(
-    (value) => [{ status: 'fulfilled', value }],
-    (reason: unknown) => [{ status: 'rejected', reason }],
-  )
-}
-
-/** Whether trying again would meet the same refusal: a grant, a table or a queue is missing. */
-function isCertain(error: unknown): boolean {
-  return AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
-}
-
-/**
- * The record whose message is to be sent, or `undefined` where the call needs none.
- * @throws IdempotencyConflictError
- */
-function recordToSend(call: OutgoingCall, answer: Written, now: number): CallRecord | undefined {
-  if (answer.written) return call.record
-  const { existing } = answer
-  // It was there for the condition and is gone since: nothing holds the id any more.
-  if (!isLive(existing, now)) return call.record
-  if (existing.payloadHash !== call.record.payloadHash) throw conflict(call)
-  // Our own echo after a lost response, or a sender that crashed before its send: send (again). The claim absorbs a
-  // message too many; a message too few would leave the call waiting for ever.
-  return existing.state === 'pending' || existing.state === 'scheduled' ? existing : undefined
-}
-
-function conflict(call: OutgoingCall): IdempotencyConflictError {
-  return new IdempotencyConflictError(
-    `the call ${call.id} of task ${JSON.stringify(call.record.task)} exists with other arguments; a key (or id) stands for one call: use another key, or the same arguments`,
-  )
 }
 
 function uncertain(

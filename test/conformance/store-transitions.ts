@@ -51,6 +51,7 @@ function claimOf(record: CallRecord, change: Partial<Claim> = {}): Claim {
     leaseUntil: NOW + 63_000,
     now: NOW,
     retentionSeconds: RETENTION_SECONDS,
+    isAttempt: true,
     ...change,
   }
 }

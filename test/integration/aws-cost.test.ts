@@ -77,7 +77,15 @@ async function claim(store: Store, call: CallRecord): Promise<string> {
   await took(
     store.update(
       call.id,
-      claimChange({ id, call: told, owner, leaseUntil: now + 63_000, now, retentionSeconds }),
+      claimChange({
+        id,
+        call: told,
+        owner,
+        leaseUntil: now + 63_000,
+        now,
+        retentionSeconds,
+        isAttempt: true,
+      }),
     ),
   )
   return owner

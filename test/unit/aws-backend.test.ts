@@ -134,11 +134,14 @@ describe('clients', () => {
 })
 
 describe('the table', () => {
-  test('has string keys, and an index of keys only for the listing', () => {
+  test('has string keys, and indexes of keys only for the listing and for what failed', () => {
     expect(tableDefinition('jobs')).toMatchObject({
       TableName: 'jobs',
       BillingMode: 'PAY_PER_REQUEST',
-      GlobalSecondaryIndexes: [{ IndexName: 'listing', Projection: { ProjectionType: 'KEYS_ONLY' } }],
+      GlobalSecondaryIndexes: [
+        { IndexName: 'listing', Projection: { ProjectionType: 'KEYS_ONLY' } },
+        { IndexName: 'failed', Projection: { ProjectionType: 'KEYS_ONLY' } },
+      ],
     })
   })
 

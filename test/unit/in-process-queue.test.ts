@@ -1,14 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import {
   arnOf,
-  deadLettersOf,
   type InProcessQueueOptions,
   inProcessQueue,
 } from '../../src/local-emulator/in-process-queue.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
 import { LIMITS, type ResolvedQueue } from '../../src/runtime/config.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
-import type { OutgoingMessage, Queue, ReceivedMessage } from '../../src/runtime/queue.ts'
+import {
+  deadLettersOf,
+  type OutgoingMessage,
+  type Queue,
+  type ReceivedMessage,
+} from '../../src/runtime/queue.ts'
 
 const DAY = 86_400
 

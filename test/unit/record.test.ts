@@ -50,6 +50,7 @@ function claimAt(now: number, owner = 'me'): Claim {
     now,
     leaseUntil: now + 63_000,
     retentionSeconds: 4 * DAY,
+    isAttempt: true,
   }
 }
 

@@ -42,7 +42,15 @@ function stage(faults: (store: Store) => Partial<Store> = () => ({})) {
     const now = clock.now()
     await inner.update(
       id,
-      claimChange({ id, call: record, owner: id, leaseUntil: now, now, retentionSeconds: 60 }),
+      claimChange({
+        id,
+        call: record,
+        owner: id,
+        leaseUntil: now,
+        now,
+        retentionSeconds: 60,
+        isAttempt: true,
+      }),
     )
     const finish = { state: 'succeeded', result: '{"json":"done"}', failure: false } as const
     await inner.update(id, finishChange(id, finish, now, record.expiresAtSeconds))

@@ -25,6 +25,9 @@ export const LISTING_SHARDS = 4
 /** The attributes that are the listing's keys; a record without them is not listed. */
 export const LISTING_ATTRIBUTES = { partition: 'lp', sort: 'ls' } as const
 
+/** The index that lists failed calls by queue and time of their end. It holds no others: they have no `failedIn`. */
+export const FAILED_INDEX = 'failed'
+
 /** The attribute of each field; `id` is in the partition key. */
 const attributeNames = {
   id: 'pk',
@@ -46,6 +49,9 @@ const attributeNames = {
   result: 'rs',
   resultBytes: 'rb',
   reason: 're',
+  failedIn: 'fq',
+  sends: 'sn',
+  forgiven: 'fo',
   lastError: 'er',
   tenant: 'tn',
   parent: 'pa',
@@ -93,6 +99,20 @@ export function resultOf(item: Item): string | undefined {
   return item[attributeNames.result]?.S
 }
 
+/** The key of the message of a call that failed. */
+export function messageKey(id: string): Item {
+  return { pk: { S: ID_PREFIX + id }, sk: { S: 'M' } }
+}
+
+/** The item of the message of a call that failed. */
+export function messageItem(id: string, body: string, expiresAtSeconds: number): Item {
+  return {
+    ...messageKey(id),
+    [attributeNames.result]: { S: body },
+    [TTL_ATTRIBUTE]: { N: String(expiresAtSeconds) },
+  }
+}
+
 /** The fields of a record that have a value, `id` not among them: it is the key. */
 export function fieldsOf(part: Partial<CallRecord>): [field: Field, value: string | number][] {
   const entries = Object.entries(part) as [Field, string | number | undefined][]
@@ -104,8 +124,21 @@ export function fieldsOf(part: Partial<CallRecord>): [field: Field, value: strin
 /** The item of a record. */
 export function itemOf(record: CallRecord): Item {
   const item = recordKey(record.id)
-  for (const [field, value] of fieldsOf(record)) item[attributeOf(field)] = attributeValueOf(field, value)
+  for (const [field, value] of fieldsOf(inShard(record.id, record))) {
+    item[attributeOf(field)] = attributeValueOf(field, value)
+  }
   return item
+}
+
+/** With the failed index's partition of the call for its queue's name: a queue's failures may come too fast for one. */
+export function inShard<Part extends Partial<CallRecord>>(id: string, part: Part): Part {
+  if (part.failedIn === undefined) return part
+  return { ...part, failedIn: listingPartition(part.failedIn, shardOf(id)) }
+}
+
+/** The id in a key of the table. */
+export function idOfKey(key: Item): string {
+  return key.pk?.S?.slice(ID_PREFIX.length) ?? ''
 }
 
 /** The record of an item; attributes that this version does not know are left out. */
@@ -117,6 +150,8 @@ export function recordOf(item: Item): CallRecord {
     if (value.N !== undefined) record[field] = Number(value.N)
     else if (value.S !== undefined) record[field] = field === 'id' ? value.S.slice(ID_PREFIX.length) : value.S
   }
+  const { failedIn } = record
+  if (typeof failedIn === 'string') record.failedIn = failedIn.slice(0, failedIn.lastIndexOf('#'))
   // The store writes nothing but the fields of records, and conditions, not types, guard against what others write.
   return record as unknown as CallRecord
 }
@@ -150,7 +185,7 @@ export function listingKeys(id: string, call: Partial<CallRecord>): Item {
 }
 
 /**
- * The table, as `CreateTable` takes it: on demand, with the listing index. Time to live is switched on by a
+ * The table, as `CreateTable` takes it: on demand, with its two indexes. Time to live is switched on by a
  * request of its own, for `TTL_ATTRIBUTE`.
  */
 export function tableDefinition(tableName: string): CreateTableCommandInput {
@@ -163,12 +198,20 @@ export function tableDefinition(tableName: string): CreateTableCommandInput {
   return {
     TableName: tableName,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: ['pk', 'sk', partition, sort].map(attribute),
+    AttributeDefinitions: [
+      ...['pk', 'sk', partition, sort, attributeNames.failedIn].map(attribute),
+      { AttributeName: attributeNames.finishedAt, AttributeType: 'N' },
+    ],
     KeySchema: keys('pk', 'sk'),
     GlobalSecondaryIndexes: [
       {
         IndexName: LISTING_INDEX,
         KeySchema: keys(partition, sort),
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
+      {
+        IndexName: FAILED_INDEX,
+        KeySchema: keys(attributeNames.failedIn, attributeNames.finishedAt),
         Projection: { ProjectionType: 'KEYS_ONLY' },
       },
     ],

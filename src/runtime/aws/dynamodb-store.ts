@@ -13,9 +13,17 @@ import type { DynamoDbConnection, Lazy } from './aws-clients.ts'
 import { awsErrorName, requesting } from './aws-error.ts'
 import { conditionExpression, updateExpression } from './dynamodb-expression.ts'
 import {
+  attributeOf,
+  FAILED_INDEX,
   type Item,
+  idOfKey,
+  inShard,
   itemOf,
+  LISTING_SHARDS,
   listingKeys,
+  listingPartition,
+  messageItem,
+  messageKey,
   recordKey,
   recordOf,
   resultItem,
@@ -43,12 +51,46 @@ export function dynamoDbStore(options: DynamoDbStoreOptions): Store {
     update: (id, change) => update(options, id, change),
     putResult: (id, owner, result, expiresAtSeconds) =>
       putResult(options, resultItem(id, owner, result, expiresAtSeconds), result),
-    async readResult(id, owner) {
-      const key = resultKey(id, owner)
-      // Half the price where the copy that is asked has it already, as it almost always does.
-      const item = (await getItem(options, key, false)) ?? (await getItem(options, key, true))
-      return item === undefined ? undefined : resultOf(item)
-    },
+    readResult: (id, owner) => readBeside(options, resultKey(id, owner)),
+    putMessage: (id, body, expiresAtSeconds) =>
+      putResult(options, messageItem(id, body, expiresAtSeconds), body),
+    readMessage: (id) => readBeside(options, messageKey(id)),
+    failed: (queue, sinceMs, untilMs) => failed(options, queue, sinceMs, untilMs),
+  }
+}
+
+async function readBeside(options: DynamoDbStoreOptions, key: Item): Promise<string | undefined> {
+  // Half the price where the copy that is asked has it already, as it almost always does.
+  const item = (await getItem(options, key, false)) ?? (await getItem(options, key, true))
+  return item === undefined ? undefined : resultOf(item)
+}
+
+async function* failed(
+  options: DynamoDbStoreOptions,
+  queue: string,
+  sinceMs: number,
+  untilMs: number,
+): AsyncGenerator<string, void, undefined> {
+  const { client, sdk } = await options.dynamodb.get()
+  for (let shard = 0; shard < LISTING_SHARDS; shard += 1) {
+    let from: Item | undefined
+    do {
+      const command = new sdk.QueryCommand({
+        TableName: options.tableName,
+        IndexName: FAILED_INDEX,
+        KeyConditionExpression: '#q = :q AND #t BETWEEN :since AND :until',
+        ExpressionAttributeNames: { '#q': attributeOf('failedIn'), '#t': attributeOf('finishedAt') },
+        ExpressionAttributeValues: {
+          ':q': { S: listingPartition(queue, shard) },
+          ':since': { N: String(sinceMs) },
+          ':until': { N: String(untilMs) },
+        },
+        ...(from !== undefined && { ExclusiveStartKey: from }),
+      })
+      const page = await requesting(request(options, 'Query'), () => client.send(command))
+      for (const item of page.Items ?? []) yield idOfKey(item)
+      from = page.LastEvaluatedKey
+    } while (from !== undefined)
   }
 }
 
@@ -100,7 +142,7 @@ async function update(options: DynamoDbStoreOptions, id: string, change: Change)
   const input: UpdateItemCommandInput = {
     TableName: options.tableName,
     Key: recordKey(id),
-    ...updateExpression(change, keys),
+    ...updateExpression({ ...change, set: inShard(id, change.set) }, keys),
     ReturnValues: 'ALL_NEW',
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   }

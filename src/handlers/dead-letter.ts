@@ -1,0 +1,97 @@
+/**
+ * The dead-letter handler as Lambda runs it: it ends the calls whose messages SQS gave up on, so that no future hangs.
+ *
+ * A message becomes a dead letter after 100 receives, which count nothing of ours: throttling, postponements and
+ * crashes raise them alike. Its call is claimed, as any worker would, but not run: under a live lease, and before it
+ * is due, the dead letter waits.
+ * @module
+ */
+import type { SQSEvent, SQSRecord } from 'aws-lambda'
+import type { App } from '../runtime/app.ts'
+import { type Environment, runMessage } from '../runtime/attempt.ts'
+import type { Ports } from '../runtime/backend.ts'
+import { DEFAULTS, LIMITS, PROTOCOL } from '../runtime/config.ts'
+import { decodeEnvelope } from '../runtime/envelope.ts'
+import { UndeliverableError } from '../runtime/errors.ts'
+import { createLog } from '../runtime/log.ts'
+import { createMarks } from '../runtime/marks.ts'
+import { queueOfDeadLetters } from '../runtime/queue.ts'
+import { expiryOf, mayCreate } from '../runtime/record.ts'
+import { acknowledge, hide, type Settlement } from '../runtime/settlement.ts'
+import {
+  deliveryOf,
+  handleEvent,
+  type InvocationContext,
+  settleMessage,
+  type WorkerHandler,
+} from './invocation.ts'
+import { queueOf } from './returned-messages.ts'
+
+const NAME = 'dead-letters'
+
+/** Makes the handler of one environment. It runs no task, and so no start hook. */
+export function createDeadLetterHandler(app: App, ports: Ports): WorkerHandler {
+  const worker = { ...DEFAULTS.worker, name: NAME, queues: [], batchSize: LIMITS.batchEntries }
+  const log = createLog(worker.logLevel, { app: app.config.name, worker: NAME })
+  const environment: Environment = { app, ports, worker, marks: createMarks(ports), log, context: {} }
+  const invoked = { ports, settings: worker, log }
+  const handler = (event: SQSEvent, context?: Partial<InvocationContext>) =>
+    handleEvent(invoked, event, context, async (batch) => {
+      const end = async (record: SQSRecord) => {
+        const settlement = isEnvelope(record.body)
+          ? await runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
+          : await endUnreadable(environment, record)
+        settleMessage(batch, record, settlement)
+      }
+      await Promise.all(batch.records.map(end))
+      await batch.returned.flush()
+    })
+  return Object.assign(handler, { stop: async () => {} })
+}
+
+function isEnvelope(body: string): boolean {
+  try {
+    decodeEnvelope(body)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A body that nobody can read ends under its message's id: it is listed with what failed, and said aloud. */
+async function endUnreadable(environment: Environment, record: SQSRecord): Promise<Settlement> {
+  const { app, ports, log } = environment
+  const id = record.messageId
+  const queue = queueOfDeadLetters(queueOf(ports, record) ?? '')
+  const error = new UndeliverableError(
+    `the message ${JSON.stringify(id)} of queue ${JSON.stringify(queue)} is no errand envelope: it was sent by something else, or cut`,
+  )
+  const now = ports.clock.now()
+  const sentAt = Number(record.attributes?.SentTimestamp)
+  const retentionSeconds = app.config.queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  try {
+    const ended = {
+      id,
+      task: '(unreadable)',
+      queue,
+      payloadHash: '(unreadable)',
+      state: 'failed',
+      createdAt: Number.isFinite(sentAt) ? sentAt : now,
+      dueAt: now,
+      expiresAtSeconds: expiryOf(now, retentionSeconds),
+      attempts: 0,
+      failures: 0,
+      finishedAt: now,
+      reason: 'undeliverable',
+      failedIn: queue,
+      lastError: error.message.slice(0, 200),
+      result: app.codec.encodeThrown(error, 'unreadable'),
+    } as const
+    await ports.store.put(ended, mayCreate(now))
+    log('error', 'a dead letter cannot be read', { id, queue })
+    return acknowledge
+  } catch (failure) {
+    log('warn', 'a dead letter was returned', { id, error: failure })
+    return hide(PROTOCOL.unreadableHideSeconds)
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * Retries by hand: a call that has failed gets new allowances, and its kept message is sent again. Record first, then
+ * message, as at submit; a crash between the two leaves a pending call, and retrying that again sends its message.
+ * @module
+ */
+import type { Backend } from './backend.ts'
+import type { Calls, Connect } from './calls.ts'
+import type { ResolvedConfig, ResolvedQueue } from './config.ts'
+import { decodeEnvelope, encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
+import { InvalidOptionError, RetryRefusedError, SubmitUncertainError } from './errors.ts'
+import { Future } from './future.ts'
+import { quoteNames, showValue, suggestName } from './nearest-name.ts'
+import { checkKeys } from './option-checks.ts'
+import type { OutgoingMessage } from './queue.ts'
+import { type CallRecord, expiryOf, isLive, renewChange, sendsOf } from './record.ts'
+import type { RegisteredTask } from './registry.ts'
+import { isCertain } from './send.ts'
+import { notFound } from './waiting.ts'
+
+/** Which failed calls to retry. */
+export interface RetryFilter<Queue extends string = string> {
+  /** @default all queues */
+  readonly queue?: Queue
+  /** A registered function, or its name. @default all tasks */
+  readonly task?: unknown
+  /** Those that failed at this time or later. @default all that are kept */
+  readonly since?: Date
+}
+
+/** What came of `retryAll`. */
+export interface Retried {
+  /** The ids of the calls that are tried again. */
+  readonly ids: readonly string[]
+  /** The calls that are not, and why. */
+  readonly refused: readonly { readonly id: string; readonly error: Error }[]
+}
+
+/** Retries failed calls by hand. */
+export interface Retries {
+  retry(id: string): Promise<Future<never>>
+  retryAll(filter: RetryFilter): Promise<Retried>
+}
+
+/** What it needs of its executor or client. */
+export interface RetryContext {
+  readonly config: ResolvedConfig
+  readonly calls: Calls
+  readonly connect: Connect
+  readonly resolve: (target: unknown) => Pick<RegisteredTask, 'name'>
+}
+
+/** Makes `retry` and `retryAll`. */
+export function createRetries(context: RetryContext): Retries {
+  return {
+    async retry(id) {
+      if (typeof id !== 'string' || id === '') {
+        throw new InvalidOptionError(`a call's id is ${showValue(id)}, expected the \`id\` of a future`)
+      }
+      await retry(context, await context.connect(), id)
+      return new Future<never>(context.calls, id)
+    },
+    retryAll: (filter) => retryAll(context, filter),
+  }
+}
+
+async function retry(context: RetryContext, backend: Backend, id: string): Promise<void> {
+  const { store, clock } = backend
+  const [record] = await store.read([id], { consistent: true })
+  if (!isLive(record, clock.now())) throw notFound(id)
+  const mayBeUnsent = record.state === 'pending' && record.sends !== undefined
+  if (record.state !== 'failed' && !mayBeUnsent) {
+    throw new RetryRefusedError(
+      `the call ${JSON.stringify(id)} is ${record.state}; only a call that has failed can be retried by hand`,
+    )
+  }
+  const body = await store.readMessage(id)
+  if (body === undefined) {
+    throw new RetryRefusedError(
+      `the arguments of the call ${JSON.stringify(id)} were not kept: they expired, or were too large; submit it again`,
+    )
+  }
+  // Whatever refuses does so before the record says that the call waits.
+  const envelope = decodeEnvelope(body)
+  const queue = queueOf(context.config, record)
+  const renewed = mayBeUnsent ? record : await renew(backend, queue, record)
+  if (renewed !== undefined) await sendAgain(backend, queue, renewed, envelope)
+}
+
+function queueOf({ queues }: ResolvedConfig, { id, queue }: CallRecord): ResolvedQueue {
+  const found = queues.get(queue)
+  if (found !== undefined) return found
+  throw new RetryRefusedError(
+    `the call ${JSON.stringify(id)} is of the queue ${showValue(queue)}, which is not declared (any more): ${quoteNames([...queues.keys()])}`,
+  )
+}
+
+/** The record that is pending now; `undefined` where somebody else retried it meanwhile, and it went on. */
+async function renew(
+  { store, clock }: Backend,
+  queue: ResolvedQueue,
+  failed: CallRecord,
+): Promise<CallRecord | undefined> {
+  const now = clock.now()
+  const change = renewChange(failed, now, expiryOf(now, queue.retentionSeconds))
+  const answer = await store.update(failed.id, change)
+  if (answer.written) return answer.record
+  // Our own echo, its response lost, or somebody who did the same and may not have come to sending: the claim
+  // absorbs a message too many.
+  const { existing } = answer
+  return existing?.state === 'pending' && sendsOf(existing) > sendsOf(failed) ? existing : undefined
+}
+
+async function sendAgain(
+  { queue: port }: Backend,
+  queue: ResolvedQueue,
+  record: CallRecord,
+  kept: ReceivedEnvelope,
+): Promise<void> {
+  try {
+    const [result] = await port.send(queue.name, [messageOf(queue, record, kept)])
+    if (result !== undefined && 'error' in result) throw result.error
+  } catch (error) {
+    if (isCertain(error)) throw error
+    throw new SubmitUncertainError(
+      `the call ${record.id} may not have been sent again (${String(error)}); retry it again: it stays one call`,
+      [record.id],
+      { cause: error },
+    )
+  }
+}
+
+function messageOf(queue: ResolvedQueue, record: CallRecord, kept: ReceivedEnvelope): OutgoingMessage {
+  const { args, ...envelope } = kept
+  const body = encodeEnvelope({ ...envelope, dueAt: record.dueAt }, JSON.stringify(args))
+  const { tenant } = envelope
+  if (queue.fifo) {
+    return { body, groupId: tenant ?? 'default', deduplicationId: `${record.id}:${sendsOf(record)}` }
+  }
+  return tenant === undefined ? { body } : { body, groupId: tenant }
+}
+
+/** Calls that are retried at once. */
+const LANES = 10
+
+async function retryAll(context: RetryContext, filter: RetryFilter): Promise<Retried> {
+  const { queues, task, sinceMs } = checkFilter(context, filter)
+  const backend = await context.connect()
+  const ids: string[] = []
+  const refused: { readonly id: string; readonly error: Error }[] = []
+  // Up to now: what fails again meanwhile is not retried a second time.
+  const untilMs = backend.clock.now()
+  for (const queue of queues) {
+    const failed = backend.store.failed(queue, sinceMs, untilMs)[Symbol.asyncIterator]()
+    const lane = async () => {
+      for (;;) {
+        const next = await failed.next()
+        if (next.done === true) return
+        const id = next.value
+        try {
+          if (task !== undefined && !(await isOf(backend, id, task))) continue
+          await retry(context, backend, id)
+          ids.push(id)
+        } catch (error) {
+          if (isCertain(error)) throw error
+          refused.push({ id, error: error instanceof Error ? error : new Error(String(error)) })
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: LANES }, lane))
+  }
+  return { ids, refused }
+}
+
+async function isOf({ store }: Backend, id: string, task: string): Promise<boolean> {
+  const [record] = await store.read([id])
+  return record?.task === task
+}
+
+function checkFilter({ config, resolve }: RetryContext, filter: RetryFilter) {
+  checkKeys('the filter of retryAll', filter, ['queue', 'task', 'since'])
+  const { queue, task, since } = filter
+  if (queue !== undefined && !config.queues.has(queue)) {
+    throw new InvalidOptionError(
+      `queue ${showValue(queue)} is not declared; ${suggestName(String(queue), config.queues.keys())}`,
+    )
+  }
+  if (since !== undefined && !(since instanceof Date && Number.isFinite(since.getTime()))) {
+    throw new InvalidOptionError(`\`since\` of retryAll is ${showValue(since)}, expected a Date`)
+  }
+  return {
+    queues: queue === undefined ? [...config.queues.keys()] : [queue],
+    // A name as it is: what failed may be of a task that is not registered any more.
+    task: task === undefined || typeof task === 'string' ? task : resolve(task).name,
+    sinceMs: since?.getTime() ?? 0,
+  }
+}

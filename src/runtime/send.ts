@@ -1,0 +1,99 @@
+/**
+ * Sending: record first, then message. A crash between the two leaves a record that a second submit of the same id
+ * completes; the other order would leave a message that nobody can find.
+ * @module
+ */
+import type { Backend } from './backend.ts'
+import type { ResolvedConfig, ResolvedQueue } from './config.ts'
+import { AccessDeniedError, IdempotencyConflictError, ResourceNotFoundError } from './errors.ts'
+import { messageOf, type OutgoingCall } from './outgoing-call.ts'
+import type { OutgoingMessage, SendResult } from './queue.ts'
+import { type CallRecord, isLive, mayCreate } from './record.ts'
+import type { Written } from './store.ts'
+
+/** A call that may not have been sent, and why. */
+export interface Unsent {
+  readonly id: string
+  readonly error: unknown
+}
+
+/**
+ * Record first, then message, for up to ten calls.
+ * @throws IdempotencyConflictError, AccessDeniedError, ResourceNotFoundError
+ */
+export async function send(
+  config: ResolvedConfig,
+  backend: Pick<Backend, 'store' | 'queue'>,
+  queue: ResolvedQueue,
+  calls: readonly OutgoingCall[],
+  now: number,
+): Promise<readonly Unsent[]> {
+  const unsent: Unsent[] = []
+  const messages: OutgoingMessage[] = []
+  const ids: string[] = []
+  const writes =
+    config.record === 'on-claim'
+      ? undefined
+      : await settleAll(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
+  for (let index = 0; index < calls.length; index++) {
+    const call = calls[index] as OutgoingCall
+    const write = writes?.[index]
+    if (write?.status === 'rejected') {
+      if (isCertain(write.reason)) throw write.reason
+      unsent.push({ id: call.id, error: write.reason })
+      continue
+    }
+    const record = write === undefined ? call.record : recordToSend(call, write.value, now)
+    if (record === undefined) continue
+    messages.push(messageOf(now, queue, call, record))
+    ids.push(call.id)
+  }
+  if (messages.length === 0) return unsent
+  try {
+    const results = await backend.queue.send(queue.name, messages)
+    for (let index = 0; index < results.length; index++) {
+      const result = results[index] as SendResult
+      if ('error' in result) unsent.push({ id: ids[index] as string, error: result.error })
+    }
+  } catch (error) {
+    if (isCertain(error)) throw error
+    for (const id of ids) unsent.push({ id, error })
+  }
+  return unsent
+}
+
+/** `Promise.allSettled`, but for the one promise of a single submit without its half a dozen more. */
+function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
+  const [first] = promises
+  if (first === undefined || promises.length > 1) return Promise.allSettled(promises)
+  return first.then(
+    (value) => [{ status: 'fulfilled', value }],
+    (reason: unknown) => [{ status: 'rejected', reason }],
+  )
+}
+
+/** Whether trying again would meet the same refusal: a grant, a table or a queue is missing. */
+export function isCertain(error: unknown): boolean {
+  return AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
+}
+
+/**
+ * The record whose message is to be sent, or `undefined` where the call needs none.
+ * @throws IdempotencyConflictError
+ */
+function recordToSend(call: OutgoingCall, answer: Written, now: number): CallRecord | undefined {
+  if (answer.written) return call.record
+  const { existing } = answer
+  // It was there for the condition and is gone since: nothing holds the id any more.
+  if (!isLive(existing, now)) return call.record
+  if (existing.payloadHash !== call.record.payloadHash) throw conflict(call)
+  // Our own echo after a lost response, or a sender that crashed before its send: send (again). The claim absorbs a
+  // message too many; a message too few would leave the call waiting for ever.
+  return existing.state === 'pending' || existing.state === 'scheduled' ? existing : undefined
+}
+
+function conflict(call: OutgoingCall): IdempotencyConflictError {
+  return new IdempotencyConflictError(
+    `the call ${call.id} of task ${JSON.stringify(call.record.task)} exists with other arguments; a key (or id) stands for one call: use another key, or the same arguments`,
+  )
+}
