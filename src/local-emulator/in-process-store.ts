@@ -10,9 +10,9 @@ import { type CallRecord, isFinal } from '../runtime/record.ts'
 import type { Change, Condition, Store, Written } from '../runtime/store.ts'
 import { changed, holds } from './condition.ts'
 
-interface KeptResult {
+interface KeptText {
   readonly key: string
-  readonly result: string
+  readonly text: string
   readonly expiresAtSeconds: number
 }
 
@@ -49,27 +49,52 @@ function sweeper<T extends { readonly expiresAtSeconds: number }>(
 }
 
 /** Refuses what DynamoDB would, so that a result that is too large is found on a laptop. */
-function checkResult(result: string): void {
-  // A UTF-16 unit takes at most 3 bytes: most results need not be measured.
-  if (result.length * 3 <= LIMITS.resultBytes) return
-  const bytes = Buffer.byteLength(result)
+function checkSize(text: string): void {
+  // A UTF-16 unit takes at most 3 bytes: most texts need not be measured.
+  if (text.length * 3 <= LIMITS.resultBytes) return
+  const bytes = Buffer.byteLength(text)
   if (bytes <= LIMITS.resultBytes) return
   throw new ResultTooLargeError(
     `a result of ${bytes} bytes: a DynamoDB item takes up to ${LIMITS.resultBytes}; keep the data in S3 and return its key`,
   )
 }
 
-const keyOfResult = (id: string, owner: string) => `${id}\n${owner}`
+/** Texts that lie beside the records, as items of their own. */
+function keptTexts() {
+  const texts = new Map<string, KeptText>()
+  const sweep = sweeper(texts, ({ key }) => key)
+  return {
+    get: async (key: string) => texts.get(key)?.text,
+    put: async (key: string, text: string, expiresAtSeconds: number) => {
+      checkSize(text)
+      texts.set(key, { key, text, expiresAtSeconds })
+    },
+    sweep(nowMs: number) {
+      if (texts.size > 0) sweep(nowMs)
+    },
+  }
+}
+
+const keyOfResult = (id: string, owner: string) => `R#${id}\n${owner}`
+const keyOfMessage = (id: string) => `M#${id}`
+
+async function* failedAmong(
+  records: readonly CallRecord[],
+  queue: string,
+  sinceMs: number,
+  untilMs: number,
+): AsyncGenerator<string, void, undefined> {
+  for (const { id, failedIn, finishedAt = 0 } of records) {
+    if (failedIn === queue && finishedAt >= sinceMs && finishedAt <= untilMs) yield id
+  }
+}
 
 /** Makes an empty store. */
 export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessStore {
   const records = new Map<string, CallRecord>()
-  const results = new Map<string, KeptResult>()
-  const messages = new Map<string, KeptResult>()
+  const beside = keptTexts()
   const listeners = new Set<(record: CallRecord) => void>()
   const sweepRecords = sweeper(records, ({ id }) => id)
-  const sweepResults = sweeper(results, ({ key }) => key)
-  const sweepMessages = sweeper(messages, ({ key }) => key)
 
   function write(record: CallRecord): Written {
     records.set(record.id, record)
@@ -81,8 +106,7 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
   function sweep(): void {
     const now = clock.now()
     sweepRecords(now)
-    if (results.size > 0) sweepResults(now)
-    if (messages.size > 0) sweepMessages(now)
+    beside.sweep(now)
   }
 
   function put(record: CallRecord, when: Condition): Written {
@@ -104,22 +128,12 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     read: async (ids) => ids.map((id) => records.get(id)),
     put: async (record, when) => put(record, when),
     update: async (id, change) => update(id, change),
-    async putResult(id, owner, result, expiresAtSeconds) {
-      checkResult(result)
-      const key = keyOfResult(id, owner)
-      results.set(key, { key, result, expiresAtSeconds })
-    },
-    readResult: async (id, owner) => results.get(keyOfResult(id, owner))?.result,
-    async putMessage(id, body, expiresAtSeconds) {
-      checkResult(body)
-      messages.set(id, { key: id, result: body, expiresAtSeconds })
-    },
-    readMessage: async (id) => messages.get(id)?.result,
-    async *failed(queue, sinceMs, untilMs) {
-      for (const { id, failedIn, finishedAt = 0 } of [...records.values()]) {
-        if (failedIn === queue && finishedAt >= sinceMs && finishedAt <= untilMs) yield id
-      }
-    },
+    putResult: (id, owner, result, expiresAtSeconds) =>
+      beside.put(keyOfResult(id, owner), result, expiresAtSeconds),
+    readResult: (id, owner) => beside.get(keyOfResult(id, owner)),
+    putMessage: (id, body, expiresAtSeconds) => beside.put(keyOfMessage(id), body, expiresAtSeconds),
+    readMessage: (id) => beside.get(keyOfMessage(id)),
+    failed: (queue, sinceMs, untilMs) => failedAmong([...records.values()], queue, sinceMs, untilMs),
     unfinished() {
       let count = 0
       for (const { state } of records.values()) if (!isFinal(state)) count += 1

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { ResultTooLargeError } from '../../src/runtime/errors.ts'
 import type { Store } from '../../src/runtime/store.ts'
+import { describeFailed } from './store-failed.ts'
 import { describeModel } from './store-model.ts'
 import { anything, given, NOW, newRecord, stored, type UsingStore } from './store-records.ts'
 import { describeTransitions } from './store-transitions.ts'
@@ -48,6 +49,7 @@ export function describeStore(
     describeReads(using)
     describeResults(using)
     describeTransitions(using)
+    describeFailed(using)
     describeModel(using, options.runs ?? 60, options.emptyTextInList ?? true)
   })
 }

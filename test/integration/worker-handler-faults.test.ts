@@ -266,11 +266,9 @@ describe('a task that throws', () => {
 describe('a task that returns a thenable', () => {
   const thenables: Readonly<Record<string, () => unknown>> = {
     'that resolves with another that never settles': () => ({
-      // biome-ignore lint/suspicious/noThenProperty: the point of the test
       then: (resolve: (value: unknown) => void) => resolve(new Promise(() => {})),
     }),
     'whose then throws': () => ({
-      // biome-ignore lint/suspicious/noThenProperty: the point of the test
       then: () => {
         throw new Error('then')
       },

@@ -83,7 +83,6 @@ export const programs: Readonly<Record<string, Program>> = {
     return back.self === back
   },
   'hostile keys': one(({ executor }) =>
-    // biome-ignore lint/suspicious/noThenProperty: hostile on purpose
     executor.submit(tasks.echo, { constructor: 1, toString: 2, hasOwnProperty: 3, then: 4 }),
   ),
   'a thenable look-alike': one(({ executor }) => executor.submit(tasks.returnThenable)),

@@ -69,7 +69,6 @@ export const retryAfter = () => {
   return currentTask.attempt
 }
 export const returnFunction = () => () => 1
-// biome-ignore lint/suspicious/noThenProperty: the point of the program is that such a value does no harm
 export const returnThenable = () => ({ then: 'not a function' })
 export const returnBig = (bytes: number) => 'x'.repeat(bytes)
 export const identity = () => ({
