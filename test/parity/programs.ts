@@ -2,7 +2,7 @@
  * Small programs with an observable trace: what a user of the futures sees. Each must see the same on every backend.
  * @module
  */
-import { asCompleted, type Client, type Executor, type Future, wait } from 'errand'
+import { asCompleted, CallNotFoundError, type Client, type Executor, type Future, wait } from 'errand'
 import * as tasks from './tasks.ts'
 
 /** What a program is given. */
@@ -59,6 +59,19 @@ function one(submit: (stage: Stage) => Promise<Future<unknown>>): Program {
   return async (stage) => ending(await submit(stage))
 }
 
+/** The future of a follow-up, which is submitted a moment after the end that it follows can be seen. */
+async function followUp(executor: Executor, id: string): Promise<Future<unknown>> {
+  const future = executor.future(id)
+  for (;;) {
+    try {
+      await future.result()
+      return future
+    } catch (error) {
+      if (!CallNotFoundError.is(error)) return future
+    }
+  }
+}
+
 const values = {
   date: new Date(0),
   map: new Map<unknown, unknown>([['a', new Set([1n])]]),
@@ -107,6 +120,30 @@ export const programs: Readonly<Record<string, Program>> = {
   'a time limit': one(({ executor }) => executor.submit(tasks.quick)),
   'a time limit, then success': one(({ executor }) => executor.submit(tasks.quickTwice)),
   'stopping at the limit': one(({ executor }) => executor.submit(tasks.stopsInTime)),
+  'what follows a value': async ({ executor }) => {
+    const future = await executor
+      .with({ then: tasks.echo, catch: tasks.boom, tenant: 'acme' })
+      .submit(tasks.add, 1, 2)
+    return [await ending(future), await ending(await followUp(executor, `${future.id}:then`))]
+  },
+  'what follows an error': async ({ executor }) => {
+    const future = await executor.with({ then: tasks.boom, catch: tasks.echo }).submit(tasks.boom)
+    return [await ending(future), await ending(await followUp(executor, `${future.id}:catch`))]
+  },
+  'nothing follows a cancelled call': async ({ executor }) => {
+    const future = await executor.with({ then: tasks.echo, catch: tasks.echo }).submit(tasks.cancelItself)
+    return ending(future)
+  },
+  'a retry by hand': async ({ executor }) => {
+    const future = await executor.submit(tasks.nonRetryable)
+    const first = await ending(future)
+    return [first, await ending(await executor.retry(future.id))]
+  },
+  'a retry by hand of what has not failed': async ({ executor }) => {
+    const future = await executor.submit(tasks.add, 1, 2)
+    await future.result()
+    return attempt(() => executor.retry(future.id))
+  },
   'cancel while running': one(({ executor }) => executor.submit(tasks.cancelItself)),
   'abort that stops': one(({ executor }) => executor.submit(tasks.abortItself)),
   'abort that is ignored': one(({ executor }) => executor.submit(tasks.abortIgnored)),
