@@ -131,8 +131,9 @@ export const programs: Readonly<Record<string, Program>> = {
     return [await ending(future), await ending(await followUp(executor, `${future.id}:catch`))]
   },
   'nothing follows a cancelled call': async ({ executor }) => {
-    const future = await executor.with({ then: tasks.echo, catch: tasks.echo }).submit(tasks.cancelItself)
-    return ending(future)
+    const future = await executor.with({ then: tasks.echo, catch: tasks.echo }).submit(tasks.abortItself)
+    const end = await ending(future)
+    return [end, await attempt(() => executor.future(`${future.id}:catch`).state())]
   },
   'a retry by hand': async ({ executor }) => {
     const future = await executor.submit(tasks.nonRetryable)
