@@ -24,6 +24,7 @@ export interface RunningTask {
   readonly id: string
   readonly task: string
   readonly attempt: number
+  readonly owner: string
   readonly tenant: string | undefined
   readonly depth: number
   readonly signal: AbortSignal
@@ -43,8 +44,10 @@ export interface CurrentTask {
   readonly id: string
   /** The registered name. */
   readonly task: string
-  /** From 1. */
+  /** From 1; it never goes down, also over retries by hand. */
   readonly attempt: number
+  /** A random nonce of this attempt alone: a fence for what the task writes elsewhere. */
+  readonly owner: string
   readonly tenant: string | undefined
   /** Aborted when the time limit is reached, when somebody calls `future.abort()`, and when the lease is lost. */
   readonly signal: AbortSignal
@@ -120,6 +123,9 @@ export const currentTask: CurrentTask = {
   },
   get attempt() {
     return current('attempt').attempt
+  },
+  get owner() {
+    return current('owner').owner
   },
   get tenant() {
     return current('tenant').tenant

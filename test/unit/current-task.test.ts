@@ -5,18 +5,33 @@ import {
   defineConfig,
   NoCurrentTaskError,
   PayloadTooLargeError,
+  RetryAfterError,
   UnsupportedValueError,
 } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
 import { afterAll, describe, expect, test } from 'vitest'
 
-const config = defineConfig({ name: 'current-task', taskOptions: { '*': { maxAttempts: 1 } } })
+const config = defineConfig({
+  name: 'current-task',
+  taskOptions: { '*': { maxAttempts: 1 }, fence: { maxAttempts: 2 } },
+})
 const clock = virtualClock()
 /** What a task reports; not an argument, since some of it cannot travel. */
 let toReport: unknown
 let reported: unknown
 
+const fences: { readonly owner: string; readonly attempt: number }[] = []
+
 const tasks = {
+  fence: () => {
+    const { owner, attempt } = currentTask
+    fences.push({ owner, attempt })
+    if (attempt === 1) throw new RetryAfterError(1)
+    return {
+      attempts: fences.map((one) => one.attempt),
+      owners: new Set(fences.map((one) => one.owner)).size,
+    }
+  },
   child: () => currentTask.id,
   describe: () => {
     const { active, task, attempt, tenant, context } = currentTask
@@ -52,6 +67,7 @@ describe('outside a task', () => {
     id: (task) => task.id,
     task: (task) => task.task,
     attempt: (task) => task.attempt,
+    owner: (task) => task.owner,
     tenant: (task) => task.tenant,
     signal: (task) => task.signal,
     context: (task) => task.context,
@@ -88,6 +104,10 @@ describe('inside', () => {
       context: {},
       aborted: false,
     })
+  })
+
+  test('its owner is of one attempt alone, its attempt grows', async () => {
+    expect(await run(executor.submit(tasks.fence))).toEqual({ attempts: [1, 2], owners: 2 })
   })
 
   test('it holds below any await', async () => {
