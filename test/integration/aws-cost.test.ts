@@ -12,6 +12,7 @@ import {
   finishChange,
   mayCreate,
   progressChange,
+  renewChange,
   retryChange,
 } from '../../src/runtime/record.ts'
 import type { Store, Written } from '../../src/runtime/store.ts'
@@ -167,6 +168,22 @@ describe.skipIf(local === undefined)('what a call costs in DynamoDB', () => {
     await create(listed.store, waiting)
     const cancelling = () => took(listed.store.update(waiting.id, cancelChange(now)))
     expect(await unitsOf(listed, cancelling)).toEqual([1])
+  })
+
+  test('a failure is 2 more: its kept message, and the index of what failed; a retry by hand takes it out again', async () => {
+    const call = realisticCall()
+    await create(plain.store, call)
+    const owner = await claim(plain.store, call)
+    const failure = { state: 'failed', reason: 'threw', failedIn: call.queue, failure: true } as const
+    const units = await unitsOf(plain, async () => {
+      await plain.store.putMessage(call.id, 'x'.repeat(800), call.expiresAtSeconds)
+      await took(plain.store.update(call.id, finishChange(owner, failure, now, call.expiresAtSeconds)))
+    })
+    expect(units).toEqual([1, 2])
+    const [failed] = await plain.store.read([call.id], { consistent: true })
+    const renewing = () =>
+      took(plain.store.update(call.id, renewChange(failed as CallRecord, now, call.expiresAtSeconds)))
+    expect(await unitsOf(plain, renewing)).toEqual([2])
   })
 
   test('a poll is half a read unit a record, one request for 100 of them', async () => {
