@@ -35,6 +35,8 @@ export interface InProcessQueueOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly deadLetters?: DeadLetterOptions
+  /** Asked at each receive from a standard queue: whether the message next in line is overtaken. @default never */
+  readonly reorders?: () => boolean
 }
 
 /** One message, as it lies in the queue. */
@@ -63,11 +65,16 @@ export function arnOf(queue: string): string {
   return ARN_PREFIX + queue
 }
 
-function newState(definition: ResolvedQueue, maxReceiveCount: number, deadLetters?: QueueState): QueueState {
+function newState(
+  { reorders }: InProcessQueueOptions,
+  definition: ResolvedQueue,
+  maxReceiveCount: number,
+  deadLetters?: QueueState,
+): QueueState {
   return {
     definition,
     retentionMs: definition.retentionSeconds * 1000,
-    waiting: definition.fifo ? fifoOrder() : standardOrder(),
+    waiting: definition.fifo ? fifoOrder() : standardOrder(reorders),
     hidden: deadlineHeap(),
     inFlight: new Map(),
     sentIds: new Map(),
@@ -89,8 +96,8 @@ function makeStates(options: InProcessQueueOptions): Map<string, QueueState> {
   const states = new Map<string, QueueState>()
   for (const definition of options.queues.values()) {
     const name = deadLettersOf(definition.name)
-    const deadLetters = newState({ ...definition, name, retentionSeconds }, Number.POSITIVE_INFINITY)
-    states.set(definition.name, newState(definition, maxReceiveCount, deadLetters))
+    const deadLetters = newState(options, { ...definition, name, retentionSeconds }, Number.POSITIVE_INFINITY)
+    states.set(definition.name, newState(options, definition, maxReceiveCount, deadLetters))
     states.set(name, deadLetters)
   }
   return states

@@ -8,6 +8,8 @@ export {
   type EventSourceMappingOptions,
   startEventSourceMapping,
 } from './event-source-mapping.ts'
+export { type FaultPlan, faultPlan, type Operation, type RequestFault } from './fault-plan.ts'
+export type { FaultSwitches, KillPoint, KillSwitches } from './faults.ts'
 export { arnOf, type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
 export { inProcessStore } from './in-process-store.ts'
 export { type InvokeResult, type LambdaFunction, lambdaFunction } from './lambda-function.ts'
@@ -16,5 +18,7 @@ export {
   type LocalBackendOptions,
   localBackend,
 } from './local-backend.ts'
+export { type QueueGate, queueGate } from './queue-gate.ts'
+export { seededEntropy } from './seeded-entropy.ts'
 export { shareBackend } from './shared-backends.ts'
-export { type VirtualClock, virtualClock } from './virtual-clock.ts'
+export { type Span, type VirtualClock, virtualClock } from './virtual-clock.ts'

@@ -33,8 +33,8 @@ export type InvokeResult =
 /** How to make a function. */
 export interface LambdaFunctionOptions {
   readonly name: string
-  /** Called once for each environment, with ports of its own. */
-  makeHandler(ports: Ports): WorkerHandler
+  /** Called once for each environment, with ports of its own. `exit` ends it, as when its runtime dies. */
+  makeHandler(ports: Ports, exit: () => void): WorkerHandler
   readonly ports: Ports
   readonly timeoutSeconds: number
   /** Lambda's own, whatever clock the environments see. */
@@ -75,9 +75,22 @@ function lambdaError(name: string, message: string): Error {
   return error
 }
 
+const runtimeExit = () => lambdaError('Runtime.ExitError', 'Runtime exited with error: signal: killed')
+
 function start(state: FunctionState): Environment {
   const { ports, cut } = environmentPorts(state.ports)
-  return { handler: state.makeHandler(ports), cut, generation: state.generation }
+  const exit = () => {
+    const kill = state.busy.get(environment)
+    if (kill !== undefined) return kill(runtimeExit())
+    state.idle = state.idle.filter((each) => each !== environment)
+    cut()
+  }
+  const environment: Environment = {
+    handler: state.makeHandler(ports, exit),
+    cut,
+    generation: state.generation,
+  }
+  return environment
 }
 
 const succeeded = (payload: unknown): InvokeResult => ({ ok: true, payload })
@@ -160,7 +173,7 @@ export function lambdaFunction(options: LambdaFunctionOptions): LambdaFunction {
       for (const { cut } of state.idle) cut()
       state.idle = []
       for (const kill of [...state.busy.values()]) {
-        kill(lambdaError('Runtime.ExitError', 'Runtime exited with error: signal: killed'))
+        kill(runtimeExit())
       }
     },
   }

@@ -29,6 +29,8 @@ export interface VirtualClock extends Clock {
   runUntil<T>(promise: Promise<T>): Promise<T>
   /** How many timers are set. */
   readonly pendingTimers: number
+  /** When the next timer fires, in epoch milliseconds; `undefined` where none is set. */
+  readonly nextTimerAt: number | undefined
 }
 
 // Taken when this module loads, so that a test runner's fake timers cannot stop time itself.
@@ -115,6 +117,9 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
     },
     get pendingTimers() {
       return timers.size()
+    },
+    get nextTimerAt() {
+      return timers.next()?.at
     },
   }
 }

@@ -72,8 +72,13 @@ function listOf<T extends InLine<T>>(line: Line<T>): T[] {
   return items
 }
 
-/** A standard queue's order: as sent; what becomes visible again stands at the end. */
-export function standardOrder(): WaitingMessages {
+const never = () => false
+
+/**
+ * A standard queue's order: as sent; what becomes visible again stands at the end, as does the first where `reorders`
+ * says so.
+ */
+export function standardOrder(reorders: () => boolean = never): WaitingMessages {
   const line: Line<StoredMessage> = { head: undefined, tail: undefined }
   let size = 0
   return {
@@ -82,6 +87,7 @@ export function standardOrder(): WaitingMessages {
       size++
     },
     take() {
+      if (size > 1 && reorders()) append(line, shift(line) as StoredMessage)
       const message = shift(line)
       if (message !== undefined) size--
       return message

@@ -111,13 +111,21 @@ export interface SharedOptions {
 /** Makes the backend of an app; for a client, `app` is `undefined`. */
 export type OpenBackend = (config: ResolvedConfig, app: App | undefined) => Promise<Backend>
 
-const internals = new WeakMap<object, { readonly app: App; readonly connect: Connect }>()
+/** What workers and tests need of an executor. */
+export interface ExecutorInternals {
+  readonly app: App
+  readonly connect: Connect
+  /** Has the executor use this backend, until the returned function is called; whoever waits then gets `ClosedError`. */
+  readonly lend: Connection['lend']
+}
+
+const internals = new WeakMap<object, ExecutorInternals>()
 
 /**
  * The app and the connection of an executor: what workers run.
  * @throws InvalidOptionError where it is not an executor
  */
-export function internalsOf(executor: object): { readonly app: App; readonly connect: Connect } {
+export function internalsOf(executor: object): ExecutorInternals {
   const found = internals.get(executor)
   if (found !== undefined) return found
   throw new InvalidOptionError(`expected an executor of createExecutor, got ${showValue(executor)}`)
@@ -126,6 +134,11 @@ export function internalsOf(executor: object): { readonly app: App; readonly con
 /** A connection that is made at first use, once, and can be closed. */
 export interface Connection {
   readonly connect: Connect
+  /**
+   * Gives it a backend in place of the one that it would open, until the returned function is called.
+   * @throws InvalidOptionError where it has one already, ClosedError
+   */
+  lend(backend: Backend): () => void
   close(): Promise<void>
 }
 
@@ -133,6 +146,7 @@ export interface Connection {
 export function createConnection(config: ResolvedConfig, open: () => Promise<Backend>): Connection {
   let backend: Backend | undefined
   let opening: Promise<Backend> | undefined
+  let lent: Backend | undefined
   let closed = false
   const openOnce = async () => {
     backend = await outsideAnyContext(open)
@@ -142,17 +156,35 @@ export function createConnection(config: ResolvedConfig, open: () => Promise<Bac
     connect() {
       if (closed) throw closedError(config)
       if (backend !== undefined) return backend
+      if (lent !== undefined) return lent
       opening ??= openOnce().catch((error: unknown) => {
         opening = undefined
         throw error
       })
       return opening
     },
+    lend(to) {
+      if (closed) throw closedError(config)
+      if (lent !== undefined || opening !== undefined) throw alreadyConnected(config, lent !== undefined)
+      lent = to
+      return () => {
+        lent = undefined
+      }
+    },
     async close() {
       closed = true
       await (await opening?.catch(() => undefined))?.close()
     },
   }
+}
+
+function alreadyConnected(config: ResolvedConfig, isLent: boolean): InvalidOptionError {
+  const name = JSON.stringify(config.name)
+  return new InvalidOptionError(
+    isLent
+      ? `the executor of ${name} is under test already; close the first testExecutor`
+      : `the executor of ${name} has connected to its own backend already, where its calls now are; call testExecutor before anything is submitted, or make an executor for the test`,
+  )
 }
 
 /** The error of whoever uses, or waits on, what was closed. */
@@ -208,7 +240,14 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
       calls.close(closedError(config))
     },
   }
-  internals.set(executor, { app, connect })
+  const lend: Connection['lend'] = (backend) => {
+    const giveBack = connection.lend(backend)
+    return () => {
+      giveBack()
+      calls.close(closedError(config))
+    }
+  }
+  internals.set(executor, { app, connect, lend })
   return executor
 }
 
