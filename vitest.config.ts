@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^errand$/, replacement: source('./src/index.ts') },
       { find: /^errand\/lambda$/, replacement: source('./src/handlers/index.ts') },
       { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
+      { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
     ],
   },
   test: {

@@ -3,6 +3,7 @@
  * picks the backend and wires the ports.
  * @module
  */
+import type { FaultSwitches } from 'errand/local-emulator'
 import { createWorkerHandler } from './handlers/worker.ts'
 import { type App, findApp } from './runtime/app.ts'
 import type { AwsOptions } from './runtime/aws/aws-backend.ts'
@@ -31,6 +32,8 @@ export interface ConnectOptions extends SharedOptions {
     readonly startWorkers?: boolean
     /** A clock of your own, as `virtualClock()`. Makes a backend apart from the one the process shares. */
     readonly clock?: Clock
+    /** What goes wrong on AWS now and then, by chance from a seed. @default nothing */
+    readonly faults?: FaultSwitches
   }
   /** Settings of the eager backend. */
   readonly eager?: {

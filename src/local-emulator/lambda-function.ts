@@ -30,11 +30,19 @@ export type InvokeResult =
   | { readonly ok: true; readonly payload: unknown }
   | { readonly ok: false; readonly error: Error }
 
+/** The life of an environment. */
+export interface EnvironmentLife {
+  /** Ends it, as when its runtime dies. */
+  exit(): void
+  /** Aborted when it has ended, however it came about. */
+  readonly ended: AbortSignal
+}
+
 /** How to make a function. */
 export interface LambdaFunctionOptions {
   readonly name: string
-  /** Called once for each environment, with ports of its own. `exit` ends it, as when its runtime dies. */
-  makeHandler(ports: Ports, exit: () => void): WorkerHandler
+  /** Called once for each environment, with ports of its own. */
+  makeHandler(ports: Ports, life: EnvironmentLife): WorkerHandler
   readonly ports: Ports
   readonly timeoutSeconds: number
   /** Lambda's own, whatever clock the environments see. */
@@ -78,7 +86,12 @@ function lambdaError(name: string, message: string): Error {
 const runtimeExit = () => lambdaError('Runtime.ExitError', 'Runtime exited with error: signal: killed')
 
 function start(state: FunctionState): Environment {
-  const { ports, cut } = environmentPorts(state.ports)
+  const own = environmentPorts(state.ports)
+  const ending = new AbortController()
+  const cut = () => {
+    own.cut()
+    ending.abort()
+  }
   const exit = () => {
     const kill = state.busy.get(environment)
     if (kill !== undefined) return kill(runtimeExit())
@@ -86,7 +99,7 @@ function start(state: FunctionState): Environment {
     cut()
   }
   const environment: Environment = {
-    handler: state.makeHandler(ports, exit),
+    handler: state.makeHandler(own.ports, { exit, ended: ending.signal }),
     cut,
     generation: state.generation,
   }

@@ -17,7 +17,14 @@ import { faultyQueue } from './faulty-queue.ts'
 import { faultyStore } from './faulty-store.ts'
 import { type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
 import { inProcessStore } from './in-process-store.ts'
-import { attachApp, closeFleet, type Fleet, type FleetOptions, startFleet } from './local-fleet.ts'
+import {
+  abandonFleet,
+  attachApp,
+  closeFleet,
+  type Fleet,
+  type FleetOptions,
+  startFleet,
+} from './local-fleet.ts'
 import { watchForLoss } from './lost-calls.ts'
 import type { QueueGate } from './queue-gate.ts'
 import { seededEntropy } from './seeded-entropy.ts'
@@ -47,6 +54,8 @@ export interface LocalBackend extends Backend {
   attach(app: App): void
   /** What a queue, or its dead-letter queue (`<name>-dead-letters`), holds. */
   inspect: InProcessQueue['inspect']
+  /** Closes it at once: attempts that run are killed, and no virtual time is waited for. */
+  abandon(): Promise<void>
 }
 
 /** The queue as submitters see it, tasks among them: a send starts the workers, and a closed backend takes none. */
@@ -92,6 +101,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     taskOf: (id) => soundStore.peek(id)?.task,
     app: undefined,
     phase: 'idle',
+    isAbandoned: false,
     functions: [],
     mappings: [],
   }
@@ -108,6 +118,10 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
       await closeFleet(fleet)
       // On a clock of its own it is a test's, and what a test leaves behind is no loss.
       forget({ quiet: options.clock !== undefined })
+    },
+    async abandon() {
+      forget({ quiet: true })
+      await abandonFleet(fleet)
     },
   }
 }

@@ -12,13 +12,16 @@ import type { FaultPlan } from './fault-plan.ts'
 import { faultyApp, faultyPorts } from './faulty-environment.ts'
 import { isInjected } from './faulty-request.ts'
 import { arnOf } from './in-process-queue.ts'
-import { type LambdaFunction, lambdaFunction, type WorkerHandler } from './lambda-function.ts'
+import { type InvokeResult, type LambdaFunction, lambdaFunction, type WorkerHandler } from './lambda-function.ts'
 import type { QueueGate } from './queue-gate.ts'
 
 /** What runs the calls. */
 export interface FleetOptions {
-  /** Makes the handler of one environment of a worker: the same that runs on Lambda. */
-  makeHandler(app: App, ports: Ports, worker: string): WorkerHandler
+  /**
+   * Makes the handler of one environment of a worker: the same that runs on Lambda.
+   * @param ended aborted when the environment has ended, however it came about
+   */
+  makeHandler(app: App, ports: Ports, worker: string, ended: AbortSignal): WorkerHandler
   /** Makes the handler of the dead-letter queues. @default none: dead letters stay where they are */
   makeDeadLetterHandler?(app: App, ports: Ports): WorkerHandler
   /** Told of invocations that failed as a whole: a time-out, a handler that threw. @default a line on stderr */
@@ -40,6 +43,8 @@ export interface Fleet {
   app: App | undefined
   /** `wanted`: to be started as soon as there is an app. */
   phase: 'idle' | 'wanted' | 'running' | 'closed'
+  /** Nothing is invoked any more. */
+  isAbandoned: boolean
   readonly functions: LambdaFunction[]
   readonly mappings: EventSourceMapping[]
 }
@@ -65,11 +70,12 @@ function functionOf(fleet: Fleet, worker: ResolvedWorker): LambdaFunction {
     ports,
     timeoutSeconds: worker.timeoutSeconds,
     clock: ports.clock,
-    makeHandler(own, exit) {
+    makeHandler(own, { exit, ended }) {
       const app = attachedApp(fleet)
-      if (plan === undefined) return options.makeHandler(app, own, worker.name)
+      if (plan === undefined) return options.makeHandler(app, own, worker.name, ended)
       const environment = { plan, exit, taskOf }
-      return options.makeHandler(faultyApp(app, environment), faultyPorts(own, environment), worker.name)
+      const ports = faultyPorts(own, environment)
+      return options.makeHandler(faultyApp(app, environment), ports, worker.name, ended)
     },
   })
 }
@@ -95,16 +101,18 @@ function map(
     queue: gate === undefined ? ports.queue : gate.guard(ports.queue),
     queueName,
     arn: arnOf(queueName),
-    invoke: lambda.invoke,
+    invoke: (event) => (fleet.isAbandoned ? abandoned : lambda.invoke(event)),
     clock: ports.clock,
     // An idle worker then holds no timer: on virtual time there is nothing to jump to but due work.
     pollSeconds: Number.POSITIVE_INFINITY,
     onError: (error) => {
-      if (!isWanted(fleet, error)) onError(error, who, queueName)
+      if (!fleet.isAbandoned && !isWanted(fleet, error)) onError(error, who, queueName)
     },
   })
   fleet.mappings.push(mapping)
 }
+
+const abandoned = Promise.resolve<InvokeResult>({ ok: false, error: new Error('the backend was abandoned') })
 
 function startWorker(fleet: Fleet, worker: ResolvedWorker): void {
   const lambda = functionOf(fleet, worker)
@@ -176,4 +184,12 @@ export async function closeFleet(fleet: Fleet): Promise<void> {
   await Promise.all(fleet.mappings.map((mapping) => mapping.stop()))
   await Promise.all(fleet.functions.map((lambda) => lambda.stopIdle()))
   for (const lambda of fleet.functions) lambda.killAll()
+}
+
+/** Ends the workers at once: the invocations that run are killed. */
+export async function abandonFleet(fleet: Fleet): Promise<void> {
+  fleet.isAbandoned = true
+  await Promise.all(fleet.functions.map((lambda) => lambda.stopIdle()))
+  for (const lambda of fleet.functions) lambda.killAll()
+  await closeFleet(fleet)
 }

@@ -65,7 +65,11 @@ async function settle(): Promise<void> {
   }
 }
 
-function millisecondsOf(span: Span): number {
+/**
+ * A span in milliseconds.
+ * @throws InvalidOptionError
+ */
+export function millisecondsOf(span: Span): number {
   checkKeys('the span of advance', span, ['hours', 'minutes', 'seconds', 'milliseconds'])
   for (const [unit, value] of Object.entries(span)) {
     checkNumber(`the span of advance: \`${unit}\``, value, { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)

@@ -1,0 +1,82 @@
+/**
+ * The calls that were submitted, as a test looks at them.
+ * @module
+ */
+import type { App } from '../runtime/app.ts'
+import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
+import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
+import type { CallRecord, CallState } from '../runtime/record.ts'
+import type { AnyFunction } from '../runtime/task.ts'
+
+/** A function of which nothing is known but its name. */
+export type UnknownFunction = (...args: unknown[]) => unknown
+
+/** One call that was submitted, as it is now. */
+export interface SentCall<F extends AnyFunction = UnknownFunction> {
+  readonly id: string
+  readonly task: string
+  /** A copy, through the codec: what the function is given. */
+  readonly args: Parameters<F>
+  readonly queue: string
+  /** How long it was delayed at the submit. */
+  readonly delaySeconds: number
+  readonly tenant: string | undefined
+  /** The id of the call whose task submitted it. */
+  readonly parent: string | undefined
+  /** When it was submitted, in epoch milliseconds of virtual time. */
+  readonly createdAt: number
+  readonly state: CallState
+  /** How often it was begun. */
+  readonly attempts: number
+}
+
+/** The calls that were sent, in their order. */
+export interface SentCalls {
+  /** A queue that remembers what it takes. */
+  remembering<Q extends Pick<Queue, 'send'>>(queue: Q): Q
+  /** The calls of the task of this name; `peek` gives their records. */
+  of(task: string, peek: (id: string) => CallRecord | undefined): SentCall[]
+}
+
+/** Makes the memory of one backend. */
+export function sentCalls(app: App): SentCalls {
+  /** By id: a message that is sent again is of the same call. */
+  const bodies = new Map<string, { readonly task: string; readonly body: string }>()
+  const remember = (message: OutgoingMessage) => {
+    const { id, task } = decodeEnvelope(message.body)
+    if (!bodies.has(id)) bodies.set(id, { task, body: message.body })
+  }
+  return {
+    remembering: (queue) => ({
+      ...queue,
+      async send(name, messages) {
+        const results = await queue.send(name, messages)
+        for (const [index, message] of messages.entries()) {
+          if ('messageId' in (results[index] ?? {})) remember(message)
+        }
+        return results
+      },
+    }),
+    of: (task, peek) =>
+      [...bodies.values()]
+        .filter((sent) => sent.task === task)
+        .map(({ body }) => decodeEnvelope(body))
+        .map((envelope) => callOf(app, envelope, peek(envelope.id))),
+  }
+}
+
+function callOf(app: App, envelope: ReceivedEnvelope, record: CallRecord | undefined): SentCall {
+  const { id, task, queue, tenant, parent, createdAt, dueAt } = envelope
+  return {
+    id,
+    task,
+    args: app.codec.revive(envelope.args) as unknown[],
+    queue,
+    delaySeconds: (dueAt - createdAt) / 1000,
+    tenant,
+    parent,
+    createdAt,
+    state: record?.state ?? 'pending',
+    attempts: record?.attempts ?? 0,
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Moves virtual time, and lets the workers run only meanwhile.
+ *
+ * Time does not overtake the user's code: what an attempt waits for on real time is waited for in real time, before
+ * virtual time passes its limit. Messages that fall due sooner may be what it waits for, and come first.
+ * @module
+ */
+import type { VirtualClock } from '../local-emulator/index.ts'
+import type { QueueGate } from '../local-emulator/queue-gate.ts'
+import type { RunningCode } from './running-code.ts'
+
+/** What moves, and what moves with it. */
+export interface VirtualRun {
+  readonly clock: VirtualClock
+  readonly gate: QueueGate
+  readonly running: RunningCode
+  /** How long code is waited for that waits on real time. */
+  readonly realWaitSeconds: number
+  /** When the next hidden or delayed message may be received, in epoch milliseconds. */
+  nextMessageAt(): number | undefined
+}
+
+/** How a move ended: as asked, or with nothing left that could move. */
+export type Moved = 'there' | 'stuck'
+
+/** Moves time until `isThere`, or to `untilMs`, whichever comes first. */
+export async function moveTime(
+  run: VirtualRun,
+  isThere: () => boolean | Promise<boolean>,
+  untilMs = Number.POSITIVE_INFINITY,
+): Promise<Moved> {
+  run.gate.open()
+  try {
+    for (;;) {
+      await goTo(run.clock, run.clock.now())
+      if (await isThere()) return 'there'
+      if (!(await goOn(run, untilMs))) return 'stuck'
+    }
+  } finally {
+    run.gate.shut()
+  }
+}
+
+/** One step; `false` where there is nothing to go on to. */
+async function goOn(run: VirtualRun, untilMs: number): Promise<boolean> {
+  const { clock, running } = run
+  const horizon = running.horizon()
+  if (horizon !== undefined) {
+    const next = run.nextMessageAt()
+    if (next !== undefined && next < horizon && next <= untilMs) await goTo(clock, next)
+    else await running.waitForOne(run.realWaitSeconds)
+    return true
+  }
+  const next = clock.nextTimerAt
+  if (next !== undefined && next <= untilMs) {
+    await goTo(clock, next)
+    return true
+  }
+  if (untilMs === Number.POSITIVE_INFINITY || clock.now() >= untilMs) return false
+  await goTo(clock, untilMs)
+  return true
+}
+
+/** Lets everything settle, and time go on to `atMs`. */
+function goTo(clock: VirtualClock, atMs: number): Promise<void> {
+  return clock.advance({ milliseconds: Math.max(atMs - clock.now(), 0) })
+}
