@@ -243,6 +243,108 @@ describe('localBackend', () => {
   })
 })
 
+describe('dead letters', () => {
+  const bodiesOf = ({ Records }: { Records: readonly { body: string }[] }) => Records.map(({ body }) => body)
+
+  test('what was received too often goes to the handler of the dead-letter queues, by its ARN', async () => {
+    const seen: unknown[] = []
+    const { clock, backend } = setup(
+      () => async (event) => ({
+        batchItemFailures: event.Records.map(({ messageId }) => ({ itemIdentifier: messageId })),
+      }),
+      {
+        makeDeadLetterHandler:
+          (app) =>
+          async (event, { functionName }) => {
+            seen.push([app, functionName, event.Records[0]?.eventSourceARN, bodiesOf(event)])
+            return success
+          },
+      },
+    )
+    const app = appOf('1')
+    backend.attach(app)
+    await backend.queue.send('low', [{ body: 'poison' }])
+    await clock.advance({ hours: 3 })
+    const arn = 'arn:aws:sqs:local:000000000000:low-dead-letters'
+    expect(seen).toEqual([[app, 'shop-dead-letters', arn, ['poison']]])
+    expect(backend.inspect('low')).toEqual([])
+    expect(backend.inspect('low-dead-letters')).toEqual([])
+    expect(clock.pendingTimers).toBe(0)
+  })
+
+  test('what that handler gives back stays, and is given to it again', async () => {
+    let calls = 0
+    const { clock, backend } = setup(
+      () => async () => {
+        throw new Error('no')
+      },
+      {
+        onError: () => {},
+        makeDeadLetterHandler: () => async (event) => {
+          calls += 1
+          const again = calls < 3 ? event.Records : []
+          return { batchItemFailures: again.map(({ messageId }) => ({ itemIdentifier: messageId })) }
+        },
+      },
+    )
+    backend.attach(appOf('1'))
+    await backend.queue.send('high', [{ body: 'poison' }])
+    await clock.advance({ hours: 3 })
+    expect(calls).toBe(3)
+    expect(backend.inspect('high-dead-letters')).toEqual([])
+  })
+
+  test('without one they stay where they are', async () => {
+    const { clock, backend } = setup(
+      () => async () => {
+        throw new Error('no')
+      },
+      { onError: () => {} },
+    )
+    backend.attach(appOf('1'))
+    await backend.queue.send('low', [{ body: 'poison' }])
+    await clock.advance({ hours: 3 })
+    expect(backend.inspect('low-dead-letters')).toMatchObject([{ body: 'poison', state: 'visible' }])
+  })
+})
+
+test('abandoned, it kills what runs, stops what is idle, and takes no virtual time', async () => {
+  const stopped: string[] = []
+  const { clock, backend, settle } = setup((_, ports) =>
+    Object.assign(
+      async ({ Records }: { Records: readonly { body: string }[] }) => {
+        if (Records[0]?.body === 'slow') await delay(ports.clock, 5000)
+        return success
+      },
+      { stop: async () => void stopped.push('idle') },
+    ),
+  )
+  backend.attach(appOf('1'))
+  await backend.queue.send('low', [{ body: 'slow' }])
+  await backend.queue.send('high', [{ body: 'quick' }])
+  await settle()
+  await backend.abandon()
+  expect(clock.now()).toBe(0)
+  expect(clock.pendingTimers).toBe(0)
+  expect(stopped).toEqual(['idle'])
+  await expect(backend.queue.send('low', [{ body: 'x' }])).rejects.toThrow('is closed')
+})
+
+test('environments see the queue as clients do: a task of a closed backend sends nothing', async () => {
+  const errors: unknown[] = []
+  const { clock, backend, settle } = setup((_, ports) => async () => {
+    await delay(ports.clock, 1000)
+    await ports.queue.send('high', [{ body: 'child' }]).catch((error: unknown) => errors.push(error))
+    return success
+  })
+  backend.attach(appOf('1'))
+  await backend.queue.send('low', [{ body: 'parent' }])
+  await settle()
+  await clock.runUntil(backend.close())
+  expect(errors).toEqual([expect.objectContaining({ code: 'closed' })])
+  expect(backend.inspect('high')).toEqual([])
+})
+
 describe('when the process ends', () => {
   const exitListeners = () => process.listeners('exit')
 
