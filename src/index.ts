@@ -4,6 +4,7 @@
  * @module
  */
 import type { FaultSwitches } from 'errand/local-emulator'
+import { createDeadLetterHandler } from './handlers/dead-letter.ts'
 import { createWorkerHandler } from './handlers/worker.ts'
 import { type App, findApp } from './runtime/app.ts'
 import type { AwsOptions } from './runtime/aws/aws-backend.ts'
@@ -96,14 +97,14 @@ async function openBackend(
   if (worker === undefined) throw noWorker(config.name, kind)
   // By the package's own name, which bundlers are told to leave out: a worker's bundle must not hold the emulator.
   const emulator = await import('errand/local-emulator')
-  const makeHandler = createWorkerHandler
+  const handlers = { makeHandler: createWorkerHandler, makeDeadLetterHandler: createDeadLetterHandler }
   if (kind === 'local' && local?.clock !== undefined) {
-    return attached(emulator.localBackend(config, { makeHandler, ...local }), worker)
+    return attached(emulator.localBackend(config, { ...handlers, ...local }), worker)
   }
   const make = () =>
     kind === 'eager'
       ? emulator.eagerBackend(config, { ...eager })
-      : emulator.localBackend(config, { makeHandler, ...local })
+      : emulator.localBackend(config, { ...handlers, ...local })
   return attached(
     emulator.shareBackend(config, kind, make, { app: worker, isClient: app === undefined }),
     worker,

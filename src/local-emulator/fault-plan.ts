@@ -21,7 +21,7 @@ const requestFaults = ['loseRequest', 'loseResponse', 'throttle'] as const
 
 const operations = [
   ...['send', 'receive', 'delete', 'changeVisibility'],
-  ...['read', 'put', 'update', 'putResult', 'readResult'],
+  ...['read', 'put', 'update', 'putResult', 'readResult', 'putMessage', 'readMessage'],
 ] as const
 
 /** A request to the queue or the store: a method of its port. */
@@ -35,6 +35,8 @@ export type Operation =
   | 'update'
   | 'putResult'
   | 'readResult'
+  | 'putMessage'
+  | 'readMessage'
 
 /** Faults to come. What is asked for by name comes first, and then chance. */
 export interface FaultPlan {

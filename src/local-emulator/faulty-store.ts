@@ -16,5 +16,8 @@ export function faultyStore(store: InProcessStore, plan: FaultPlan): InProcessSt
     putResult: (id, owner, result, expiresAtSeconds) =>
       faultyRequest(plan, 'putResult', () => store.putResult(id, owner, result, expiresAtSeconds)),
     readResult: (id, owner) => faultyRequest(plan, 'readResult', () => store.readResult(id, owner)),
+    putMessage: (id, body, expiresAtSeconds) =>
+      faultyRequest(plan, 'putMessage', () => store.putMessage(id, body, expiresAtSeconds)),
+    readMessage: (id) => faultyRequest(plan, 'readMessage', () => store.readMessage(id)),
   }
 }

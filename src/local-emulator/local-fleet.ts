@@ -12,7 +12,12 @@ import type { FaultPlan } from './fault-plan.ts'
 import { faultyApp, faultyPorts } from './faulty-environment.ts'
 import { isInjected } from './faulty-request.ts'
 import { arnOf } from './in-process-queue.ts'
-import { type InvokeResult, type LambdaFunction, lambdaFunction, type WorkerHandler } from './lambda-function.ts'
+import {
+  type InvokeResult,
+  type LambdaFunction,
+  lambdaFunction,
+  type WorkerHandler,
+} from './lambda-function.ts'
 import type { QueueGate } from './queue-gate.ts'
 
 /** What runs the calls. */

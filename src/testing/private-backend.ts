@@ -2,6 +2,7 @@
  * The backend of one test: a local one, on virtual time, behind a gate.
  * @module
  */
+import { createDeadLetterHandler } from '../handlers/dead-letter.ts'
 import { createWorkerHandler } from '../handlers/worker.ts'
 import {
   type FaultPlan,
@@ -14,8 +15,10 @@ import {
   virtualClock,
 } from '../local-emulator/index.ts'
 import type { App } from '../runtime/app.ts'
+import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedWorker } from '../runtime/config.ts'
 import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
+import { deadLettersOf } from '../runtime/queue.ts'
 import { runningCode } from './running-code.ts'
 import { type SentCalls, sentCalls } from './sent-calls.ts'
 import type { VirtualRun } from './virtual-run.ts'
@@ -58,13 +61,14 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
     faults: plan,
     makeHandler(own, ports, name, ended) {
       const worker = app.config.workers.get(name) as ResolvedWorker
-      const seen = { ...ports, queue: sent.remembering(ports.queue) }
-      return createWorkerHandler(running.watch(own, worker, ended), seen, name)
+      return createWorkerHandler(running.watch(own, worker, ended), remembering(ports, sent), name)
     },
+    makeDeadLetterHandler: (own, ports) => createDeadLetterHandler(own, remembering(ports, sent)),
   })
-  const queues = [...app.config.queues.keys()]
+  const queues = [...app.config.queues.keys()].flatMap((name) => [name, deadLettersOf(name)])
   return {
     ...{ app, plan, clock, gate, sent, running, realWaitSeconds },
+    isClosed: false,
     backend: { ...backend, queue: sent.remembering(backend.queue) },
     nextMessageAt() {
       const hidden = queues.flatMap(backend.inspect).filter(({ state }) => state !== 'visible')
@@ -78,6 +82,11 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
       return true
     },
   }
+}
+
+/** What follows a call is sent by whoever ends it. */
+function remembering(ports: Ports, sent: SentCalls): Ports {
+  return { ...ports, queue: sent.remembering(ports.queue) }
 }
 
 /** The last moment that a `Date` can hold, less a few years to go on to. */

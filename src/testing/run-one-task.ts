@@ -14,6 +14,7 @@ import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 import type { CallRecord } from '../runtime/record.ts'
 import type { RegisteredTask } from '../runtime/registry.ts'
 import { runTask } from '../runtime/run-task.ts'
+import type { Store } from '../runtime/store.ts'
 
 /** How to run one task. */
 export interface RunTaskOptions {
@@ -45,9 +46,7 @@ export async function runOneTask(
   const limitMs =
     (task.options.timeoutSeconds ?? settings.timeoutSeconds - PROTOCOL.attemptReserveSeconds) * 1000
   const record = runningRecord(envelope, ports, attempt, limitMs)
-  // A store of its own: the call is nobody else's, and leaves no trace.
-  const store = inProcessStore({ clock: ports.clock })
-  await store.put(record, ['id', 'absent'])
+  const store = await storeBeside(ports, record)
   const environment = { ...(await open.get()), ports: { ...ports, store }, marks: marksOf(signal) }
   const ended = await runTask(environment, task, envelope, record, record.owner ?? '', limitMs)
   if (ended.kind === 'returned') return app.codec.decode(ended.text)
@@ -84,6 +83,21 @@ function runningRecord(
     expiresAtSeconds: Math.ceil(leaseUntil / 1000) + 86_400,
   }
   return { ...call, ...times, state: 'running', owner: entropy.owner() }
+}
+
+/** The test's store, but for the record of this call: that is nobody else's, and leaves no trace. */
+async function storeBeside({ store, clock }: Ports, record: CallRecord): Promise<Store> {
+  const own = inProcessStore({ clock })
+  await own.put(record, ['id', 'absent'])
+  const holderOf = (id: string) => (id === record.id ? own : store)
+  return {
+    ...store,
+    update: (id, change) => holderOf(id).update(id, change),
+    read: async (ids, options) => {
+      const records = await Promise.all(ids.map((id) => holderOf(id).read([id], options)))
+      return records.flat()
+    },
+  }
 }
 
 /** Marks that come from a signal in place of the record. */

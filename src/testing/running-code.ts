@@ -29,13 +29,13 @@ export interface RunningCode {
 /** Watches from now on; `now` is virtual. */
 export function runningCode(now: () => number): RunningCode {
   const runs = new Set<Run>()
-  let onEnd = () => {}
+  const listeners = new Set<() => void>()
 
   async function watched<T>(limitMs: number, ended: AbortSignal, work: () => T): Promise<Awaited<T>> {
     const run: Run = { limitAt: now() + limitMs, isStuck: false }
     const end = () => {
       runs.delete(run)
-      onEnd()
+      for (const listener of listeners) listener()
     }
     runs.add(run)
     // What a dead environment's code still does counts no more, and what it asks of errand is never answered.
@@ -73,11 +73,14 @@ export function runningCode(now: () => number): RunningCode {
       return limits.length === 0 ? undefined : Math.min(...limits)
     },
     async waitForOne(realSeconds) {
+      let onEnd = () => {}
       const ended = new Promise<void>((resolve) => {
         onEnd = resolve
       })
-      if (await isOverWithin(ended, realSeconds)) return
-      for (const run of runs) run.isStuck = true
+      listeners.add(onEnd)
+      const hasEnded = await isOverWithin(ended, realSeconds)
+      listeners.delete(onEnd)
+      if (!hasEnded) for (const run of runs) run.isStuck = true
     },
   }
 }

@@ -23,6 +23,10 @@ export interface SentCall<F extends AnyFunction = UnknownFunction> {
   readonly tenant: string | undefined
   /** The id of the call whose task submitted it. */
   readonly parent: string | undefined
+  /** The task that gets the value: the sender's `then`. */
+  readonly onSucceeded: string | undefined
+  /** The task that gets the error: the sender's `catch`. */
+  readonly onFailed: string | undefined
   /** When it was submitted, in epoch milliseconds of virtual time. */
   readonly createdAt: number
   readonly state: CallState
@@ -42,9 +46,10 @@ export interface SentCalls {
 export function sentCalls(app: App): SentCalls {
   /** By id: a message that is sent again is of the same call. */
   const bodies = new Map<string, { readonly task: string; readonly body: string }>()
-  const remember = (message: OutgoingMessage) => {
-    const { id, task } = decodeEnvelope(message.body)
-    if (!bodies.has(id)) bodies.set(id, { task, body: message.body })
+  const remember = ({ body }: OutgoingMessage) => {
+    const envelope = envelopeOf(body)
+    if (envelope === undefined || bodies.has(envelope.id)) return
+    bodies.set(envelope.id, { task: envelope.task, body })
   }
   return {
     remembering: (queue) => ({
@@ -65,8 +70,17 @@ export function sentCalls(app: App): SentCalls {
   }
 }
 
+/** `undefined` where a test has put something else in a queue. */
+function envelopeOf(body: string): ReceivedEnvelope | undefined {
+  try {
+    return decodeEnvelope(body)
+  } catch {
+    return undefined
+  }
+}
+
 function callOf(app: App, envelope: ReceivedEnvelope, record: CallRecord | undefined): SentCall {
-  const { id, task, queue, tenant, parent, createdAt, dueAt } = envelope
+  const { id, task, queue, tenant, parent, onSucceeded, onFailed, createdAt, dueAt } = envelope
   return {
     id,
     task,
@@ -75,6 +89,8 @@ function callOf(app: App, envelope: ReceivedEnvelope, record: CallRecord | undef
     delaySeconds: (dueAt - createdAt) / 1000,
     tenant,
     parent,
+    onSucceeded,
+    onFailed,
     createdAt,
     state: record?.state ?? 'pending',
     attempts: record?.attempts ?? 0,

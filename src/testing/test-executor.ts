@@ -16,7 +16,7 @@ import { type RunTaskOptions, runOneTask } from './run-one-task.ts'
 import { isOverWithin } from './running-code.ts'
 import type { SentCall } from './sent-calls.ts'
 import { taskMeant } from './task-name.ts'
-import { moveTime } from './virtual-run.ts'
+import { checkOpen, moveTime } from './virtual-run.ts'
 
 /** A task: its function, the declared task, or its name. */
 export type TaskMeant = AnyFunction | string
@@ -118,8 +118,10 @@ export function testExecutor(
     },
     duplicateNext: (task, given = {}) =>
       stage.plan.killNext(nameOf(task), 'beforeFinish', timesOf('duplicateNext', given).times),
-    runTask: async (task: unknown, args: readonly unknown[], given: RunTaskOptions = {}) =>
-      runOneTask(open, taskMeant(app.registry, task), args, given) as Promise<never>,
+    runTask: async (task: unknown, args: readonly unknown[], given: RunTaskOptions = {}) => {
+      checkOpen(stage)
+      return runOneTask(open, taskMeant(app.registry, task), args, given) as Promise<never>
+    },
     now: () => stage.clock.now(),
     backend: stage.backend,
     close,
@@ -168,6 +170,7 @@ async function run<T>(stage: PrivateBackend, promise: Promise<T>): Promise<T> {
 
 /** Ends what runs, as a killed worker ends, and gives the executor back. */
 async function end(stage: PrivateBackend, open: OpenEnvironment, giveBack: () => void): Promise<void> {
+  stage.isClosed = true
   giveBack()
   await stage.backend.abandon()
   await open.stop()

@@ -7,6 +7,7 @@
  */
 import type { VirtualClock } from '../local-emulator/index.ts'
 import type { QueueGate } from '../local-emulator/queue-gate.ts'
+import { ClosedError } from '../runtime/errors.ts'
 import type { RunningCode } from './running-code.ts'
 
 /** What moves, and what moves with it. */
@@ -16,6 +17,8 @@ export interface VirtualRun {
   readonly running: RunningCode
   /** How long code is waited for that waits on real time. */
   readonly realWaitSeconds: number
+  /** Whether the test is over. */
+  isClosed: boolean
   /** When the next hidden or delayed message may be received, in epoch milliseconds. */
   nextMessageAt(): number | undefined
 }
@@ -33,12 +36,22 @@ export async function moveTime(
   try {
     for (;;) {
       await goTo(run.clock, run.clock.now())
+      checkOpen(run)
       if (await isThere()) return 'there'
       if (!(await goOn(run, untilMs))) return 'stuck'
     }
   } finally {
     run.gate.shut()
   }
+}
+
+/**
+ * Refuses to go on with a test that is over.
+ * @throws ClosedError
+ */
+export function checkOpen({ isClosed }: Pick<VirtualRun, 'isClosed'>): void {
+  if (!isClosed) return
+  throw new ClosedError('this testExecutor was closed, and its backend with it; make a new one')
 }
 
 /** One step; `false` where there is nothing to go on to. */
