@@ -45,9 +45,16 @@ const MAX_SETTLING_TURNS = 100_000
 /** Turns without any work left before a promise counts as stuck: real sockets and threads get some 10 ms. */
 const IDLE_TURNS = 2000
 
+/** Turns that are waited for here: immediates that are nobody's work, or two that move time would wait for each other. */
+let waitedTurns = 0
+
 function turn(): Promise<void> {
+  waitedTurns += 1
   return new Promise((resolve) => {
-    setImmediate(resolve)
+    setImmediate(() => {
+      waitedTurns -= 1
+      resolve()
+    })
   })
 }
 
@@ -61,7 +68,7 @@ async function settle(): Promise<void> {
   await turn()
   for (let turns = 0; turns < MAX_SETTLING_TURNS; turns++) {
     await turn()
-    if (!process.getActiveResourcesInfo().some(isWork)) return
+    if (process.getActiveResourcesInfo().filter(isWork).length <= waitedTurns) return
   }
 }
 
@@ -104,7 +111,8 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
       const untilMs = nowMs + millisecondsOf(span)
       await settle()
       while (fireNext(untilMs)) await settle()
-      nowMs = untilMs
+      // Somebody else may have moved it further meanwhile: time never goes back.
+      nowMs = Math.max(nowMs, untilMs)
     },
     async runUntil(promise) {
       let settled = false

@@ -69,6 +69,7 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
   return {
     ...{ app, plan, clock, gate, sent, running, realWaitSeconds },
     isClosed: false,
+    lastStep: Promise.resolve(),
     backend: { ...backend, queue: sent.remembering(backend.queue) },
     nextMessageAt() {
       const hidden = queues.flatMap(backend.inspect).filter(({ state }) => state !== 'visible')

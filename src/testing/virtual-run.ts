@@ -19,6 +19,8 @@ export interface VirtualRun {
   readonly realWaitSeconds: number
   /** Whether the test is over. */
   isClosed: boolean
+  /** The last step of all who move time, whatever came of it. */
+  lastStep: Promise<unknown>
   /** When the next hidden or delayed message may be received, in epoch milliseconds. */
   nextMessageAt(): number | undefined
 }
@@ -35,14 +37,24 @@ export async function moveTime(
   run.gate.open()
   try {
     for (;;) {
-      await goTo(run.clock, run.clock.now())
-      checkOpen(run)
-      if (await isThere()) return 'there'
-      if (!(await goOn(run, untilMs))) return 'stuck'
+      const moved = await inTurn(run, async () => {
+        await goTo(run.clock, run.clock.now())
+        checkOpen(run)
+        if (await isThere()) return 'there'
+        return (await goOn(run, untilMs)) ? undefined : 'stuck'
+      })
+      if (moved !== undefined) return moved
     }
   } finally {
     run.gate.shut()
   }
+}
+
+/** One step after the other, whoever moves: two at once would wait for each other to come to rest. */
+function inTurn<T>(run: VirtualRun, step: () => Promise<T>): Promise<T> {
+  const mine = run.lastStep.then(step)
+  run.lastStep = mine.catch(() => {})
+  return mine
 }
 
 /**

@@ -3,7 +3,6 @@ import {
   ClosedError,
   createClient,
   createExecutor,
-  currentTask,
   defineConfig,
   NonRetryableError,
   TaskTimeoutError,
@@ -11,7 +10,7 @@ import {
 } from 'errand'
 import { type TestExecutorOptions, testExecutor } from 'errand/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { z } from 'zod'
+import { shopUnderTest } from '../support/shop-under-test.ts'
 
 const hour = 3_600_000
 
@@ -22,23 +21,7 @@ async function turns(): Promise<void> {
 
 const config = defineConfig({ name: 'shop', queues: ['low', 'high'] })
 
-function setup(options: TestExecutorOptions = {}) {
-  const charges: string[] = []
-  const add = (a: number, b: number) => a + b
-  const charge = (order: string) => {
-    charges.push(order)
-    return charges.length
-  }
-  const flaky = () => {
-    if (currentTask.attempt < 3) throw new Error(`attempt ${currentTask.attempt}`)
-    return 'at last'
-  }
-  const parent = async (order: string) => (await currentTask.submit(charge, order)).id
-  const executor = createExecutor(config, { tasks: { math: { add }, charge, flaky, parent } })
-  const t = testExecutor(executor, options)
-  open.push(t)
-  return { executor, t, charges, add, charge, flaky, parent }
-}
+const setup = (options?: TestExecutorOptions) => shopUnderTest(config, options)
 
 const open: { close(): Promise<void> }[] = []
 
@@ -303,74 +286,6 @@ describe('single faults', () => {
     expect(charges.filter((order) => order === 'order-1')).toHaveLength(2)
     expect(await one.state()).toBe('succeeded')
     expect(await other.state()).toBe('succeeded')
-  })
-})
-
-describe('runTask', () => {
-  test('runs a function as a worker would, at once and without a queue', async () => {
-    const { executor, t, add } = setup()
-    executor.onWorkerStart(() => ({ db: 'open' }))
-    const seen: unknown[] = []
-    executor.use({
-      run: async (call, next) => {
-        seen.push(call.task, call.args, call.attempt)
-        await next()
-      },
-    })
-    const look = executor.task('look', async (day: Date) => {
-      await currentTask.progress({ done: 1 })
-      const { attempt, task: name, context, signal } = currentTask
-      return { day, attempt, name, context, aborted: signal.aborted }
-    })
-    expect(await t.runTask(add, [1, 2])).toBe(3)
-    const day = new Date(0)
-    const answer = await t.runTask(look, [day], { attempt: 4 })
-    expect(answer).toEqual({ day, attempt: 4, name: 'look', context: { db: 'open' }, aborted: false })
-    expect(answer.day).not.toBe(day)
-    expect(seen).toEqual(['math.add', [1, 2], 1, 'look', [day], 4])
-    expect(t.submitted(look)).toEqual([])
-    expect(await t.runTask('math.add', [3, 4])).toBe(7)
-  })
-
-  test('parses the input, and refuses what the codec refuses', async () => {
-    const executor = createExecutor(config)
-    const mail = executor.task('mail', { input: z.object({ to: z.email() }), run: ({ to }) => `sent ${to}` })
-    const bad = executor.task('bad', () => () => 1)
-    const t = testExecutor(executor)
-    open.push(t)
-    expect(await t.runTask(mail, [{ to: 'ada@example.com' }])).toBe('sent ada@example.com')
-    await expect(t.runTask(mail, [{ to: 'ada' }])).rejects.toThrow('refused its input: to')
-    await expect(t.runTask(bad, [])).rejects.toThrow('result is a function')
-    await expect(t.runTask('mail', [() => 1])).rejects.toThrow('arguments[0]')
-  })
-
-  test('throws what the function throws, and what aborts it', async () => {
-    const executor = createExecutor(config)
-    const error = new RangeError('no such month')
-    const broken = executor.task('broken', () => {
-      throw error
-    })
-    const patient = executor.task('patient', async () => {
-      const { signal } = currentTask
-      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      signal.throwIfAborted()
-    })
-    const t = testExecutor(executor)
-    open.push(t)
-    expect(await t.runTask(broken, []).catch((thrown: unknown) => thrown)).toBe(error)
-    const controller = new AbortController()
-    const running = t.runTask(patient, [], { signal: controller.signal })
-    controller.abort(new Error('shop closes'))
-    await expect(running).rejects.toThrow('shop closes')
-    await expect(t.runTask(patient, [], { signal: AbortSignal.abort('early') })).rejects.toThrow('early')
-  })
-
-  test('what it submits is submitted, with its call as parent', async () => {
-    const { t, parent, charge, charges } = setup()
-    const id = await t.runTask(parent, ['order-1'])
-    expect(t.submitted(charge)).toMatchObject([{ id, args: ['order-1'], state: 'pending' }])
-    await t.drain()
-    expect(charges).toEqual(['order-1'])
   })
 })
 

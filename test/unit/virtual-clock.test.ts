@@ -105,6 +105,24 @@ describe('virtualClock', () => {
     expect(clock.now()).toBe(10)
   })
 
+  test('several that move it at once end, and time never goes back', async () => {
+    const clock = virtualClock(0)
+    const times: number[] = []
+    const tick = () => {
+      times.push(clock.now())
+      if (times.length < 50) clock.setTimer(tick, 10)
+    }
+    clock.setTimer(tick, 10)
+    await Promise.all([
+      clock.advance({ seconds: 1 }),
+      clock.advance({ milliseconds: 5 }),
+      clock.runUntil(delay(clock, 300)),
+    ])
+    expect(times).toHaveLength(50)
+    expect(times).toEqual(times.toSorted((one, other) => one - other))
+    expect(clock.now()).toBe(1000)
+  })
+
   test("is not disturbed by a test runner's fake timers", async () => {
     vi.useFakeTimers()
     const clock = virtualClock(0)
