@@ -169,6 +169,39 @@ describe('installed', () => {
     expect(answer).toEqual([3, 900])
   })
 
+  test('errand/testing works under node:test, its timers mocked', async () => {
+    const path = join(app, 'shop.test.mjs')
+    const lines = [
+      "import assert from 'node:assert'",
+      "import { mock, test } from 'node:test'",
+      "import { createExecutor, currentTask, defineConfig } from 'errand'",
+      "import { testExecutor } from 'errand/testing'",
+      'const attempts = []',
+      'const flaky = () => {',
+      '  attempts.push(currentTask.attempt)',
+      "  if (currentTask.attempt < 3) throw new Error('busy')",
+      "  return 'done'",
+      '}',
+      "const executor = createExecutor(defineConfig({ name: 'shop' }), { tasks: { flaky } })",
+      "test('flaky is retried', async () => {",
+      "  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate', 'Date'] })",
+      '  const t = testExecutor(executor)',
+      '  const future = await executor.submit(flaky)',
+      '  assert.deepEqual(attempts, [])',
+      '  t.killNext(flaky)',
+      '  await t.drain()',
+      "  assert.equal(await future.result(), 'done')",
+      '  assert.deepEqual(attempts, [1, 2, 3])',
+      '  await t.close()',
+      '})',
+    ]
+    writeFileSync(path, lines.join('\n'))
+    const env = { PATH: process.env.PATH }
+    const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', path], { cwd: app, env })
+    expect(stdout).toContain('# pass 1')
+    expect(stdout).toContain('# fail 0')
+  })
+
   test('what is not exported cannot be reached', async () => {
     const answer = await runScript('inside.mjs', [
       "const reached = await import('errand/dist/runtime/record.js').catch((error) => error.code)",
@@ -182,6 +215,7 @@ const consumer = `
 import { createClient, createExecutor, defineConfig, type Future, currentTask, ErrandError } from 'errand'
 import { type WorkerHandler, workerHandler } from 'errand/lambda'
 import { type VirtualClock, virtualClock } from 'errand/local-emulator'
+import { type TestExecutor, testExecutor } from 'errand/testing'
 
 const config = defineConfig({ name: 'shop', queues: ['low', 'high'], workers: 2 })
 const add = async (a: number, b: number) => a + b
@@ -193,6 +227,16 @@ const future: Future<number> = await executor.with({ queue: 'high' }).submit(add
 const client = createClient<typeof executor>(config)
 const sum: number = await (await client.submit('math.add', 1, 2)).result()
 console.log(await future.result(), sum, currentTask.active, ErrandError.is(sum))
+const t: TestExecutor = testExecutor(createExecutor(config, { tasks: { add } }), { faults: { kill: { inTask: 0.1 } } })
+const sent: [number, number] | undefined = t.submitted(add)[0]?.args
+const ran: number = await t.runTask(add, [1, 2], { attempt: 2 })
+console.log(sent, ran, t.submitted('add')[0]?.args[0])
+// @ts-expect-error the argument is no number
+await t.runTask(add, [1, 'two'])
+// @ts-expect-error there is no such point
+t.killNext(add, { at: 'never' })
+// @ts-expect-error there is no such switch
+createExecutor(config, { local: { faults: { duplicates: 1 } } })
 // @ts-expect-error the argument is no number
 await executor.submit(add, 1, 'two')
 // @ts-expect-error the queue is not declared

@@ -17,6 +17,7 @@ import {
 } from 'errand/local-emulator'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
+import { internalsOf } from '../../src/runtime/executor.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 // Each switch is shown to do what it says, through the executor and the real worker handler.
@@ -238,6 +239,20 @@ describe('kills', () => {
     expect(await future.outcome()).toMatchObject({ state: 'failed', reason: 'killed', attempts: 4 })
     expect(on.runs).toHaveLength(3)
   })
+})
+
+test('an executor takes the switches on real time as well', async () => {
+  const config = defineConfig({ name: 'real-time-faults', workers: { main: { logLevel: 'error' } } })
+  const local = { faults: { duplicate: 1, maxDelaySeconds: 1 }, startWorkers: false }
+  const executor = createExecutor(config, { backend: 'local', local })
+  executors.push(executor)
+  const double = executor.task('double', (n: number) => n * 2)
+  const futures = await Promise.all([1, 2, 3].map((n) => double.submit(n)))
+  const { queue } = await internalsOf(executor).connect()
+  const { visible, delayed } = await queue.counts('default')
+  expect(visible + delayed).toBe(6)
+  await executor.start()
+  expect(await Promise.all(futures.map((future) => future.result()))).toEqual([2, 4, 6])
 })
 
 test('clockSkewSeconds sets the clock of each worker off, to either side, and delays still hold', async () => {
