@@ -10,7 +10,7 @@ import { outsideAnyContext } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { ClosedError } from '../runtime/errors.ts'
 import { checkKeys } from '../runtime/option-checks.ts'
-import type { Queue } from '../runtime/queue.ts'
+import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
 import { type FaultPlan, faultPlan } from './fault-plan.ts'
 import type { FaultSwitches } from './faults.ts'
 import { faultyQueue } from './faulty-queue.ts'
@@ -41,11 +41,13 @@ export interface LocalBackendOptions extends FleetOptions {
   readonly faults?: FaultSwitches | FaultPlan
   /** What the workers poll through: while it is shut, nothing runs. @default none */
   readonly gate?: QueueGate
+  /** Told of the messages that a queue has taken, whoever sent them, and whether or not the sender learns of it. */
+  onTaken?(messages: readonly OutgoingMessage[]): void
 }
 
 const optionNames = [
   ...['makeHandler', 'makeDeadLetterHandler', 'onError', 'clock', 'entropy', 'startWorkers'],
-  ...['faults', 'gate'],
+  ...['faults', 'gate', 'onTaken'],
 ] as const
 
 /** A backend in this process, whose queues can be looked into. */
@@ -76,6 +78,19 @@ function clientQueue(queue: Queue, startWorkers: boolean, fleet: () => Fleet): Q
   }
 }
 
+/** A queue that tells what it takes. */
+function telling(queue: InProcessQueue, onTaken: LocalBackendOptions['onTaken']): InProcessQueue {
+  if (onTaken === undefined) return queue
+  return {
+    ...queue,
+    async send(name, messages) {
+      const results = await queue.send(name, messages)
+      onTaken(messages.filter((_, index) => 'messageId' in (results[index] ?? {})))
+      return results
+    },
+  }
+}
+
 function planOf(faults: FaultSwitches | FaultPlan | undefined): FaultPlan | undefined {
   if (faults === undefined) return undefined
   return 'takeKill' in Object(faults) ? (faults as FaultPlan) : faultPlan(faults as FaultSwitches)
@@ -91,7 +106,10 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   const { clock = systemClock, gate, startWorkers = true } = options
   const entropy = options.entropy ?? (plan ? seededEntropy(plan.switches.seed) : systemEntropy)
   const reorders = plan && { reorders: () => plan.happens(plan.switches.reorder) }
-  const sound = inProcessQueue({ queues: config.queues, clock, entropy, ...reorders })
+  const sound = telling(
+    inProcessQueue({ queues: config.queues, clock, entropy, ...reorders }),
+    options.onTaken,
+  )
   const soundStore = inProcessStore({ clock })
   const queue = clientQueue(plan ? faultyQueue(sound, plan) : sound, startWorkers, () => fleet)
   const store = plan ? faultyStore(soundStore, plan) : soundStore

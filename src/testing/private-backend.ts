@@ -15,7 +15,6 @@ import {
   virtualClock,
 } from '../local-emulator/index.ts'
 import type { App } from '../runtime/app.ts'
-import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedWorker } from '../runtime/config.ts'
 import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 import { deadLettersOf } from '../runtime/queue.ts'
@@ -61,16 +60,17 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
     faults: plan,
     makeHandler(own, ports, name, ended) {
       const worker = app.config.workers.get(name) as ResolvedWorker
-      return createWorkerHandler(running.watch(own, worker, ended), remembering(ports, sent), name)
+      return createWorkerHandler(running.watch(own, worker, ended), ports, name)
     },
-    makeDeadLetterHandler: (own, ports) => createDeadLetterHandler(own, remembering(ports, sent)),
+    makeDeadLetterHandler: createDeadLetterHandler,
+    onTaken: sent.remember,
   })
   const queues = [...app.config.queues.keys()].flatMap((name) => [name, deadLettersOf(name)])
   return {
     ...{ app, plan, clock, gate, sent, running, realWaitSeconds },
     isClosed: false,
     lastStep: Promise.resolve(),
-    backend: { ...backend, queue: sent.remembering(backend.queue) },
+    backend,
     nextMessageAt() {
       const hidden = queues.flatMap(backend.inspect).filter(({ state }) => state !== 'visible')
       return hidden.length === 0 ? undefined : Math.min(...hidden.map(({ visibleAt }) => visibleAt))
@@ -83,11 +83,6 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
       return true
     },
   }
-}
-
-/** What follows a call is sent by whoever ends it. */
-function remembering(ports: Ports, sent: SentCalls): Ports {
-  return { ...ports, queue: sent.remembering(ports.queue) }
 }
 
 /** The last moment that a `Date` can hold, less a few years to go on to. */

@@ -37,7 +37,8 @@ export function runningCode(now: () => number): RunningCode {
       runs.delete(run)
       for (const listener of listeners) listener()
     }
-    runs.add(run)
+    // Of a batch that was killed some attempts may only now begin.
+    if (!ended.aborted) runs.add(run)
     // What a dead environment's code still does counts no more, and what it asks of errand is never answered.
     ended.addEventListener('abort', end)
     try {

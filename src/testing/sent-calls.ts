@@ -4,7 +4,7 @@
  */
 import type { App } from '../runtime/app.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
-import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
+import type { OutgoingMessage } from '../runtime/queue.ts'
 import type { CallRecord, CallState } from '../runtime/record.ts'
 import type { AnyFunction } from '../runtime/task.ts'
 
@@ -36,8 +36,8 @@ export interface SentCall<F extends AnyFunction = UnknownFunction> {
 
 /** The calls that were sent, in their order. */
 export interface SentCalls {
-  /** A queue that remembers what it takes. */
-  remembering<Q extends Pick<Queue, 'send'>>(queue: Q): Q
+  /** Remembers what a queue has taken. */
+  remember(messages: readonly OutgoingMessage[]): void
   /** The calls of the task of this name; `peek` gives their records. */
   of(task: string, peek: (id: string) => CallRecord | undefined): SentCall[]
 }
@@ -52,16 +52,9 @@ export function sentCalls(app: App): SentCalls {
     bodies.set(envelope.id, { task: envelope.task, body })
   }
   return {
-    remembering: (queue) => ({
-      ...queue,
-      async send(name, messages) {
-        const results = await queue.send(name, messages)
-        for (const [index, message] of messages.entries()) {
-          if ('messageId' in (results[index] ?? {})) remember(message)
-        }
-        return results
-      },
-    }),
+    remember: (messages) => {
+      for (const message of messages) remember(message)
+    },
     of: (task, peek) =>
       [...bodies.values()]
         .filter((sent) => sent.task === task)

@@ -1,4 +1,4 @@
-import { createExecutor, defineConfig } from 'errand'
+import { createExecutor, defineConfig, SubmitUncertainError } from 'errand'
 import { testExecutor } from 'errand/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { shopUnderTest } from '../support/shop-under-test.ts'
@@ -65,6 +65,27 @@ test('cancelled before it is run, a call does not run', async () => {
   await t.drain()
   expect(charges).toEqual([])
   expect(t.submitted(charge)).toMatchObject([{ state: 'cancelled' }])
+})
+
+test('what a queue has taken was submitted, though its sender never learned of it', async () => {
+  const onClaim = defineConfig({ name: 'unsure', record: 'on-claim', listing: false })
+  const { executor, t, charge } = shopUnderTest(onClaim, { faults: { loseResponse: 0.999 } })
+  const error: unknown = await executor.submit(charge, 'order-1').catch((thrown: unknown) => thrown)
+  expect(SubmitUncertainError.is(error) && error.ids).toEqual(t.submitted(charge).map(({ id }) => id))
+  expect(t.submitted(charge)).toHaveLength(1)
+})
+
+test('a batch that dies is not waited for in real time, whatever its functions still do', async () => {
+  const batches = defineConfig({ name: 'batches', workers: { main: { batchSize: 5, concurrency: 10 } } })
+  const { executor, t, parent, charge } = shopUnderTest(batches, { realWaitSeconds: 600 })
+  t.killNext(parent, { times: 3 })
+  const group = await executor.map(
+    parent,
+    Array.from({ length: 20 }, (_, n) => [`order-${n}`] as const),
+  )
+  await t.drain()
+  expect((await group.outcomes()).every(({ state }) => state === 'succeeded')).toBe(true)
+  expect(t.submitted(charge).length).toBeGreaterThanOrEqual(20)
 })
 
 describe('by chance', () => {
