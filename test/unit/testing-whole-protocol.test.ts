@@ -49,6 +49,17 @@ test('a FIFO queue runs its calls in order, also where one fails at first', asyn
   expect(charges).toEqual(['a', 'b', 'c'])
 })
 
+test('a batch window is waited out in virtual time, also where a move ends in the middle of it', async () => {
+  const main = { batchSize: 5, concurrency: 10, batchWindowSeconds: 20 }
+  const { executor, t, charge, charges } = shopUnderTest(defineConfig({ name: 'window', workers: { main } }))
+  await executor.submit(charge, 'a')
+  await t.advance({ seconds: 5 })
+  await executor.submit(charge, 'b')
+  expect(charges).toEqual([])
+  await t.drain()
+  expect(charges.toSorted()).toEqual(['a', 'b'])
+})
+
 test('without a record before the claim, what waits is pending all the same', async () => {
   const onClaim = defineConfig({ name: 'on-claim', record: 'on-claim', listing: false })
   const { executor, t, charge } = shopUnderTest(onClaim)
