@@ -92,7 +92,12 @@ function guardedStore(store: Store, life: Life): Store {
     readResult: (id, owner) => guard(() => store.readResult(id, owner)),
     putMessage: (id, body, expiresAtSeconds) => guard(() => store.putMessage(id, body, expiresAtSeconds)),
     readMessage: (id) => guard(() => store.readMessage(id)),
-    failed: (queue, sinceMs, untilMs) => store.failed(queue, sinceMs, untilMs),
+    async *failed(queue, sinceMs, untilMs) {
+      const ids = store.failed(queue, sinceMs, untilMs)[Symbol.asyncIterator]()
+      for (let next = await guard(() => ids.next()); !next.done; next = await guard(() => ids.next())) {
+        yield next.value
+      }
+    },
     ...(watch && { watch }),
   }
 }

@@ -37,6 +37,9 @@ export interface Wait<Answer> {
   stop(reason: unknown): void
 }
 
+// Taken when this module loads, so that a test runner's fake timers do not stop those who wait.
+const { queueMicrotask } = globalThis
+
 /** The first delay between reads of one call, and what it grows to. */
 const FIRST_DELAY_MS = 50
 const LAST_DELAY_MS = 2000
