@@ -200,11 +200,7 @@ function define(target: object, key: string, value: unknown): void {
 
 /** Indices come first in every object, in their order: they are made first, for the same reason as above. */
 function inOrderOfKeys(entries: readonly Entry[]): readonly Entry[] {
-  const unique = new Map(entries.toReversed())
-  return Object.keys(Object.fromEntries(unique.keys().map((key) => [key, 0]))).map((key) => [
-    key,
-    unique.get(key) as Recipe,
-  ])
+  return Object.entries(Object.fromEntries(entries))
 }
 
 function makeObject(building: Building, { how, entries }: Kind<'object'>): Pair {
@@ -301,7 +297,11 @@ function makeError(building: Building, recipe: Kind<'error'>): Pair {
 /** These are fields of every error, not its own. */
 const errorFields = new Set(['name', 'message', 'stack', 'cause', 'errors'])
 
-function makeProperties(building: Building, [sent, expected]: readonly [Error, Error], props: readonly Entry[]): void {
+function makeProperties(
+  building: Building,
+  [sent, expected]: readonly [Error, Error],
+  props: readonly Entry[],
+): void {
   for (const [key, item] of inOrderOfKeys(props)) {
     if (errorFields.has(key)) continue
     if (key === '__proto__') building.offenders.add(sent)

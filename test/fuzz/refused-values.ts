@@ -6,7 +6,7 @@
 class User {
   id = 1
 }
-class Names extends Map {}
+class Names extends Map<string, unknown> {}
 class List extends Array {}
 class Day extends Date {}
 class Bytes extends Uint8Array {}
@@ -62,9 +62,10 @@ const factories: Readonly<Record<string, () => unknown>> = {
   'a registered symbol': () => Symbol.for('a'),
   'a well-known symbol': () => Symbol.iterator,
   'an instance': () => new User(),
-  'an instance with toJSON': () => new (class Money {
-    toJSON = () => 1
-  })(),
+  'an instance with toJSON': () =>
+    new (class Money {
+      toJSON = () => 1
+    })(),
   'a subclass of Map': () => new Names([['a', 1]]),
   'a subclass of Set': () => new Tags(),
   'a subclass of Array': () => List.from([1]),

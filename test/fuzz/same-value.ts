@@ -56,7 +56,12 @@ function innerKind(value: object): string {
   return 'object'
 }
 
-function compareInside(state: Comparison, kind: string, expected: object, actual: object): string | undefined {
+function compareInside(
+  state: Comparison,
+  kind: string,
+  expected: object,
+  actual: object,
+): string | undefined {
   switch (kind) {
     case 'map': {
       const [a, b] = [[...(expected as Map<unknown, unknown>)], [...(actual as Map<unknown, unknown>)]]
