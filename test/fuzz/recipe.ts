@@ -124,11 +124,17 @@ const texts = fc.oneof(
     weight: 2,
   },
 )
-const keys = fc.oneof(
-  { arbitrary: fc.constantFrom('a', 'b', 'c', 'd'), weight: 5 },
-  { arbitrary: fc.constantFrom(...hostileKeys), weight: 4 },
-  { arbitrary: texts, weight: 1 },
-)
+/**
+ * No key has a backslash: once an object had one, V8's JSON.parse takes other keys that are written with an escape for
+ * it, in Node 24 and 26 (nodejs/node#63785).
+ */
+const keys = fc
+  .oneof(
+    { arbitrary: fc.constantFrom('a', 'b', 'c', 'd'), weight: 5 },
+    { arbitrary: fc.constantFrom(...hostileKeys), weight: 4 },
+    { arbitrary: texts, weight: 1 },
+  )
+  .map((key) => key.replaceAll('\\', '/'))
 const numbers = fc.oneof(
   fc.integer(),
   fc.double(),
