@@ -151,8 +151,9 @@ const sources = fc.oneof(
 
 function textOf(source: typeof sources extends fc.Arbitrary<infer Source> ? Source : never): string {
   if (!('recipe' in source)) return source.text
-  const { sent } = buildValue(source.recipe)
-  const text = source.from === 'value' ? codec.encode(sent, 'result') : codec.encodeThrown(sent, 'task')
+  const { sent, tooDeep } = buildValue(source.recipe)
+  const isValue = source.from === 'value' && !tooDeep
+  const text = isValue ? codec.encode(sent, 'result') : codec.encodeThrown(sent, 'task')
   return edited(text, source.edits)
 }
 
