@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check'
 import { changedGlobals, snapshotOfGlobals } from './global-prototypes.ts'
+import type { HandlerName } from './handler-stage.ts'
 import { captureLog } from './log-lines.ts'
 import { batchProperty, strayEventProperty } from './messages.ts'
 import { textProperty } from './texts.ts'
@@ -17,6 +18,27 @@ interface Campaign {
   /** How many runs a chunk has. */
   readonly chunkRuns: number
   run(settings: { readonly seed: number; readonly numRuns: number }, counts: Counts): Promise<void>
+}
+
+function handlerCampaign(handlerName: HandlerName): Campaign {
+  return {
+    chunkRuns: 500,
+    async run(settings, counts) {
+      const found = { messages: 0, sound: 0, batches: 0, deliveries: 0 }
+      const log = captureLog()
+      try {
+        await fc.assert(batchProperty(found, log, handlerName), settings)
+        await fc.assert(strayEventProperty(log, handlerName), {
+          ...settings,
+          numRuns: settings.numRuns / 10,
+        })
+      } finally {
+        log.restore()
+      }
+      const { messages: made, ...others } = found
+      addTo(counts, { made, ...others })
+    },
+  }
 }
 
 const campaigns = {
@@ -36,21 +58,8 @@ const campaigns = {
       addTo(counts, { made: found.decoded + found.malformed, ...found })
     },
   },
-  messages: {
-    chunkRuns: 500,
-    async run(settings, counts) {
-      const found = { messages: 0, sound: 0, batches: 0, deliveries: 0 }
-      const log = captureLog()
-      try {
-        await fc.assert(batchProperty(found, log), settings)
-        await fc.assert(strayEventProperty(log), { ...settings, numRuns: settings.numRuns / 10 })
-      } finally {
-        log.restore()
-      }
-      const { messages: made, ...others } = found
-      addTo(counts, { made, ...others })
-    },
-  },
+  messages: handlerCampaign('worker'),
+  'dead-letters': handlerCampaign('deadLetters'),
 } as const satisfies Readonly<Record<string, Campaign>>
 
 /** The name of a campaign. */

@@ -27,4 +27,10 @@ describe('fuzzing', () => {
     expect(sound).toBeGreaterThan(10_000)
     expect(deliveries).toBeGreaterThan(batches)
   })
+
+  it('dead letters: each batch is answered, and its calls end', { timeout }, async () => {
+    const { made, sound = 0 } = await runCampaign('dead-letters', { ...campaign, atLeast: 20_000 })
+    expect(made).toBeGreaterThanOrEqual(20_000)
+    expect(sound).toBeGreaterThan(4000)
+  })
 })

@@ -1,7 +1,8 @@
 /**
- * A worker's handler with in-process ports on virtual time, and calls of other people in its store.
+ * A handler with in-process ports on virtual time, and calls of other people in its store.
  * @module
  */
+import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { createExecutor } from '../../src/index.ts'
 import { arnOf, inProcessQueue, inProcessStore, virtualClock } from '../../src/local-emulator/index.ts'
@@ -35,8 +36,11 @@ function countingEntropy(): Entropy {
 /** The names that are registered. */
 export const taskNames: ReadonlySet<string> = new Set(['add', 'echo', 'reports.build'])
 
+/** Which handler is on stage. */
+export type HandlerName = 'worker' | 'deadLetters'
+
 /** Sets the stage. */
-export function handlerStage() {
+export function handlerStage(handlerName: HandlerName = 'worker') {
   const clock = virtualClock()
   const entropy = countingEntropy()
   const ran: string[] = []
@@ -56,9 +60,11 @@ export function handlerStage() {
   const ports = { clock, entropy, queue, store }
   const backend: Backend = { ...ports, kind: 'aws', start: async () => {}, close: async () => {} }
   const executor = createExecutor(config, { tasks, backend })
-  const handler = createWorkerHandler(internalsOf(executor).app, ports, 'main')
+  const { app } = internalsOf(executor)
+  const isWorker = handlerName === 'worker'
+  const handler = isWorker ? createWorkerHandler(app, ports, 'main') : createDeadLetterHandler(app, ports)
   const arn = arnOf('default')
-  return { clock, queue, store, executor, tasks, handler, ran, arn }
+  return { clock, queue, store, executor, tasks, handlerName, handler, ran, arn }
 }
 
 /** A stage. */

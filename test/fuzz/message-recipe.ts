@@ -130,7 +130,7 @@ const oddValues = fc.oneof(
 )
 const fieldNames = fc.constantFrom(
   ...['v', 'id', 'task', 'queue', 'payloadHash', 'createdAt', 'dueAt', 'tenant', 'parent', 'depth', 'args'],
-  ...['then', 'catch', 'attempts', 'owner', 'toJSON', 'constructor', 'priority', 'sends'],
+  ...['onSucceeded', 'onFailed', 'attempts', 'owner', 'toJSON', 'constructor', 'priority', 'sends'],
 )
 
 const bodies: fc.Arbitrary<BodyRecipe> = fc.oneof(

@@ -1,13 +1,20 @@
 /**
- * Events through the worker's handler: it answers, sound messages complete, nobody else's call is changed, nothing
- * runs that was not registered, and the log stays a log.
+ * Events through the handlers of a worker and of dead letters: they answer, sound messages complete (or, as dead
+ * letters, end), nobody else's call is changed, nothing runs that was not registered, and the log stays a log.
  * @module
  */
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import fc from 'fast-check'
-import type { InvocationContext } from '../../src/handlers/worker.ts'
+import type { InvocationContext } from '../../src/handlers/invocation.ts'
 import type { CallRecord } from '../../src/runtime/record.ts'
-import { handlerStage, hashOfVictim, type Stage, taskNames, victimRecord } from './handler-stage.ts'
+import {
+  type HandlerName,
+  handlerStage,
+  hashOfVictim,
+  type Stage,
+  taskNames,
+  victimRecord,
+} from './handler-stage.ts'
 import { flawOf, type LogCapture } from './log-lines.ts'
 import {
   type BatchRecipe,
@@ -39,10 +46,10 @@ interface BatchCounts {
 }
 
 /** Batches that the handler must take: a property for fast-check. */
-export function batchProperty(counts: BatchCounts, log: LogCapture) {
+export function batchProperty(counts: BatchCounts, log: LogCapture, handlerName: HandlerName) {
   return fc.asyncProperty(batches, async (batch) => {
     log.take()
-    const stage = handlerStage()
+    const stage = handlerStage(handlerName)
     const victimsBefore = await putVictims(stage)
     const states: CallRecord[] = []
     stage.store.watch((record) => states.push(record))
@@ -60,10 +67,10 @@ export function batchProperty(counts: BatchCounts, log: LogCapture) {
 }
 
 /** Events that are none: the handler answers all the same. */
-export function strayEventProperty(log: LogCapture) {
+export function strayEventProperty(log: LogCapture, handlerName: HandlerName) {
   return fc.asyncProperty(strayEvents, async (event) => {
     log.take()
-    const { clock, handler } = handlerStage()
+    const { clock, handler } = handlerStage(handlerName)
     const answer = await clock.runUntil(handler(event as SQSEvent))
     if (!Array.isArray(answer.batchItemFailures)) throw new Error('no answer')
     checkLog(log)
@@ -234,7 +241,9 @@ async function completeRest(
 ): Promise<number> {
   let left = sound.filter(({ record }) => failures.has(record.messageId))
   // Whoever names a call that was killed before takes the batch for itself, once.
-  const mayRunAlone = messages.some((message) => message.is === 'poison' && namesKilled(message.body))
+  const mayRunAlone =
+    stage.handlerName === 'worker' &&
+    messages.some((message) => message.is === 'poison' && namesKilled(message.body))
   const isTwice = messages.some((message) => message.is === 'sound' && message.twice)
   const mayReturn = mayRunAlone || isTwice || endedContexts.includes(context)
   if (left.length > 0 && !mayReturn) throw new Error(`${left.length} sound messages went back`)
@@ -256,10 +265,14 @@ function namesKilled(body: BodyRecipe): boolean {
   return body.is === 'forged' && body.victim === 'killed'
 }
 
-function checkSound({ store }: Stage, sound: readonly Sound[]): void {
+function checkSound({ store, handlerName }: Stage, sound: readonly Sound[]): void {
   for (const { id, sum } of sound) {
     const record = store.peek(id)
-    if (record?.state !== 'succeeded' || record.result !== `{"json":${sum}}`) {
+    const isRight =
+      handlerName === 'worker'
+        ? record?.state === 'succeeded' && record.result === `{"json":${sum}}`
+        : record?.state === 'failed' && record.reason === 'undeliverable'
+    if (!isRight) {
       throw new Error(`a sound call did not complete: ${JSON.stringify(record)}`)
     }
   }
@@ -274,8 +287,8 @@ function checkVictims({ store }: Stage, before: readonly CallRecord[]): void {
   }
 }
 
-function checkNames({ ran }: Stage, states: readonly CallRecord[]): void {
-  const strange = ran.filter((name) => !taskNames.has(name))
+function checkNames({ ran, handlerName }: Stage, states: readonly CallRecord[]): void {
+  const strange = ran.filter((name) => handlerName === 'deadLetters' || !taskNames.has(name))
   const ended = states.filter(({ state, task }) => state === 'succeeded' && !taskNames.has(task))
   if (strange.length + ended.length > 0) {
     throw new Error(`what nobody registered was run: ${JSON.stringify([strange, ended])}`)

@@ -15,11 +15,12 @@ import {
 
 const usage = `Usage: npm run fuzz -- [options]
 
-  --values N    values through the codec: each comes back as it was, or is refused with a path  (50000)
-  --texts N     texts that the codec did not write: each decodes within bounds, or is malformed (50000)
-  --messages N  messages through the worker's handler, in batches with sound ones               (50000)
-  --seed N      the first seed; the same seed makes the same input                              (1)
-  --threads N   how many threads share the work                                                 (2)
+  --values N        values through the codec: each comes back, or is refused with a path        (50000)
+  --texts N         texts that the codec did not write: each decodes in bounds, or is malformed (50000)
+  --messages N      messages through the worker's handler, in batches with sound ones           (50000)
+  --dead-letters N  the same through the handler of dead letters                                (50000)
+  --seed N          the first seed; the same seed makes the same input                          (1)
+  --threads N       how many threads share the work                                             (2)
 
 0 leaves a campaign out. Exits with 1 at the first failure, and prints its seed and its smallest input.`
 
@@ -40,6 +41,7 @@ function readOptions(args: readonly string[]) {
     args: [...args],
     options: {
       ...{ values: option('50000'), texts: option('50000'), messages: option('50000') },
+      'dead-letters': option('50000'),
       ...{ seed: option('1'), threads: option('2'), help: { type: 'boolean' as const, short: 'h' } },
     },
   })
