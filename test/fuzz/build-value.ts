@@ -3,7 +3,7 @@
  * @module
  */
 import type { Entry, errorKinds, Recipe } from './recipe.ts'
-import { makeRefused } from './refused-values.ts'
+import { changingName, makeRefused } from './refused-values.ts'
 
 /** A class that the codec under test is given by this name. */
 export class RegisteredError extends Error {
@@ -24,6 +24,8 @@ export interface Built {
   readonly offenders: ReadonlySet<unknown>
   /** Whether it is nested deeper than may be sent. */
   readonly tooDeep: boolean
+  /** Whether a part of it answers differently each time it is read. */
+  readonly changes: boolean
 }
 
 /** Two values that belong together: the one that is sent, and the one that must come back. */
@@ -36,6 +38,7 @@ interface Building {
   /** How many containers are around what is made now. */
   depth: number
   tooDeep: boolean
+  changes: boolean
 }
 
 /** Deeper than this a value is refused; the codec's own constant is not asked. */
@@ -43,9 +46,16 @@ const maxDepth = 500
 
 /** Makes the value of a recipe. */
 export function buildValue(recipe: Recipe): Built {
-  const building: Building = { offenders: new Set(), containers: [], depth: 0, tooDeep: false }
+  const building: Building = {
+    offenders: new Set(),
+    containers: [],
+    depth: 0,
+    tooDeep: false,
+    changes: false,
+  }
   const [sent, expected] = make(building, recipe)
-  return { sent, expected, offenders: building.offenders, tooDeep: building.tooDeep }
+  const { offenders, tooDeep, changes } = building
+  return { sent, expected, offenders, tooDeep, changes }
 }
 
 function make(building: Building, recipe: Recipe): Pair {
@@ -86,6 +96,7 @@ function makeObjectOf(building: Building, recipe: Recipe): Pair {
     case 'many':
       return [makeMany(recipe), makeMany(recipe)]
     case 'refused':
+      if (recipe.name === changingName) building.changes = true
       return makeOffender(building, makeRefused(recipe.name))
     default:
       return makeContainer(building, recipe)

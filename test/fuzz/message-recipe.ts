@@ -194,14 +194,15 @@ const attributeNames = fc.constantFrom(
   ...['ApproximateReceiveCount', 'ApproximateFirstReceiveTimestamp', 'SentTimestamp', 'MessageGroupId'],
   ...['SequenceNumber', 'DeadLetterQueueSourceArn', 'constructor', 'SenderId'],
 )
-const attributes = fc.option(
-  fc.dictionary(
-    attributeNames,
-    fc.oneof(fc.constantFrom('1', '2', '99', '-1', 'NaN', '', '0', '1e999', '1767225600000'), oddValues),
-    { maxKeys: 3 },
-  ),
-  { nil: undefined },
+/** SQS's attributes are texts; other primitives stand for those who make events by hand. */
+const attributeValues = fc.oneof(
+  fc.constantFrom('1', '2', '99', '-1', 'NaN', '', '0', '1e999', '1767225600000', null, true, -1, 0.5, 1e300),
+  fc.constantFrom(...hostileNames),
+  fc.string(),
 )
+const attributes = fc.option(fc.dictionary(attributeNames, attributeValues, { maxKeys: 3 }), {
+  nil: undefined,
+})
 
 const messages: fc.Arbitrary<MessageRecipe> = fc.oneof(
   {

@@ -62,6 +62,8 @@ export function batchProperty(counts: BatchCounts, log: LogCapture, handlerName:
     checkSound(stage, sound)
     checkVictims(stage, victimsBefore)
     checkNames(stage, states)
+    checkTimes(stage, states)
+    if (!endedContexts.includes(batch.context)) checkUnreadable(stage, batch)
     checkLog(log)
   })
 }
@@ -293,6 +295,27 @@ function checkNames({ ran, handlerName }: Stage, states: readonly CallRecord[]):
   if (strange.length + ended.length > 0) {
     throw new Error(`what nobody registered was run: ${JSON.stringify([strange, ended])}`)
   }
+}
+
+/** No call is leased for longer than any environment lives, and none is kept for ever. */
+function checkTimes({ clock }: Stage, states: readonly CallRecord[]): void {
+  const latest = clock.now() + 25 * 3_600_000
+  for (const record of states) {
+    const { leaseUntil = 0, createdAt, dueAt, expiresAtSeconds } = record
+    const hasTimes = [leaseUntil, createdAt, dueAt, expiresAtSeconds].every(Number.isFinite)
+    if (!hasTimes || leaseUntil > latest) throw new Error(`a record has no end: ${JSON.stringify(record)}`)
+  }
+}
+
+/** A dead letter that nobody can read ends under its message's id. */
+function checkUnreadable({ store, handlerName }: Stage, { messages }: BatchRecipe): void {
+  if (handlerName !== 'deadLetters') return
+  messages.forEach((message, index) => {
+    if (message.is !== 'poison' || message.body.is !== 'thing') return
+    const record = store.peek(`poison-${index}`)
+    if (record?.reason !== 'undeliverable')
+      throw new Error(`an unreadable dead letter left no record: ${index}`)
+  })
 }
 
 function checkLog(log: LogCapture): void {

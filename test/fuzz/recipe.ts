@@ -130,9 +130,10 @@ const texts = fc.oneof(
  */
 const keys = fc
   .oneof(
-    { arbitrary: fc.constantFrom('a', 'b', 'c', 'd'), weight: 5 },
-    { arbitrary: fc.constantFrom(...hostileKeys), weight: 4 },
-    { arbitrary: texts, weight: 1 },
+    { arbitrary: fc.constantFrom('a', 'b', 'c', 'd'), weight: 50 },
+    { arbitrary: fc.constantFrom(...hostileKeys), weight: 40 },
+    { arbitrary: texts, weight: 10 },
+    { arbitrary: fc.constant('__proto__'), weight: 2 },
   )
   .map((key) => key.replaceAll('\\', '/'))
 const numbers = fc.oneof(

@@ -49,6 +49,9 @@ function argumentsOf(..._: unknown[]): object {
   return arguments
 }
 
+/** The name of the one that is found out only when it is encoded. */
+export const changingName = 'a getter that changes'
+
 const factories: Readonly<Record<string, () => unknown>> = {
   'an arrow function': () => () => 1,
   'an async function': () => async () => 1,
@@ -128,7 +131,7 @@ const factories: Readonly<Record<string, () => unknown>> = {
   'a grandchild of null': () => Object.create(Object.create(null)),
   'an heir of a plain object': () => Object.create({ a: 1 }),
   'a getter that throws': () => Object.defineProperty({}, 'a', { enumerable: true, get: fail }),
-  'a getter that changes': changing,
+  [changingName]: changing,
   'a proxy whose get throws': () => new Proxy({ a: 1 }, { get: fail }),
   'a proxy whose keys throw': () => new Proxy({ a: 1 }, { ownKeys: fail }),
   'a proxy whose prototype throws': () => new Proxy({}, { getPrototypeOf: fail }),

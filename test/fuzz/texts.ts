@@ -4,9 +4,9 @@
  * @module
  */
 import fc from 'fast-check'
-import { MalformedMessageError, UnsupportedValueError } from '../../src/runtime/errors.ts'
-import { buildValue } from './build-value.ts'
-import { recipes } from './recipe.ts'
+import * as errors from '../../src/runtime/errors.ts'
+import { buildValue, RegisteredError } from './build-value.ts'
+import { errorKinds, recipes, viewNames } from './recipe.ts'
 import { codec } from './values.ts'
 
 /** One change of a text; places and lengths are taken within it. */
@@ -165,7 +165,7 @@ export function textProperty(counts: { decoded: number; malformed: number }) {
     try {
       value = codec.decode(text)
     } catch (error) {
-      if (!(error instanceof MalformedMessageError)) throw error
+      if (!(error instanceof errors.MalformedMessageError)) throw error
       counts.malformed++
       return
     }
@@ -184,7 +184,31 @@ function checkBounds(value: unknown, text: string): void {
   if (parts > most) throw new Error(`${text.length} characters made ${parts} parts, at most ${most}`)
 }
 
-/** How many objects, properties and bytes a value has. */
+/** What a decoded object may be; a prototype that is looked up by a name from outside could be any other. */
+const constructors: readonly unknown[] = [
+  ...[
+    Object,
+    Array,
+    Map,
+    Set,
+    Date,
+    RegExp,
+    ArrayBuffer,
+    Buffer,
+    URL,
+    URLSearchParams,
+    Error,
+    RegisteredError,
+  ],
+  ...[...viewNames, ...errorKinds].map((name) => Reflect.get(globalThis, name)),
+  ...Object.values(errors),
+]
+const prototypes: ReadonlySet<unknown> = new Set([
+  null,
+  ...constructors.filter((known) => typeof known === 'function').map(({ prototype }) => prototype),
+])
+
+/** How many objects, properties and bytes a value has. Throws where one of its parts is of no kind that is sent. */
 export function countParts(value: unknown): number {
   const seen = new Set<unknown>()
   const waiting: unknown[] = [value]
@@ -192,15 +216,30 @@ export function countParts(value: unknown): number {
   while (waiting.length > 0) {
     const next = waiting.pop()
     parts++
+    if (typeof next === 'function' || typeof next === 'symbol') throw new Error(`a ${typeof next} came of it`)
     if (typeof next !== 'object' || next === null || seen.has(next)) continue
     seen.add(next)
+    checkKind(next)
     if (ArrayBuffer.isView(next)) waiting.push(next.buffer)
     else if (next instanceof ArrayBuffer) parts += next.byteLength
     else if (next instanceof Map) waiting.push(...[...next].flat(1))
     else if (next instanceof Set) waiting.push(...next)
-    else for (const key of Reflect.ownKeys(next)) waiting.push(Reflect.get(next, key))
+    else for (const key of stringKeys(next)) waiting.push(Reflect.get(next, key))
   }
   return parts
+}
+
+/** Symbols mark errand's own errors, so that they are known in a second copy of it. */
+function stringKeys(value: object): readonly string[] {
+  return Reflect.ownKeys(value).filter((key) => typeof key === 'string')
+}
+
+function checkKind(value: object): void {
+  if (!prototypes.has(Object.getPrototypeOf(value)))
+    throw new Error('an object of a strange class came of it')
+  if (!(value instanceof Error)) return
+  const isText = [value.name, value.message, value.stack].every((text) => typeof text === 'string')
+  if (!isText) throw new Error('an error came of it whose name, message or stack is no text')
 }
 
 /** What was decoded is of the kind that can be sent: encoding gives text, or the promised refusal. */
@@ -208,6 +247,6 @@ function checkSendable(value: unknown): void {
   try {
     codec.decode(codec.encode(value, 'result'))
   } catch (error) {
-    if (!(error instanceof UnsupportedValueError)) throw error
+    if (!(error instanceof errors.UnsupportedValueError)) throw error
   }
 }
