@@ -128,9 +128,30 @@ const entries = fc.oneof(
   ),
 )
 
+/** An error that names the class it wants to be. */
+const wishfulErrors = fc
+  .record({
+    name: fc.constantFrom(
+      'Map',
+      'Function',
+      'Promise',
+      'constructor',
+      '__proto__',
+      'Object',
+      'ErrandError',
+      'registered',
+    ),
+    fields: fc.dictionary(fieldNames, references, { maxKeys: 3 }),
+    others: fc.array(entries, { maxLength: 4 }),
+  })
+  .map(({ name, fields, others }) => [['Error', 1], { ...fields, class: 2 }, name, ...others])
+
 /** Tables of the codec's form that nothing has checked. */
 export const forgedTables = fc
-  .array(entries, { minLength: 1, maxLength: 12 })
+  .oneof(
+    { arbitrary: fc.array(entries, { minLength: 1, maxLength: 12 }), weight: 9 },
+    { arbitrary: wishfulErrors, weight: 1 },
+  )
   .map((table) => JSON.stringify(table))
 
 const sources = fc.oneof(
