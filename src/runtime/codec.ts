@@ -24,6 +24,7 @@ import {
   unreadable,
 } from './error-codec.ts'
 import { MalformedMessageError, UnsupportedValueError } from './errors.ts'
+import { parseJson } from './parse-json.ts'
 
 export type { ErrorClass } from './error-codec.ts'
 
@@ -142,7 +143,7 @@ function decodeText(text: Encoded, classes: ErrorClasses): unknown {
   }
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    parsed = parseJson(text)
   } catch (error) {
     malformed('it is not JSON', error)
   }
@@ -255,7 +256,7 @@ function followTagged(table: Table, entry: readonly [string, ...unknown[]], dept
     for (let i = 2; i < entry.length; i += 2) follow(table, entry[i], depth + 1)
   } else if (tag === 'Error') {
     if (entry.length !== 2) malformed('an Error has parts too many')
-    follow(table, first, depth)
+    followError(table, first, depth)
   } else if (tag === 'Buffer' || viewNames.has(tag)) {
     const buffer: unknown = typeof first === 'number' ? table.entries[first] : undefined
     if (entry.length !== 2 || !Array.isArray(buffer) || buffer[0] !== 'ArrayBuffer') {
@@ -267,6 +268,30 @@ function followTagged(table: Table, entry: readonly [string, ...unknown[]], dept
   else if (!entry.every((part) => typeof part === 'string') || entry.length > (tag === 'RegExp' ? 3 : 2)) {
     malformed(`a ${tag} has parts that are not text`)
   } else if (!textPatterns[tag]?.test(String(first))) malformed(`the text of a ${tag} is not one`)
+}
+
+/**
+ * The fields of an error, and the properties among them, are objects of that error alone: errors that lead to errors
+ * would be followed without end, and properties that many share be copied into each.
+ */
+function followError(table: Table, reference: unknown, depth: number): void {
+  const fields = ownObject(table, reference)
+  if (Object.hasOwn(fields, 'props')) {
+    ownObject(table, fields.props)
+    // Before the other fields, so that no error among them finds it unreached.
+    follow(table, fields.props, depth + 1)
+  }
+  follow(table, reference, depth)
+}
+
+/** The plain object that a reference leads to, if no other did before. */
+function ownObject(table: Table, reference: unknown): Readonly<Record<string, unknown>> {
+  const isFresh = typeof reference === 'number' && table.reached[reference] === 0
+  const entry = isFresh ? table.entries[reference] : undefined
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
+    malformed('an Error is without fields of its own')
+  }
+  return entry as Readonly<Record<string, unknown>>
 }
 
 const textPatterns: Readonly<Record<string, RegExp>> = {

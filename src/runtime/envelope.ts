@@ -6,6 +6,7 @@
 import { LIMITS } from './config.ts'
 import { MalformedMessageError } from './errors.ts'
 import { showValue } from './nearest-name.ts'
+import { parseJson } from './parse-json.ts'
 
 /** The version that this code writes, and the newest that it reads. */
 export const ENVELOPE_VERSION = 1
@@ -89,7 +90,7 @@ const times = ['createdAt', 'dueAt'] as const
 function parse(body: string): unknown {
   if (body.length > LIMITS.messageBytes) throw malformed(`its body has ${body.length} characters`)
   try {
-    return JSON.parse(body)
+    return parseJson(body)
   } catch (cause) {
     throw malformed('its body is not JSON', cause)
   }

@@ -69,103 +69,116 @@ function blocked(clock: Clock): Clock {
   return { now: clock.now, setTimer: () => ({ cancel: () => {} }) }
 }
 
-/** Runs a fleet whose every attempt is killed, until all calls have failed. */
-async function runFleet(fleet: Fleet): Promise<{ missed: Missed[]; ends: number[] }> {
-  const { timeoutSeconds, batchWindowSeconds, batchSize, maxKills, calls, deaths } = fleet
+/** What becomes of each call, as seen from outside. */
+function watchCalls(clock: Clock, allowedAfterReceipt: number) {
+  const receivedAt = new Map<string, number>()
+  const firstReceivedAt = new Map<string, number>()
+  const kills = new Map<string, { readonly at: number; readonly allowed: number }>()
+  const missed: Missed[] = []
+  const ends: number[] = []
+  /** Its call is tried again, or has ended: the kill is missed no longer. */
+  const noticed = (id: string) => {
+    const kill = kills.get(id)
+    if (kill !== undefined) missed.push({ seconds: (clock.now() - kill.at) / 1000, allowed: kill.allowed })
+    kills.delete(id)
+  }
+  return {
+    missed,
+    ends,
+    noticed,
+    received(id: string, firstAt: number) {
+      receivedAt.set(id, clock.now())
+      firstReceivedAt.set(id, firstAt)
+    },
+    killed(id: string) {
+      const at = clock.now()
+      const allowed = allowedAfterReceipt - (at - (receivedAt.get(id) ?? at)) / 1000
+      kills.set(id, { at, allowed })
+    },
+    ended(id: string) {
+      noticed(id)
+      ends.push((clock.now() - (firstReceivedAt.get(id) ?? 0)) / 1000)
+    },
+  }
+}
+
+/** An app, its ports, and a task whose attempts never end. */
+function startApp({ timeoutSeconds, batchWindowSeconds, batchSize, maxKills, calls }: Fleet) {
   const config = defineConfig({
     name: 'killed',
     workers: { main: { timeoutSeconds, batchWindowSeconds, batchSize, concurrency: 200, logLevel: 'error' } },
     taskOptions: { '*': { maxKills } },
   })
-  const resolved = resolveConfig(config)
-  const { visibilitySeconds } = resolved.queues.get('default')!
+  const { queues } = resolveConfig(config)
   const clock = virtualClock()
-  const queue = inProcessQueue({ queues: resolved.queues, clock, entropy: systemEntropy })
-  const store = inProcessStore({ clock })
-  const ports = { clock, entropy: systemEntropy, queue, store }
+  const queue = inProcessQueue({ queues, clock, entropy: systemEntropy })
+  const ports = { clock, entropy: systemEntropy, queue, store: inProcessStore({ clock }) }
   const backend: Backend = { ...ports, kind: 'aws', start: async () => {}, close: async () => {} }
-
-  /** When the message of each call was received last, and when its attempt was killed. */
-  const receivedAt = new Map<string, number>()
-  const killedAt = new Map<string, number>()
-  const firstReceivedAt = new Map<string, number>()
-  const missed: Missed[] = []
-  const ends: number[] = []
-  /** A kill is missed no longer: its call is tried again, or has ended. */
-  const noticed = (id: string) => {
-    const at = killedAt.get(id)
-    if (at === undefined) return
-    killedAt.delete(id)
-    const sinceReceipt = at - (receivedAt.get(`killed ${id}`) ?? at)
-    const allowed = visibilitySeconds - sinceReceipt / 1000 + calls * batchWindowSeconds
-    missed.push({ seconds: (clock.now() - at) / 1000, allowed })
-  }
-  let deathsSoFar = 0
-  const kills = new Map<string, () => void>()
+  const { visibilitySeconds } = queues.get('default')!
+  const watch = watchCalls(clock, visibilitySeconds + calls * batchWindowSeconds)
+  /** The calls that began in the invocation that runs now. */
+  const begun = new Set<string>()
   const hang = () => {
-    const { id } = currentTask
-    noticed(id)
-    running.add(id)
-    kills.get('current')?.()
+    watch.noticed(currentTask.id)
+    begun.add(currentTask.id)
     return new Promise<never>(() => {})
   }
-  const running = new Set<string>()
   const executor = createExecutor(config, { tasks: { hang }, backend })
-  const { app } = internalsOf(executor)
+  ports.store.watch(({ id, state }) => {
+    if (isFinal(state)) watch.ended(id)
+  })
+  return { ports, executor, hang, watch, begun }
+}
 
-  const lambda = lambdaFunction({
+type App = ReturnType<typeof startApp>
+
+/** The worker's function; each of its environments dies, with all that it runs. */
+function deadlyFunction({ ports, executor, watch, begun }: App, { timeoutSeconds, deaths }: Fleet) {
+  const { clock } = ports
+  let environments = 0
+  return lambdaFunction({
     name: 'main',
     ports,
     timeoutSeconds,
     clock,
     makeHandler(own, { exit, ended }) {
-      const death = deaths[deathsSoFar++ % deaths.length]!
+      const death = deaths[environments++ % deaths.length]!
       const mine = new Set<string>()
-      ended.addEventListener('abort', () => {
-        for (const id of mine) {
-          killedAt.set(id, clock.now())
-          receivedAt.set(`killed ${id}`, receivedAt.get(id) ?? 0)
-        }
-      })
-      const handler = createWorkerHandler(
-        app,
-        death.kind === 'blocked' ? { ...own, clock: blocked(own.clock) } : own,
-        'main',
-      )
+      ended.addEventListener('abort', () => mine.forEach(watch.killed))
+      const seen = death.kind === 'blocked' ? { ...own, clock: blocked(own.clock) } : own
+      const handler = createWorkerHandler(internalsOf(executor).app, seen, 'main')
       return (event, context) => {
         if (death.kind === 'exit') {
           clock.setTimer(exit, death.afterPart * Math.max(timeoutSeconds - 6, 0) * 1000)
         }
-        kills.set('current', () => {
-          for (const id of running) mine.add(id)
-          running.clear()
-        })
+        // What begins in this turn is of this invocation: on virtual time there is no other meanwhile.
+        begun.clear()
+        setImmediate(() => begun.forEach((id) => mine.add(id)))
         return handler(event, context)
       }
     },
   })
-  store.watch((record) => {
-    if (!isFinal(record.state)) return
-    noticed(record.id)
-    ends.push((clock.now() - (firstReceivedAt.get(record.id) ?? 0)) / 1000)
-  })
-  const idOf = (body: string) => (JSON.parse(body) as { id: string }).id
+}
+
+/** Runs a fleet whose every attempt is killed, until all calls have failed. */
+async function runFleet(fleet: Fleet): Promise<App['watch']> {
+  const app = startApp(fleet)
+  const { ports, executor, hang, watch } = app
+  const { clock, queue } = ports
+  const lambda = deadlyFunction(app, fleet)
   const mapping = startEventSourceMapping({
     queue: {
       receive: async (name, how) => {
         const messages = await queue.receive(name, how)
-        for (const { body, firstReceivedAt: first } of messages) {
-          receivedAt.set(idOf(body), clock.now())
-          firstReceivedAt.set(idOf(body), first)
-        }
+        for (const { body, firstReceivedAt } of messages) watch.received(JSON.parse(body).id, firstReceivedAt)
         return messages
       },
       delete: queue.delete,
     },
     queueName: 'default',
     arn: arnOf('default'),
-    batchSize,
-    batchWindowSeconds,
+    batchSize: fleet.batchSize,
+    batchWindowSeconds: fleet.batchWindowSeconds,
     maximumConcurrency: 20,
     invoke: lambda.invoke,
     clock,
@@ -173,17 +186,14 @@ async function runFleet(fleet: Fleet): Promise<{ missed: Missed[]; ends: number[
   })
   const group = await executor.map(
     hang,
-    Array.from({ length: calls }, (): [] => []),
+    Array.from({ length: fleet.calls }, (): [] => []),
   )
   const outcomes = await clock.runUntil(group.outcomes())
-  expect(outcomes).toEqual(
-    outcomes.map(() =>
-      expect.objectContaining({ state: 'failed', reason: 'killed', attempts: maxKills + 1 }),
-    ),
-  )
+  const killed = { state: 'failed', reason: 'killed', attempts: fleet.maxKills + 1 }
+  expect(outcomes).toEqual(outcomes.map(() => expect.objectContaining(killed)))
   await clock.runUntil(mapping.stop())
   lambda.killAll()
-  return { missed, ends }
+  return watch
 }
 
 const all: Missed[] = []
