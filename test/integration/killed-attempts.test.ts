@@ -153,7 +153,9 @@ function deadlyFunction({ ports, executor, watch, begun }: App, { timeoutSeconds
         }
         // What begins in this turn is of this invocation: on virtual time there is no other meanwhile.
         begun.clear()
-        setImmediate(() => begun.forEach((id) => mine.add(id)))
+        setImmediate(() => {
+          for (const id of begun) mine.add(id)
+        })
         return handler(event, context)
       }
     },
