@@ -14,6 +14,7 @@ import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
+import { inProcessBlobs } from './in-process-blobs.ts'
 import { type InProcessStore, inProcessStore } from './in-process-store.ts'
 
 /** How to make an eager backend. */
@@ -59,7 +60,8 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
     nameOfArn: (arn) => arn.slice(arn.lastIndexOf(':') + 1),
   }
   const store = inProcessStore({ clock: shifted })
-  const ports: Ports = { clock: shifted, entropy, queue, store }
+  const blobs = config.blobs && { blobs: inProcessBlobs({ clock: shifted }) }
+  const ports: Ports = { clock: shifted, entropy, queue, store, ...blobs }
   const inline: Inline = {
     config,
     ports,

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Ports } from '../runtime/backend.ts'
+import type { Blobs } from '../runtime/blobs.ts'
 import type { Clock, Timer } from '../runtime/clock.ts'
 import type { Queue } from '../runtime/queue.ts'
 import type { Store } from '../runtime/store.ts'
@@ -102,6 +103,14 @@ function guardedStore(store: Store, life: Life): Store {
   }
 }
 
+function guardedBlobs(blobs: Blobs, life: Life): Blobs {
+  const guard = guardOf(life)
+  return {
+    put: (key, text, expiresAtSeconds) => guard(() => blobs.put(key, text, expiresAtSeconds)),
+    get: (key, maxBytes) => guard(() => blobs.get(key, maxBytes)),
+  }
+}
+
 /** Wraps the ports for one environment. */
 export function environmentPorts(ports: Ports): EnvironmentPorts {
   const life: Life = { alive: true, timers: new Set(), watches: new Set() }
@@ -111,6 +120,7 @@ export function environmentPorts(ports: Ports): EnvironmentPorts {
       entropy: ports.entropy,
       queue: guardedQueue(ports.queue, life),
       store: guardedStore(ports.store, life),
+      ...(ports.blobs && { blobs: guardedBlobs(ports.blobs, life) }),
     },
     cut() {
       life.alive = false

@@ -9,6 +9,7 @@ import { ResultTooLargeError } from '../runtime/errors.ts'
 import { type CallRecord, isFinal } from '../runtime/record.ts'
 import type { Change, Condition, Store, Written } from '../runtime/store.ts'
 import { changed, holds } from './condition.ts'
+import { sweeper } from './sweeper.ts'
 
 interface KeptText {
   readonly key: string
@@ -22,30 +23,6 @@ export interface InProcessStore extends Store {
   unfinished(): number
   watch(listener: (record: CallRecord) => void): () => void
   peek(id: string): CallRecord | undefined
-}
-
-/** Entries looked at per write: more than a write can add, so that the sweep gets round. */
-const SWEPT_PER_WRITE = 2
-
-/**
- * Drops what expired, a few entries at a time: as DynamoDB's TTL it comes late, and unlike a full sweep it never
- * pauses the process.
- */
-function sweeper<T extends { readonly expiresAtSeconds: number }>(
-  entries: Map<string, T>,
-  keyOf: (entry: T) => string,
-): (nowMs: number) => void {
-  let iterator = entries.values()
-  return (nowMs) => {
-    for (let looked = 0; looked < SWEPT_PER_WRITE; looked++) {
-      const { done, value } = iterator.next()
-      if (done) {
-        iterator = entries.values()
-        return
-      }
-      if (value.expiresAtSeconds * 1000 <= nowMs) entries.delete(keyOf(value))
-    }
-  }
 }
 
 /** Refuses what DynamoDB would, so that a result that is too large is found on a laptop. */

@@ -10,6 +10,7 @@ export {
 } from './event-source-mapping.ts'
 export { type FaultPlan, faultPlan, type Operation, type RequestFault } from './fault-plan.ts'
 export type { FaultSwitches, KillPoint, KillSwitches } from './faults.ts'
+export { type InProcessBlobs, inProcessBlobs } from './in-process-blobs.ts'
 export { arnOf, type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
 export { inProcessStore } from './in-process-store.ts'
 export { type InvokeResult, type LambdaFunction, lambdaFunction } from './lambda-function.ts'

@@ -15,6 +15,7 @@ import { type FaultPlan, faultPlan } from './fault-plan.ts'
 import type { FaultSwitches } from './faults.ts'
 import { faultyQueue } from './faulty-queue.ts'
 import { faultyStore } from './faulty-store.ts'
+import { inProcessBlobs } from './in-process-blobs.ts'
 import { type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
 import { inProcessStore } from './in-process-store.ts'
 import {
@@ -113,7 +114,8 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   const soundStore = inProcessStore({ clock })
   const queue = clientQueue(plan ? faultyQueue(sound, plan) : sound, startWorkers, () => fleet)
   const store = plan ? faultyStore(soundStore, plan) : soundStore
-  const ports: Ports = { clock, entropy, queue, store }
+  const blobs = config.blobs && { blobs: inProcessBlobs({ clock }) }
+  const ports: Ports = { clock, entropy, queue, store, ...blobs }
   const fleet: Fleet = {
     ...{ config, options, ports, plan, gate },
     taskOf: (id) => soundStore.peek(id)?.task,

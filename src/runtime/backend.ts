@@ -3,6 +3,7 @@
  * @module
  */
 import type { App } from './app.ts'
+import type { Blobs } from './blobs.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
 import type { Queue } from './queue.ts'
@@ -17,6 +18,8 @@ export interface Ports {
   readonly entropy: Entropy
   readonly queue: Queue
   readonly store: Store
+  /** Where the config has `blobs`. */
+  readonly blobs?: Blobs
 }
 
 /** The ports, and workers where the backend runs them itself. */

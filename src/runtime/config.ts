@@ -66,6 +66,15 @@ export interface TaskOptions {
   readonly backoff?: Backoff
 }
 
+/** Where large payloads go. */
+export interface BlobOptions {
+  /**
+   * What keys in the bucket begin with, before the app's name: path segments of letters, digits, `-`, `_` and `.`, each
+   * with a `/` behind it, at most 128 characters; `''` for none. @default 'errand/'
+   */
+  readonly prefix?: string
+}
+
 /** What `defineConfig` takes. */
 export interface Config {
   /** Names the app: a letter, then letters, digits and `-`, at most 40. */
@@ -85,6 +94,12 @@ export interface Config {
   readonly record?: 'on-submit' | 'on-claim'
   /** Whether calls are listed for the monitor: one more write unit a call. @default true */
   readonly listing?: boolean
+  /**
+   * Whether arguments over 1 MiB and results over 32 KiB go to a bucket, whose name is given where it is deployed
+   * (`ERRAND_BUCKET`). Without it such arguments are refused, and results end at the limit of an item. Needs
+   * `@aws-sdk/client-s3` on AWS. @default false
+   */
+  readonly blobs?: boolean | BlobOptions
 }
 
 /** Defaults of everything optional in a config. */
@@ -96,6 +111,7 @@ export const DEFAULTS = {
   backoff: { baseSeconds: 5, factor: 2, maxSeconds: 3600 },
   record: 'on-submit',
   listing: true,
+  blobs: { prefix: 'errand/' },
 } as const satisfies {
   queue: string
   queueRetentionSeconds: number
@@ -104,6 +120,7 @@ export const DEFAULTS = {
   backoff: Backoff
   record: Config['record']
   listing: boolean
+  blobs: BlobOptions
 }
 
 /** Limits of AWS, with where they are stated, and our own. */
@@ -136,6 +153,12 @@ export const LIMITS = {
   readBatch: 100,
   /** A result up to this size lies in the record; a larger one in an item of its own. */
   inlineResultBytes: 4096,
+  /** Where the config has `blobs`, a larger result goes there: S3 then costs less than DynamoDB's write units. */
+  blobResultBytes: 32 * 1024,
+  /** The largest arguments, and the largest result, in a blob: 64 MiB, since codec and Lambda's memory hold them whole. */
+  blobBytes: 64 * 1024 * 1024,
+  /** How old a blob must be before a bucket's lifecycle rule may delete it: two lives of a message, and two days. */
+  blobDays: 30,
   /** What a progress value may take; the record is billed by its size at every write. */
   progressBytes: 4096,
   /** The longest wait between attempts: below SQS's 12 h, which count from the receipt. */
@@ -182,6 +205,8 @@ export const ENV = {
   table: 'ERRAND_TABLE',
   /** The queues' URLs as a JSON object by name. */
   queueUrls: 'ERRAND_QUEUE_URLS',
+  /** The bucket's name, where the config has `blobs`. */
+  bucket: 'ERRAND_BUCKET',
   /** Which worker of the config this function is. */
   worker: 'ERRAND_WORKER',
 } as const
@@ -219,6 +244,8 @@ export interface ResolvedConfig {
   readonly taskOptions: Readonly<Record<string, TaskOptions>>
   readonly record: 'on-submit' | 'on-claim'
   readonly listing: boolean
+  /** Absent: large payloads have nowhere to go. */
+  readonly blobs?: Required<BlobOptions>
 }
 
 /** The names of a config's queues, as a type. */

@@ -85,6 +85,14 @@ export class ResultTooLargeError extends ErrandError {
   static override readonly code = 'result-too-large'
 }
 
+/**
+ * Large arguments or a large result are not in the blob store as they were written: deleted by a lifecycle rule that is
+ * too short, or replaced. An attempt that meets it is tried again.
+ */
+export class BlobLostError extends ErrandError {
+  static override readonly code = 'blob-lost'
+}
+
 /** A task's input schema refused the input; `issues` are the schema's own. Not retried. */
 export class InvalidInputError extends ErrandError {
   static override readonly code = 'invalid-input'

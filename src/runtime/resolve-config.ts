@@ -46,7 +46,16 @@ export function defineConfig<const C extends Config>(config: C & NoOther<C, Conf
  * @throws InvalidOptionError
  */
 export function resolveConfig(config: Config): ResolvedConfig {
-  checkKeys('the config', config, ['name', 'queues', 'workers', 'routes', 'taskOptions', 'record', 'listing'])
+  checkKeys('the config', config, [
+    'name',
+    'queues',
+    'workers',
+    'routes',
+    'taskOptions',
+    'record',
+    'listing',
+    'blobs',
+  ])
   const name = checkName(
     'config `name`',
     config.name,
@@ -59,6 +68,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
   const queues = new Map(
     [...queueOptions].map(([queue, options]) => [queue, resolveQueue(queue, options, workers)] as const),
   )
+  const blobs = resolveBlobs(config.blobs)
   const resolved: ResolvedConfig = {
     name,
     queues,
@@ -68,8 +78,22 @@ export function resolveConfig(config: Config): ResolvedConfig {
     taskOptions: checkTaskOptions(config.taskOptions ?? {}, workers),
     record: checkWord('config `record`', config.record, ['on-submit', 'on-claim'], DEFAULTS.record),
     listing: checkFlag('config `listing`', config.listing, DEFAULTS.listing),
+    ...(blobs !== undefined && { blobs }),
   }
   return resolved
+}
+
+const prefixForm = /^(?=.{0,128}$)(?:(?!\.\.?\/)[A-Za-z0-9._-]+\/)*$/
+
+function resolveBlobs(declared: Config['blobs']): ResolvedConfig['blobs'] {
+  if (typeof declared !== 'object' || declared === null) {
+    return checkFlag('config `blobs`', declared, false) ? DEFAULTS.blobs : undefined
+  }
+  checkKeys('config `blobs`', declared, ['prefix'])
+  const rule = "path segments of letters, digits, `-`, `_` and `.`, each with a `/` behind it, as 'jobs/'"
+  return {
+    prefix: checkName('config `blobs.prefix`', declared.prefix ?? DEFAULTS.blobs.prefix, prefixForm, rule),
+  }
 }
 
 /** Names or an options object, as a map in order. */

@@ -1,7 +1,9 @@
+import { inProcessBlobs } from '../../src/local-emulator/in-process-blobs.ts'
 import { inProcessQueue } from '../../src/local-emulator/in-process-queue.ts'
 import { inProcessStore } from '../../src/local-emulator/in-process-store.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
+import { describeBlobs } from './blob-suite.ts'
 import { describeQueue, SUITE_VISIBILITY_SECONDS } from './queue-suite.ts'
 import { describeStore, NOW } from './store-suite.ts'
 
@@ -24,5 +26,10 @@ describeQueue('in process', async () => {
 
 describeStore('in process', async () => ({
   store: inProcessStore({ clock: virtualClock(NOW) }),
+  close: async () => {},
+}))
+
+describeBlobs('in process', async () => ({
+  blobs: inProcessBlobs({ clock: virtualClock(NOW) }),
   close: async () => {},
 }))

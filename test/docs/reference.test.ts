@@ -51,6 +51,7 @@ describe('docs/configuration.md', () => {
     ['## Workers', config, 'WorkerOptions'],
     ['## Tasks', config, 'TaskOptions'],
     ['### Back-off', config, 'Backoff'],
+    ['### Large payloads', config, 'BlobOptions'],
     ['## Calls', 'src/runtime/call-options.ts', 'CallOptions'],
     ['## The executor', 'src/index.ts', 'ConnectOptions'],
     ['### AWS', 'src/runtime/aws/aws-backend.ts', 'AwsOptions'],
@@ -62,11 +63,12 @@ describe('docs/configuration.md', () => {
     expect(missing, `add a row to "${heading}" of ${page}`).toEqual([])
   })
 
-  const { worker, task, backoff } = DEFAULTS
+  const { worker, task, backoff, blobs } = DEFAULTS
   const defaults = [
     ...Object.entries(worker).map(([option, value]) => ['## Workers', option, value] as const),
     ...Object.entries(task).map(([option, value]) => ['## Tasks', option, value] as const),
     ...Object.entries(backoff).map(([option, value]) => ['### Back-off', option, value] as const),
+    ...Object.entries(blobs).map(([option, value]) => ['### Large payloads', option, value] as const),
     ['## Queues', 'retentionSeconds', DEFAULTS.queueRetentionSeconds] as const,
     ['## The app', 'queues', `['${DEFAULTS.queue}']`] as const,
     ['## The app', 'record', DEFAULTS.record] as const,
@@ -80,7 +82,16 @@ describe('docs/configuration.md', () => {
   })
 
   test('no default is left out of this test', () => {
-    const known = ['queue', 'queueRetentionSeconds', 'worker', 'task', 'backoff', 'record', 'listing']
+    const known = [
+      'queue',
+      'queueRetentionSeconds',
+      'worker',
+      'task',
+      'backoff',
+      'record',
+      'listing',
+      'blobs',
+    ]
     expect(Object.keys(DEFAULTS).sort()).toEqual(known.sort())
   })
 

@@ -1,8 +1,9 @@
 /**
- * The backend of production: SQS and DynamoDB, wired by the variables that the construct sets.
+ * The backend of production: SQS, DynamoDB, and S3 where the config has `blobs`, wired by the variables that the construct sets.
  * @module
  */
 import type { Backend } from '../backend.ts'
+import type { Blobs } from '../blobs.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
@@ -15,6 +16,8 @@ import {
   type SqsOptions,
 } from './aws-clients.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
+import { s3Blobs } from './s3-blobs.ts'
+import { lazyS3, type S3Options } from './s3-client.ts'
 import { sqsQueue } from './sqs-queue.ts'
 
 /** How to reach AWS; in a stack made by the construct all of it has a default. */
@@ -27,6 +30,9 @@ export interface AwsOptions {
   readonly region?: string
   readonly sqs?: SqsOptions
   readonly dynamodb?: DynamoDbOptions
+  /** The bucket's name, where the config has `blobs`. @default `ERRAND_BUCKET` */
+  readonly bucket?: string
+  readonly s3?: S3Options
   /** @default the system's */
   readonly clock?: Clock
   /** @default the system's */
@@ -35,7 +41,7 @@ export interface AwsOptions {
 
 /**
  * A backend on AWS. It makes no request and loads no client until one is needed.
- * @throws NotWiredError where the table or the queues' URLs are not known; a single queue without a URL is
+ * @throws NotWiredError where the table, the queues' URLs, or the bucket of `blobs` are not known; a single queue without a URL is
  *   found when it is used, so that a config may be deployed ahead of a process that does not use its new queue.
  */
 export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Backend {
@@ -55,17 +61,41 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   }
   const sqs = lazySqs(options.sqs ?? {}, env, region)
   const dynamodb = lazyDynamoDb(options.dynamodb ?? {}, env, region)
+  const large = blobsOf(config, options, env)
   return {
     kind: 'aws',
     clock,
     entropy,
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
     store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
+    ...(large !== undefined && { blobs: large.blobs }),
     async start() {},
     async close() {
-      await Promise.all([sqs.close(), dynamodb.close()])
+      await Promise.all([sqs.close(), dynamodb.close(), large?.close()])
     },
   }
+}
+
+function blobsOf(
+  config: ResolvedConfig,
+  options: AwsOptions,
+  env: Environment,
+): { readonly blobs: Blobs; close(): Promise<void> } | undefined {
+  if (config.blobs === undefined) {
+    if (options.bucket === undefined) return undefined
+    throw new InvalidOptionError(
+      `\`bucket\` is ${JSON.stringify(options.bucket)}, but the config of "${config.name}" has no \`blobs\`, so nothing would go there; add \`blobs: true\` to it`,
+    )
+  }
+  const bucket = options.bucket ?? env[ENV.bucket]
+  if (!bucket) {
+    throw new NotWiredError(
+      `app "${config.name}" has \`blobs\` and no ${ENV.bucket} (or the option \`bucket\`); name the bucket, or take \`blobs\` out of the config`,
+    )
+  }
+  const s3 = lazyS3(options.s3 ?? {}, env, options.region)
+  const prefix = `${config.blobs.prefix}${config.name}/`
+  return { blobs: s3Blobs({ bucket, prefix, s3 }), close: s3.close }
 }
 
 function queueUrlsOf(json: string | undefined): Readonly<Record<string, string>> | undefined {

@@ -10,7 +10,7 @@ import type * as SqsSdk from '@aws-sdk/client-sqs'
 export interface ServiceOptions<Client, Credentials> {
   /** A ready-made client: region, endpoint and retries are its own, and `close` leaves it open. */
   readonly client?: Client
-  /** @default `AWS_ENDPOINT_URL_SQS` or `AWS_ENDPOINT_URL_DYNAMODB`, else `AWS_ENDPOINT_URL`, else AWS's own */
+  /** @default `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`, else AWS's own */
   readonly endpoint?: string
   /** @default the SDK's own chain: variables, shared files, the role */
   readonly credentials?: Credentials
@@ -47,11 +47,17 @@ export interface Lazy<C> {
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
+/** A service, as the SDK's variables name it. */
+export type Service = 'SQS' | 'DYNAMODB' | 'S3'
+
 /** How long one request may take, in milliseconds; a receive that waits is given its wait on top. */
 export const REQUEST_TIMEOUT_MS = 5000
 
-// The SDK's own limits are minutes: one hung socket would eat the invocation. `requestTimeout` alone only warns.
-const requestHandler = {
+/**
+ * How long a client waits. The SDK's own limits are minutes: one hung socket would eat the invocation.
+ * `requestTimeout` alone only warns.
+ */
+export const requestHandler = {
   connectionTimeout: 1000,
   requestTimeout: REQUEST_TIMEOUT_MS,
   throwOnRequestTimeout: true,
@@ -63,11 +69,7 @@ const requestHandler = {
  * The endpoint to give the SDK explicitly, `undefined` for AWS's own. Left to read the variables itself, the SQS
  * client sends each request to the host of the queue's URL instead, which an emulator's often does not resolve.
  */
-export function endpointOf(
-  service: 'SQS' | 'DYNAMODB',
-  env: Environment,
-  endpoint?: string,
-): string | undefined {
+export function endpointOf(service: Service, env: Environment, endpoint?: string): string | undefined {
   return endpoint ?? (env[`AWS_ENDPOINT_URL_${service}`] || env.AWS_ENDPOINT_URL || undefined)
 }
 
@@ -76,15 +78,17 @@ export function regionOf(env: Environment, region?: string): string | undefined 
   return region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined)
 }
 
-interface ClientConfig<Credentials> {
+/** What a client is made with. */
+export interface ClientConfig<Credentials> {
   readonly requestHandler: typeof requestHandler
   readonly region?: string
   readonly endpoint?: string
   readonly credentials?: Credentials
 }
 
-function clientConfig<Client, Credentials>(
-  service: 'SQS' | 'DYNAMODB',
+/** The settings of one service's client, from its options, the variables and the app's region. */
+export function clientConfig<Client, Credentials>(
+  service: Service,
   options: ServiceOptions<Client, Credentials>,
   env: Environment,
   region?: string,
@@ -100,7 +104,8 @@ function clientConfig<Client, Credentials>(
   }
 }
 
-function lazily<Client extends { destroy(): void }, Sdk>(
+/** A connection over a client that was `given`, or is made with the module that `load` loads. */
+export function lazily<Client extends { destroy(): void }, Sdk>(
   load: () => Promise<Sdk>,
   given: Client | undefined,
   make: (sdk: Sdk) => Client,
@@ -112,7 +117,8 @@ function lazily<Client extends { destroy(): void }, Sdk>(
       return connection
     },
     async close() {
-      if (given === undefined) (await connection)?.client.destroy()
+      // One that could not be made has nothing to free.
+      if (given === undefined) (await connection?.catch(() => undefined))?.client.destroy()
       connection = undefined
     },
   }

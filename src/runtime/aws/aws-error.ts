@@ -18,7 +18,12 @@ const denied = new Set([
   'KmsAccessDenied',
   'KMS.AccessDeniedException',
 ])
-const missing = new Set(['QueueDoesNotExist', 'NonExistentQueue', 'ResourceNotFoundException'])
+const missing = new Set([
+  'QueueDoesNotExist',
+  'NonExistentQueue',
+  'ResourceNotFoundException',
+  'NoSuchBucket',
+])
 
 /** An error's name without the prefix that the query protocol, and emulators that kept it, give it. */
 export function awsErrorName(error: unknown): string {
@@ -31,6 +36,8 @@ const grantOf: Readonly<Record<string, string>> = {
   'dynamodb:PutItem': 'fleet.addClient(fn, { submit: true })',
   'dynamodb:GetItem': 'fleet.addClient(fn, { read: true })',
   'dynamodb:BatchGetItem': 'fleet.addClient(fn, { read: true })',
+  's3:PutObject': 'fleet.addClient(fn, { submit: true })',
+  's3:GetObject': 'fleet.addClient(fn, { read: true })',
   'dynamodb:UpdateItem': 'fleet.addClient(fn, { manage: true })',
 }
 
