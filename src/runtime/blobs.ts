@@ -4,7 +4,7 @@
  *
  * - **A blob is written before what refers to it**: arguments before record and message, a result before the final
  *   write. A crash in between leaves a blob that nobody asks for, and never a reference to nothing.
- * - **A key is made here**, of the call's id and a fingerprint or an owner, each of a form that holds no `/` and no `.`;
+ * - **A key is made here**, of the call's id and a fingerprint or an owner, none of which brings a `/` or a `.` into it;
  *   the implementation puts it under the configured bucket, prefix and app. No key, bucket or address is ever read
  *   from a message.
  * - **Nobody changes a blob.** Its key tells arguments by their content and results by the attempt, so writing it
@@ -15,7 +15,7 @@
  */
 import { hash } from 'node:crypto'
 import { LIMITS } from './config.ts'
-import { BlobLostError, MalformedMessageError } from './errors.ts'
+import { BlobLostError } from './errors.ts'
 
 /** Where large payloads live. */
 export interface Blobs {
@@ -39,9 +39,8 @@ export interface ArgumentsFingerprint {
   readonly hash: string
 }
 
-const idForm = /^[A-Za-z0-9_:-]{1,256}$/
+const segmentForm = /^[A-Za-z0-9_:-]{1,256}$/
 const hashForm = /^[A-Za-z0-9_-]{43}$/
-const ownerForm = /^[A-Za-z0-9_-]{1,64}$/
 
 /** The fingerprint of encoded arguments. */
 export function fingerprintOf(text: string): ArgumentsFingerprint {
@@ -59,30 +58,24 @@ export function isFingerprint(value: unknown): value is ArgumentsFingerprint {
 /**
  * The key of a call's arguments, below bucket, prefix and app. The same key submitted twice may be encoded in two ways,
  * each of which has a blob of its own.
- * @throws MalformedMessageError where the id or the hash is none that errand makes
  */
-export function argumentsKey(id: string, { hash: text }: ArgumentsFingerprint): string {
-  return `${checked('id', id, idForm)}/arguments-${checked('hash', text, hashForm)}`
+export function argumentsKey(id: string, fingerprint: ArgumentsFingerprint): string {
+  return `${segment(id)}/arguments-${segment(fingerprint.hash)}`
 }
 
-/**
- * The key of the result that one attempt wrote, below bucket, prefix and app.
- * @throws MalformedMessageError where the id or the owner is none that errand makes
- */
+/** The key of the result that one attempt wrote, below bucket, prefix and app. */
 export function resultKey(id: string, owner: string): string {
-  return `${checked('id', id, idForm)}/result-${checked('owner', owner, ownerForm)}`
+  return `${segment(id)}/result-${segment(owner)}`
 }
 
-function checked(what: string, text: string, form: RegExp): string {
-  if (form.test(text)) return text
-  throw new MalformedMessageError(
-    `no blob can be of the ${what} ${JSON.stringify(text.slice(0, 80))}, which errand never makes; submit through an executor or a client of this app`,
-  )
+/** What errand makes as it is; anything else, which only a message of others can bring, as the hash of it. */
+function segment(text: string): string {
+  return segmentForm.test(text) ? text : `~${hash('sha256', text, 'base64url')}`
 }
 
 /**
  * Reads a call's arguments.
- * @throws BlobLostError where they are gone or others, MalformedMessageError
+ * @throws BlobLostError where they are gone or others
  */
 export async function readArguments(
   blobs: Blobs,

@@ -7,6 +7,7 @@ import type { Codec } from './codec.ts'
 import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
 import { timeOfId } from './entropy.ts'
 import { CancelledError, ErrandError, InvalidOptionError } from './errors.ts'
+import { decodeResult, readResultBeside } from './large-result.ts'
 import { showValue } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
 import { type CallRecord, cancelChange, type FailureReason, isFinal, isLive, markChange } from './record.ts'
@@ -184,7 +185,7 @@ function outcomeOf(access: Access, record: CallRecord): Outcome<unknown> | Promi
 }
 
 function decodeOutcome(access: Access, record: CallRecord, text: string): Outcome<unknown> {
-  const value = access.codec.decode(text)
+  const value = decodeResult(access.codec, record, text)
   if (record.state === 'succeeded') return { state: 'succeeded', value }
   const { reason = 'threw', attempts } = record
   return { state: 'failed', reason, error: asError(value), attempts }
@@ -196,7 +197,7 @@ function asError(value: unknown): Error {
 
 async function outcomeBeside(access: Access, record: CallRecord): Promise<Outcome<unknown>> {
   const backend = await access.connect()
-  const text = await backend.store.readResult(record.id, record.owner ?? '')
+  const text = await readResultBeside(backend, record)
   if (text === undefined) throw notFound(record.id)
   return decodeOutcome(access, record, text)
 }

@@ -35,8 +35,8 @@ export type Encoded = string
 export interface Codec {
   /** JSON text of `value`, or throws UnsupportedValueError whose path starts with `what` ('arguments', 'result', 'progress'). */
   encode(value: unknown, what: string): Encoded
-  /** The value of JSON text; throws MalformedMessageError. */
-  decode(text: Encoded): unknown
+  /** The value of JSON text; throws MalformedMessageError, also where it has over `maxBytes`. @default maxTextBytes */
+  decode(text: Encoded, maxBytes?: number): unknown
   /**
    * The same for text that JSON.parse has already read (arguments travel inside the message's own JSON). Plain
    * JSON is not copied: what is returned is part of `parsed`.
@@ -46,7 +46,7 @@ export interface Codec {
   encodeThrown(thrown: unknown, task: string): Encoded
 }
 
-/** Bytes of the longest text that is decoded: SQS carries 1 MiB, a DynamoDB item 400 KB. */
+/** Bytes of the longest text that is decoded, but from a blob: SQS carries 1 MiB, a DynamoDB item 400 KB. */
 export const maxTextBytes = 2 * 1024 * 1024
 
 /** Levels beyond `maxDepth` that a captured error may add around a value, and that decoding allows. */
@@ -57,7 +57,7 @@ export function createCodec(options: { errors?: Readonly<Record<string, ErrorCla
   const classes = errorClasses(options.errors)
   return {
     encode: (value, what) => encodeValue(value, what, classes),
-    decode: (text) => decodeText(text, classes),
+    decode: (text, maxBytes) => decodeText(text, classes, maxBytes),
     revive: (parsed) => reviveParsed(parsed, classes),
     encodeThrown: (thrown, task) => encodeAnyThrown(thrown, task, classes),
   }
@@ -136,10 +136,10 @@ function malformed(why: string, cause?: unknown): never {
   throw new MalformedMessageError(message, cause === undefined ? undefined : { cause })
 }
 
-function decodeText(text: Encoded, classes: ErrorClasses): unknown {
+function decodeText(text: Encoded, classes: ErrorClasses, maxBytes: number = maxTextBytes): unknown {
   if (typeof text !== 'string') malformed(`it is of type ${typeof text}`)
-  if (text.length * 3 > maxTextBytes && Buffer.byteLength(text) > maxTextBytes) {
-    malformed(`it has more than ${maxTextBytes} bytes`)
+  if (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes) {
+    malformed(`it has more than ${maxBytes} bytes`)
   }
   let parsed: unknown
   try {

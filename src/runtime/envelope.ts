@@ -3,6 +3,7 @@
  * never written.
  * @module
  */
+import { type ArgumentsFingerprint, isFingerprint } from './blobs.ts'
 import { LIMITS } from './config.ts'
 import { MalformedMessageError } from './errors.ts'
 import { showValue } from './nearest-name.ts'
@@ -27,10 +28,13 @@ export interface Envelope {
   readonly onSucceeded?: string
   /** The task that gets the error: the sender's `catch`. */
   readonly onFailed?: string
+  /** Arguments that no message can hold lie in a blob of this fingerprint, and not in \`args\`. Its key is made of the id. */
+  readonly blob?: ArgumentsFingerprint
 }
 
-/** An envelope as a worker reads it: the arguments are still the codec's data. */
+/** An envelope as a worker reads it. */
 export interface ReceivedEnvelope extends Envelope {
+  /** The arguments, still the codec's data; `undefined` where they lie in a blob. */
   readonly args: unknown
 }
 
@@ -41,8 +45,12 @@ export interface ReceivedEnvelope extends Envelope {
 const refusedBySqs = /[\uD800-\uDFFF\uFFFE\uFFFF]/
 const everyRefused = new RegExp(refusedBySqs, 'g')
 
-/** The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time. */
+/**
+ * The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time; left out where
+ * they lie in a blob.
+ */
 export function encodeEnvelope(envelope: Envelope, args: string): string {
+  if (envelope.blob !== undefined) return JSON.stringify(envelope)
   const body = `${JSON.stringify(envelope).slice(0, -1)},"args":${args}}`
   if (!refusedBySqs.test(body)) return body
   return body.replaceAll(everyRefused, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)
@@ -72,8 +80,18 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   if (fields.depth !== undefined && !isWhole(fields.depth, Number.MAX_SAFE_INTEGER)) {
     throw malformed('`depth` is no number')
   }
-  if (!Object.hasOwn(fields, 'args')) throw malformed('it has no `args`')
+  checkArguments(fields)
   return fields as unknown as ReceivedEnvelope
+}
+
+/** They are in the message, or in a blob, and never in both. */
+function checkArguments(fields: Record<string, unknown>): void {
+  const { blob } = fields
+  if (blob === undefined) {
+    if (!Object.hasOwn(fields, 'args')) throw malformed('it has no `args`')
+  } else if (!isFingerprint(blob) || Object.hasOwn(fields, 'args')) {
+    throw malformed('its `blob` is no fingerprint of arguments that lie elsewhere')
+  }
 }
 
 /** The last moment that a `Date` can hold. */

@@ -3,11 +3,12 @@
  * @module
  */
 import type { Delivery, Environment } from './attempt.ts'
+import { argumentsKey, fingerprintOf } from './blobs.ts'
 import { delay } from './clock.ts'
 import { LIMITS } from './config.ts'
-import type { ReceivedEnvelope } from './envelope.ts'
-import { AccessDeniedError, ResourceNotFoundError, ResultTooLargeError } from './errors.ts'
+import { encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
 import { afterFinal } from './follow-up.ts'
+import { keepResultBeside, tooLarge } from './large-result.ts'
 import { leaseLost } from './marks.ts'
 import {
   type CallRecord,
@@ -22,6 +23,7 @@ import {
 import type { RegisteredTask } from './registry.ts'
 import { retryDelaySeconds } from './retry.ts'
 import type { Ended } from './run-task.ts'
+import { isCertain } from './send.ts'
 import { acknowledge, hide, type Settlement } from './settlement.ts'
 import type { Written } from './store.ts'
 
@@ -56,12 +58,10 @@ function succeed(
   ended: Ended & { kind: 'returned' },
 ): Promise<Settlement> {
   const bytes = byteLength(ended.text)
-  if (bytes <= LIMITS.resultBytes) {
+  const error = tooLarge(environment.ports, claimed.envelope.task, bytes)
+  if (error === undefined) {
     return finishWithResult(environment, claimed, { state: 'succeeded', failure: false }, ended.text, bytes)
   }
-  const error = new ResultTooLargeError(
-    `task ${JSON.stringify(claimed.envelope.task)} returned ${bytes} bytes, at most ${LIMITS.resultBytes} (DynamoDB's item limit); store the data and return its key`,
-  )
   return fail(environment, claimed, error, 'result-too-large', true)
 }
 
@@ -143,16 +143,30 @@ async function keepMessage(
   const { ports, log } = environment
   const { id } = envelope
   const bytes = Buffer.byteLength(delivery.body)
-  if (bytes > LIMITS.resultBytes) {
+  const isTooLarge = bytes > LIMITS.resultBytes
+  if (isTooLarge && ports.blobs === undefined) {
     log('warn', 'the arguments are too large to be kept for a retry by hand', { id, bytes })
     return true
   }
   const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
   const kept = await persist(environment, id, delivery.deadline, async () => {
-    await ports.store.putMessage(id, delivery.body, expiresAtSeconds)
+    const body = isTooLarge ? await withoutArguments(ports, envelope, expiresAtSeconds) : delivery.body
+    await ports.store.putMessage(id, body, expiresAtSeconds)
     return true
   })
   return kept !== undefined
+}
+
+/** A message that no item can hold, its arguments in a blob. */
+async function withoutArguments(
+  { blobs }: Environment['ports'],
+  { args, ...envelope }: ReceivedEnvelope,
+  expiresAtSeconds: number,
+): Promise<string> {
+  const text = JSON.stringify(args)
+  const blob = fingerprintOf(text)
+  await blobs?.put(argumentsKey(envelope.id, blob), text, expiresAtSeconds)
+  return encodeEnvelope({ ...envelope, blob }, text)
 }
 
 /** A large result goes to an item of its own first: the final write must not refer to what is not there. */
@@ -177,12 +191,11 @@ async function finishWithResultBeside(
   const { ports } = environment
   const { claim, envelope } = claimed
   const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
-  const kept = await persist(environment, envelope.id, claimed.delivery.deadline, async () => {
-    await ports.store.putResult(envelope.id, claim.owner, text, expiresAtSeconds)
-    return true
-  })
-  if (kept === undefined) return hide(undefined)
-  return finish(environment, claimed, { ...end, resultBytes: bytes })
+  const place = await persist(environment, envelope.id, claimed.delivery.deadline, () =>
+    keepResultBeside(ports, claim, text, bytes, expiresAtSeconds),
+  )
+  if (place === undefined) return hide(undefined)
+  return finish(environment, claimed, { ...end, ...place })
 }
 
 async function finish(environment: Environment, claimed: Claimed, end: Finish): Promise<Settlement> {
@@ -223,7 +236,7 @@ const LAST_RETRY_MS = 2000
  * Tries a write for as long as the environment lives: the work is done, and only this write can say so. `undefined`
  * where time ran out; the call then runs again.
  */
-function persist<Answer extends Written | true>(
+function persist<Answer extends object | true>(
   environment: Environment,
   id: string,
   deadline: number,
@@ -232,7 +245,7 @@ function persist<Answer extends Written | true>(
   return write().catch((error: unknown) => persistAgain(environment, id, deadline, write, error))
 }
 
-async function persistAgain<Answer extends Written | true>(
+async function persistAgain<Answer extends object | true>(
   environment: Environment,
   id: string,
   deadline: number,
@@ -243,8 +256,7 @@ async function persistAgain<Answer extends Written | true>(
   let error = firstError
   for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
     // What a missing grant or table refuses will be refused again; the call runs again when that is mended.
-    const isHopeless = AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
-    if (isHopeless || ports.clock.now() + waitMs > deadline) {
+    if (isCertain(error) || ports.clock.now() + waitMs > deadline) {
       log('error', 'the end of an attempt could not be written', { id, error })
       return undefined
     }

@@ -9,6 +9,7 @@ import { delay } from './clock.ts'
 import { PROTOCOL } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
 import { CallNotFoundError, ErrandError } from './errors.ts'
+import { decodeResult, readResultBeside } from './large-result.ts'
 import { longestMatch } from './name-pattern.ts'
 import { prepareCall } from './outgoing-call.ts'
 import { type CallRecord, sendsOf } from './record.ts'
@@ -16,7 +17,10 @@ import { send } from './send.ts'
 import { acknowledge, hide, type Settlement } from './settlement.ts'
 
 /** How a call ended, as far as a follow-up needs it. */
-export type Ending = Pick<CallRecord, 'state' | 'owner' | 'result' | 'sends'>
+export type Ending = Pick<
+  CallRecord,
+  'id' | 'state' | 'owner' | 'result' | 'resultBytes' | 'resultIn' | 'sends'
+>
 
 /**
  * Does what follows a final write, and says whether the message may be deleted. Never rejects.
@@ -79,6 +83,7 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'invalid-option',
   'idempotency-conflict',
   'call-not-found',
+  'blob-lost',
 ])
 
 async function submitFollowUp(
@@ -96,8 +101,8 @@ async function submitFollowUp(
   const call = prepareCall(
     codec,
     now,
-    { task: { name: task, input: undefined }, queue, options },
-    [codec.decode(await resultOf(environment, envelope.id, ending))],
+    { task: { name: task, input: undefined }, queue, options, blobs: config.blobs !== undefined },
+    [decodeResult(codec, ending, await resultOf(environment, ending))],
     followUpId(envelope.id, after, ending),
     { id: envelope.id, depth: envelope.depth ?? 0 },
   )
@@ -105,9 +110,9 @@ async function submitFollowUp(
   if (unsent !== undefined) throw unsent.error
 }
 
-async function resultOf({ ports }: Environment, id: string, { result, owner }: Ending): Promise<string> {
-  const text = result ?? (await ports.store.readResult(id, owner ?? ''))
-  if (text === undefined) throw new CallNotFoundError(`the result of the call ${id} is gone`)
+async function resultOf({ ports }: Environment, ending: Ending): Promise<string> {
+  const text = ending.result ?? (await readResultBeside(ports, ending))
+  if (text === undefined) throw new CallNotFoundError(`the result of the call ${ending.id} is gone`)
   return text
 }
 

@@ -2,6 +2,7 @@
  * A call on its way out: its record, its envelope, its message.
  * @module
  */
+import { type ArgumentsFingerprint, fingerprintOf } from './blobs.ts'
 import type { CallOptions } from './call-options.ts'
 import type { Codec } from './codec.ts'
 import { payloadHash } from './codec.ts'
@@ -28,6 +29,8 @@ export interface Route {
   readonly task: Pick<RegisteredTask, 'name' | 'input'>
   readonly queue: ResolvedQueue
   readonly options: Pick<CallOptions, 'tenant' | 'delaySeconds'>
+  /** Whether arguments that no message can hold go to a blob. @default false: they are refused */
+  readonly blobs?: boolean
   /** The names of the tasks that follow. */
   readonly followUps?: Pick<Envelope, 'onSucceeded' | 'onFailed'> | undefined
 }
@@ -53,12 +56,7 @@ export function prepareCall(
   const { task, queue, options, followUps } = route
   const encoded = codec.encode(args, 'arguments')
   const delayMs = (options.delaySeconds ?? 0) * 1000
-  const depth = parent === undefined ? 0 : parent.depth + 1
-  if (depth > LIMITS.depth) {
-    throw new InvalidOptionError(
-      `task ${JSON.stringify(task.name)} would be call ${depth} in a chain of tasks that submit tasks, at most ${LIMITS.depth}; end the chain, or start it anew from outside a task`,
-    )
-  }
+  const depth = depthBelow(parent, task.name)
   // Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest.
   const envelope: Mutable<Envelope> = {
     v: ENVELOPE_VERSION,
@@ -88,21 +86,42 @@ export function prepareCall(
     envelope.parent = record.parent = parent.id
     envelope.depth = record.depth = depth
   }
-  const call = { id, record, envelope, args: encoded }
-  checkSize(call, task.name)
-  return call
+  const blob = blobOf(route, envelope, encoded)
+  if (blob !== undefined) envelope.blob = blob
+  return { id, record, envelope, args: encoded }
+}
+
+/** @throws InvalidOptionError */
+function depthBelow(parent: Parent | undefined, task: string): number {
+  const depth = parent === undefined ? 0 : parent.depth + 1
+  if (depth <= LIMITS.depth) return depth
+  throw new InvalidOptionError(
+    `task ${JSON.stringify(task)} would be call ${depth} in a chain of tasks that submit tasks, at most ${LIMITS.depth}; end the chain, or start it anew from outside a task`,
+  )
 }
 
 /** What an envelope's other fields can take at the most, so that a small call's size need not be counted. */
 const ENVELOPE_BYTES = 2048
 
-function checkSize(call: OutgoingCall, task: string): void {
+/**
+ * The fingerprint of arguments that no message can hold, where there is a place for them.
+ * @throws PayloadTooLargeError
+ */
+function blobOf({ task, blobs }: Route, envelope: Envelope, args: string): ArgumentsFingerprint | undefined {
   // A UTF-16 unit takes at most six bytes, where it is escaped.
-  if (call.args.length * 6 + ENVELOPE_BYTES <= LIMITS.messageBytes) return
-  const bytes = Buffer.byteLength(encodeEnvelope(call.envelope, call.args))
-  if (bytes <= LIMITS.messageBytes) return
+  if (args.length * 6 + ENVELOPE_BYTES <= LIMITS.messageBytes) return undefined
+  const bytes = Buffer.byteLength(encodeEnvelope(envelope, args))
+  if (bytes <= LIMITS.messageBytes) return undefined
+  const what = `the arguments of task ${JSON.stringify(task.name)}`
+  if (blobs !== true) {
+    throw new PayloadTooLargeError(
+      `${what} make a message of ${bytes} bytes, at most ${LIMITS.messageBytes} (SQS's limit of 1 MiB); store the data and pass its key, or configure a bucket (\`blobs\`)`,
+    )
+  }
+  const blob = fingerprintOf(args)
+  if (blob.bytes <= LIMITS.blobBytes) return blob
   throw new PayloadTooLargeError(
-    `the arguments of task ${JSON.stringify(task)} make a message of ${bytes} bytes, at most ${LIMITS.messageBytes} (SQS's limit of 1 MiB); store the data and pass its key`,
+    `${what} make a blob of ${blob.bytes} bytes, at most ${LIMITS.blobBytes} (64 MiB: a worker holds it whole); store the data and pass its key`,
   )
 }
 

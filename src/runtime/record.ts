@@ -75,6 +75,8 @@ export interface CallRecord {
   readonly result?: string
   /** Set where the result was too large for the record and lies beside it, under the owner. */
   readonly resultBytes?: number
+  /** Where it lies then. Absent: in an item of its own. */
+  readonly resultIn?: 'blob'
   readonly reason?: FailureReason
   /** The queue of a call that failed, and of no other: what finds the failed ones without reading the rest. */
   readonly failedIn?: string
@@ -236,6 +238,7 @@ export interface Finish {
   readonly state: 'succeeded' | 'failed' | 'cancelled'
   readonly result?: string
   readonly resultBytes?: number
+  readonly resultIn?: 'blob'
   readonly reason?: FailureReason
   readonly failedIn?: string
   readonly lastError?: string
@@ -245,11 +248,12 @@ export interface Finish {
 
 /** Ends the call; only for the attempt that owns it. */
 export function finishChange(owner: string, finish: Finish, now: number, expiresAtSeconds: number): Change {
-  const { state, result, resultBytes, reason, failedIn, lastError } = finish
+  const { state, result, resultBytes, resultIn, reason, failedIn, lastError } = finish
   // Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest.
   const set: { -readonly [Name in Field]?: CallRecord[Name] } = { state, finishedAt: now, expiresAtSeconds }
   if (result !== undefined) set.result = result
   if (resultBytes !== undefined) set.resultBytes = resultBytes
+  if (resultIn !== undefined) set.resultIn = resultIn
   if (reason !== undefined) set.reason = reason
   if (failedIn !== undefined) set.failedIn = failedIn
   if (lastError !== undefined) set.lastError = lastError
@@ -288,6 +292,7 @@ const ending = [
   'leaseUntil',
   'result',
   'resultBytes',
+  'resultIn',
   'reason',
   'failedIn',
   'abortReason',

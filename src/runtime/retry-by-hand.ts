@@ -4,10 +4,17 @@
  * @module
  */
 import type { Backend } from './backend.ts'
+import { argumentsKey, readArguments } from './blobs.ts'
 import type { Calls, Connect } from './calls.ts'
 import type { ResolvedConfig, ResolvedQueue } from './config.ts'
 import { decodeEnvelope, encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
-import { InvalidOptionError, RetryRefusedError, SubmitUncertainError } from './errors.ts'
+import {
+  BlobLostError,
+  InvalidOptionError,
+  NotWiredError,
+  RetryRefusedError,
+  SubmitUncertainError,
+} from './errors.ts'
 import { Future } from './future.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
 import { checkKeys } from './option-checks.ts'
@@ -82,8 +89,29 @@ async function retry(context: RetryContext, backend: Backend, id: string): Promi
   // Whatever refuses does so before the record says that the call waits.
   const envelope = decodeEnvelope(body)
   const queue = queueOf(context.config, record)
+  await renewBlob(backend, queue, envelope)
   const renewed = mayBeUnsent ? record : await renew(backend, queue, record)
   if (renewed !== undefined) await sendAgain(backend, queue, renewed, envelope)
+}
+
+/** Arguments in a blob are written again, so that they live as long as those that are sent anew. */
+async function renewBlob(
+  { blobs, clock }: Backend,
+  { retentionSeconds }: ResolvedQueue,
+  { id, blob }: ReceivedEnvelope,
+): Promise<void> {
+  if (blob === undefined) return
+  if (blobs === undefined) {
+    throw new NotWiredError(
+      `the arguments of the call ${JSON.stringify(id)} lie in a bucket, and this process has none; make it of a config that has \`blobs\``,
+    )
+  }
+  const text = await readArguments(blobs, id, blob).catch((cause: unknown) => {
+    if (!BlobLostError.is(cause)) throw cause
+    throw new RetryRefusedError(`${cause.message}; submit it again`, { cause })
+  })
+  const expiresAtSeconds = expiryOf(expiryOf(clock.now(), retentionSeconds) * 1000, retentionSeconds)
+  await blobs.put(argumentsKey(id, blob), text, expiresAtSeconds)
 }
 
 function queueOf({ queues }: ResolvedConfig, { id, queue }: CallRecord): ResolvedQueue {

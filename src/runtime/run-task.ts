@@ -3,10 +3,18 @@
  * @module
  */
 import type { Environment } from './attempt.ts'
+import { readArguments } from './blobs.ts'
 import type { Clock } from './clock.ts'
+import { LIMITS } from './config.ts'
 import { runAs } from './current-task.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
-import { AbortedError, LeaseLostError, MalformedMessageError, TaskTimeoutError } from './errors.ts'
+import {
+  AbortedError,
+  LeaseLostError,
+  MalformedMessageError,
+  NotWiredError,
+  TaskTimeoutError,
+} from './errors.ts'
 import { compose, type RunningCall } from './middleware.ts'
 import type { CallRecord } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -65,8 +73,38 @@ function callFunction(
   envelope: ReceivedEnvelope,
   attempt: RunningAttempt,
 ): unknown {
+  if (envelope.blob !== undefined) return callFromBlob(environment, task, envelope, attempt)
+  return callWithArguments(environment, task, envelope, attempt, environment.app.codec.revive(envelope.args))
+}
+
+/** Its time counts: a read that hangs ends with the attempt's limit. */
+async function callFromBlob(
+  environment: Environment,
+  task: RegisteredTask,
+  envelope: ReceivedEnvelope,
+  attempt: RunningAttempt,
+): Promise<unknown> {
+  const { app, ports } = environment
+  const { id, blob } = envelope
+  if (ports.blobs === undefined || blob === undefined) {
+    throw new NotWiredError(
+      `the arguments of the call ${JSON.stringify(id)} lie in a bucket, and this worker has none; deploy it with the config's \`blobs\``,
+    )
+  }
+  const args = app.codec.decode(await readArguments(ports.blobs, id, blob), LIMITS.blobBytes)
+  // Whoever was stopped meanwhile must not begin.
+  if (attempt.stopReason !== undefined) throw attempt.stopReason
+  return callWithArguments(environment, task, envelope, attempt, args)
+}
+
+function callWithArguments(
+  environment: Environment,
+  task: RegisteredTask,
+  envelope: ReceivedEnvelope,
+  attempt: RunningAttempt,
+  args: unknown,
+): unknown {
   const { app } = environment
-  const args = app.codec.revive(envelope.args)
   if (!Array.isArray(args)) {
     throw new MalformedMessageError(`the arguments of the call ${attempt.id} are no list`)
   }

@@ -1,14 +1,21 @@
 /**
  * Sending: record first, then message. A crash between the two leaves a record that a second submit of the same id
- * completes; the other order would leave a message that nobody can find.
+ * completes; the other order would leave a message that nobody can find. Arguments that go to a blob are there before
+ * both.
  * @module
  */
 import type { Backend } from './backend.ts'
+import { argumentsKey } from './blobs.ts'
 import type { ResolvedConfig, ResolvedQueue } from './config.ts'
-import { AccessDeniedError, IdempotencyConflictError, ResourceNotFoundError } from './errors.ts'
+import {
+  AccessDeniedError,
+  IdempotencyConflictError,
+  NotWiredError,
+  ResourceNotFoundError,
+} from './errors.ts'
 import { messageOf, type OutgoingCall } from './outgoing-call.ts'
 import type { OutgoingMessage, SendResult } from './queue.ts'
-import { type CallRecord, isLive, mayCreate } from './record.ts'
+import { type CallRecord, expiryOf, isLive, mayCreate } from './record.ts'
 import type { Written } from './store.ts'
 
 /** A call that may not have been sent, and why. */
@@ -19,11 +26,11 @@ export interface Unsent {
 
 /**
  * Record first, then message, for up to ten calls.
- * @throws IdempotencyConflictError, AccessDeniedError, ResourceNotFoundError
+ * @throws IdempotencyConflictError, AccessDeniedError, ResourceNotFoundError, NotWiredError
  */
 export async function send(
   config: ResolvedConfig,
-  backend: Pick<Backend, 'store' | 'queue'>,
+  backend: Pick<Backend, 'store' | 'queue' | 'blobs'>,
   queue: ResolvedQueue,
   calls: readonly OutgoingCall[],
   now: number,
@@ -31,10 +38,11 @@ export async function send(
   const unsent: Unsent[] = []
   const messages: OutgoingMessage[] = []
   const ids: string[] = []
+  const isRecorded = config.record === 'on-submit'
   const writes =
-    config.record === 'on-claim'
-      ? undefined
-      : await settleAll(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))
+    isRecorded || calls.some(({ envelope }) => envelope.blob !== undefined)
+      ? await settleAll(calls.map((call) => write(backend, queue, call, isRecorded ? now : undefined)))
+      : undefined
   for (let index = 0; index < calls.length; index++) {
     const call = calls[index] as OutgoingCall
     const write = writes?.[index]
@@ -43,7 +51,7 @@ export async function send(
       unsent.push({ id: call.id, error: write.reason })
       continue
     }
-    const record = write === undefined ? call.record : recordToSend(call, write.value, now)
+    const record = write?.value === undefined ? call.record : recordToSend(call, write.value, now)
     if (record === undefined) continue
     messages.push(messageOf(now, queue, call, record))
     ids.push(call.id)
@@ -62,6 +70,34 @@ export async function send(
   return unsent
 }
 
+/** Writes what a call needs before its message: its blob, then its record (`undefined`: none yet). */
+function write(
+  backend: Pick<Backend, 'store' | 'blobs'>,
+  queue: ResolvedQueue,
+  call: OutgoingCall,
+  now: number | undefined,
+): Promise<Written | undefined> {
+  const record = async () => (now === undefined ? undefined : backend.store.put(call.record, mayCreate(now)))
+  if (call.envelope.blob !== undefined) return putArguments(backend, queue, call).then(record)
+  // No async function for most calls: it would only add a turn to the way of each.
+  return now === undefined ? record() : backend.store.put(call.record, mayCreate(now))
+}
+
+async function putArguments(
+  { blobs }: Pick<Backend, 'blobs'>,
+  queue: ResolvedQueue,
+  { id, args, envelope, record }: OutgoingCall,
+): Promise<void> {
+  if (blobs === undefined || envelope.blob === undefined) {
+    throw new NotWiredError(
+      `the backend has no blob port, and the arguments of the call ${id} need one; make it of a config that has \`blobs\``,
+    )
+  }
+  // They outlive the record: a call that fails on its last day can be retried by hand for as long as it is kept.
+  const expiresAtSeconds = expiryOf(record.expiresAtSeconds * 1000, queue.retentionSeconds)
+  await blobs.put(argumentsKey(id, envelope.blob), args, expiresAtSeconds)
+}
+
 /** `Promise.allSettled`, but for the one promise of a single submit without its half a dozen more. */
 function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledResult<T>[]> {
   const [first] = promises
@@ -72,9 +108,9 @@ function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledRe
   )
 }
 
-/** Whether trying again would meet the same refusal: a grant, a table or a queue is missing. */
+/** Whether trying again would meet the same refusal: a grant, a table, a queue, a bucket or its client is missing. */
 export function isCertain(error: unknown): boolean {
-  return AccessDeniedError.is(error) || ResourceNotFoundError.is(error)
+  return AccessDeniedError.is(error) || ResourceNotFoundError.is(error) || NotWiredError.is(error)
 }
 
 /**

@@ -233,9 +233,10 @@ function routeOf(context: SenderContext, target: AnyFunction, options: CallOptio
       `queue ${showValue(name)} is not declared; ${suggestName(String(name), config.queues.keys())}`,
     )
   }
-  if (options === NO_OPTIONS) return { task, queue, options }
+  const blobs = config.blobs !== undefined
+  if (options === NO_OPTIONS) return { task, queue, options, blobs }
   checkCallOptions(config, queue, options)
-  return { task, queue, options, followUps: followUpsOf(context, options) }
+  return { task, queue, options, blobs, followUps: followUpsOf(context, options) }
 }
 
 /** @throws UnregisteredTaskError, InvalidTaskError where a follow-up is no task */

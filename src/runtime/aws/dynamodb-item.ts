@@ -48,6 +48,7 @@ const attributeNames = {
   progress: 'pr',
   result: 'rs',
   resultBytes: 'rb',
+  resultIn: 'ri',
   reason: 're',
   failedIn: 'fq',
   sends: 'sn',
