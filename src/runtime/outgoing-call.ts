@@ -110,13 +110,16 @@ const ENVELOPE_BYTES = 2048
 function blobOf({ task, blobs }: Route, envelope: Envelope, args: string): ArgumentsFingerprint | undefined {
   // A UTF-16 unit takes at most six bytes, where it is escaped.
   if (args.length * 6 + ENVELOPE_BYTES <= LIMITS.messageBytes) return undefined
-  const bytes = Buffer.byteLength(encodeEnvelope(envelope, args))
-  if (bytes <= LIMITS.messageBytes) return undefined
   const what = `the arguments of task ${JSON.stringify(task.name)}`
-  if (blobs !== true) {
-    throw new PayloadTooLargeError(
-      `${what} make a message of ${bytes} bytes, at most ${LIMITS.messageBytes} (SQS's limit of 1 MiB); store the data and pass its key, or configure a bucket (\`blobs\`)`,
-    )
+  // To escape a whole message takes long, and where it goes to a blob, nobody sends it.
+  if (blobs !== true || Buffer.byteLength(args) <= LIMITS.messageBytes) {
+    const bytes = Buffer.byteLength(encodeEnvelope(envelope, args))
+    if (bytes <= LIMITS.messageBytes) return undefined
+    if (blobs !== true) {
+      throw new PayloadTooLargeError(
+        `${what} make a message of ${bytes} bytes, at most ${LIMITS.messageBytes} (SQS's limit of 1 MiB); store the data and pass its key, or configure a bucket (\`blobs\`)`,
+      )
+    }
   }
   const blob = fingerprintOf(args)
   if (blob.bytes <= LIMITS.blobBytes) return blob

@@ -11,11 +11,14 @@ import { startDynalite } from './dynalite.ts'
 import { createTable } from './dynamodb-table.ts'
 import { startFauxqs } from './fauxqs.ts'
 import { connectionTo, loopbackRegion, type WireServer } from './loopback-connection.ts'
+import { createBucket } from './s3-bucket.ts'
 
 /** Wire servers that are up. */
 export interface WireServers {
   /** What `createExecutor` takes as `aws`. */
   readonly aws: AwsOptions
+  /** The same for a config that has `blobs`. */
+  readonly awsWithBlobs: AwsOptions
   close(): Promise<void>
 }
 
@@ -29,14 +32,18 @@ export async function startWireServers(
   const sqs = await startFauxqs(Object.fromEntries(queues.map((name) => [name, { VisibilityTimeout: '30' }])))
   const database = dynamodb ?? (await startDynalite())
   await createTable(database, tableName)
+  const bucket = await createBucket(sqs, 'errand-blobs')
+  bucket.close()
+  const aws: AwsOptions = {
+    tableName,
+    queueUrls: sqs.queueUrls,
+    region: loopbackRegion,
+    sqs: connectionTo(sqs),
+    dynamodb: connectionTo(database),
+  }
   return {
-    aws: {
-      tableName,
-      queueUrls: sqs.queueUrls,
-      region: loopbackRegion,
-      sqs: connectionTo(sqs),
-      dynamodb: connectionTo(database),
-    },
+    aws,
+    awsWithBlobs: { ...aws, bucket: bucket.name, s3: connectionTo(sqs) },
     close: async () => {
       await sqs.close()
       if (dynamodb === undefined) await database.close()

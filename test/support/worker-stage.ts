@@ -6,31 +6,39 @@
 import type { SQSEvent } from 'aws-lambda'
 import { type Config, createExecutor } from 'errand'
 import type { WorkerHandler } from 'errand/lambda'
-import { arnOf, inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
+import { arnOf, inProcessBlobs, inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
 import { expect } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
+import type { Backend, Ports } from '../../src/runtime/backend.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import type { Store } from '../../src/runtime/store.ts'
 
-/** Sets the stage; `faulty` replaces parts of the store as the worker sees it, the client's is sound. */
+/** Sets the stage, with blobs where the config has them; `faulty` replaces parts of the store as the worker sees it, the client's is sound. */
 export function workerStage(
   config: Config,
   tasks: TaskTree,
   faulty: (store: Store) => Partial<Store> = () => ({}),
 ) {
   const clock = virtualClock()
-  const queue = inProcessQueue({ queues: resolveConfig(config).queues, clock, entropy: systemEntropy })
+  const resolved = resolveConfig(config)
+  const queue = inProcessQueue({ queues: resolved.queues, clock, entropy: systemEntropy })
   const store = inProcessStore({ clock })
-  const ports = { clock, entropy: systemEntropy, queue, store }
+  const blobs = inProcessBlobs({ clock })
+  const ports = {
+    clock,
+    entropy: systemEntropy,
+    queue,
+    store,
+    ...(resolved.blobs !== undefined && { blobs }),
+  }
   const backend: Backend = { ...ports, kind: 'aws', start: async () => {}, close: async () => {} }
   const executor = createExecutor(config, { tasks, backend })
   /** A new environment of the worker. */
-  const environment = (own: Partial<typeof ports> = {}) => {
+  const environment = (own: Partial<Ports> = {}) => {
     const seen = { ...ports, store: { ...store, ...faulty(store) }, ...own }
     return createWorkerHandler(internalsOf(executor).app, seen, 'main')
   }
@@ -65,5 +73,5 @@ export function workerStage(
       else await clock.advance({ seconds: 30 })
     }
   }
-  return { clock, queue, store, ports, executor, environment, handler, receive, invoke, drain }
+  return { clock, queue, store, blobs, ports, executor, environment, handler, receive, invoke, drain }
 }
