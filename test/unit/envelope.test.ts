@@ -35,6 +35,13 @@ describe('an envelope', () => {
     expect(decodeEnvelope(encodeEnvelope(sent, JSON.stringify(args)))).toEqual({ ...sent, args })
   })
 
+  test('whose arguments lie in a blob has their size and hash, and no arguments', () => {
+    const sent: Envelope = { ...full, blob: { bytes: 2_000_000, hash: 'h'.repeat(43) } }
+    const body = encodeEnvelope(sent, JSON.stringify(args))
+    expect(body).not.toContain('args')
+    expect(decodeEnvelope(body)).toEqual(sent)
+  })
+
   test('holds only characters that SQS takes, and every text comes back', () => {
     const unit = fc.constantFrom(
       'a',

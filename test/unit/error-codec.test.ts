@@ -233,6 +233,37 @@ describe('what a task threw', () => {
     }
   })
 
+  it.each(['a', 'é', '日', '😀', '\ud800'])(
+    'keeps %j up to each limit whole, and cuts what is longer',
+    (unit) => {
+      const size = bytes(unit)
+      for (const [part, limit] of [
+        ['message', errorLimits.messageBytes],
+        ['stack', errorLimits.stackBytes],
+      ] as const) {
+        for (const over of [-1, 0, 1]) {
+          const fill = (limit + over) % size
+          const text = unit.repeat((limit + over - fill) / size) + 'x'.repeat(fill)
+          const error = new Error('a', { cause: new Error('b') })
+          error[part] = text
+          ;(error.cause as Error)[part] = text
+          const back = thrown(error)
+          for (const found of [back[part], (back.cause as Error)[part]] as string[]) {
+            if (over <= 0) {
+              expect(found === text).toBe(true)
+              continue
+            }
+            expect(bytes(found)).toBeLessThanOrEqual(limit)
+            expect(bytes(found)).toBeGreaterThan(limit - 40)
+            const [kept = '', missing] = found.split(/… \((\d+) more bytes\)$/)
+            expect(kept === unit.repeat(kept.length / unit.length)).toBe(true)
+            expect(bytes(kept) + Number(missing)).toBe(limit + 1)
+          }
+        }
+      }
+    },
+  )
+
   it('cuts the chain of causes, and cycles', () => {
     let error = new Error('0')
     for (let i = 1; i <= 50; i++) error = new Error(`${i}`, { cause: error })
