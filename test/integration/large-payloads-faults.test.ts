@@ -217,6 +217,8 @@ describe('retried by hand', () => {
     const stage = stageOf()
     stage.failing.add('picky')
     const { id } = await stage.executor.submit(stage.picky, large)
+    // Its message waits almost as long as its queue keeps it.
+    await stage.clock.advance({ seconds: 345_000 })
     for (let round = 0; round < 4; round++) {
       await stage.outcomeOf(id)
       const { expiresAtSeconds = 0 } = (await stage.recordOf(id)) ?? {}
