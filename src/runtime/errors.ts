@@ -75,12 +75,12 @@ export class MalformedMessageError extends ErrandError {
   static override readonly code = 'malformed-message'
 }
 
-/** Arguments over the message limit (1 MiB with the envelope), refused before anything is sent. */
+/** Arguments over the message limit (1 MiB with the envelope), or with `blobs` over 64 MiB, refused before anything is sent. */
 export class PayloadTooLargeError extends ErrandError {
   static override readonly code = 'payload-too-large'
 }
 
-/** The result is larger than a DynamoDB item may be; the call ends as `failed`, reason `result-too-large`. */
+/** The result is larger than a DynamoDB item, or with `blobs` than 64 MiB; the call ends as `failed`, reason `result-too-large`. */
 export class ResultTooLargeError extends ErrandError {
   static override readonly code = 'result-too-large'
 }

@@ -77,10 +77,16 @@ function write(
   call: OutgoingCall,
   now: number | undefined,
 ): Promise<Written | undefined> {
-  const record = async () => (now === undefined ? undefined : backend.store.put(call.record, mayCreate(now)))
-  if (call.envelope.blob !== undefined) return putArguments(backend, queue, call).then(record)
-  // No async function for most calls: it would only add a turn to the way of each.
-  return now === undefined ? record() : backend.store.put(call.record, mayCreate(now))
+  if (call.envelope.blob === undefined) return writeRecord(backend, call, now)
+  return putArguments(backend, queue, call).then(() => writeRecord(backend, call, now))
+}
+
+function writeRecord(
+  { store }: Pick<Backend, 'store'>,
+  { record }: OutgoingCall,
+  now: number | undefined,
+): Promise<Written | undefined> {
+  return now === undefined ? Promise.resolve(undefined) : store.put(record, mayCreate(now))
 }
 
 async function putArguments(
