@@ -22,9 +22,10 @@ const requestFaults = ['loseRequest', 'loseResponse', 'throttle'] as const
 const operations = [
   ...['send', 'receive', 'delete', 'changeVisibility'],
   ...['read', 'put', 'update', 'putResult', 'readResult', 'putMessage', 'readMessage'],
+  ...['putBlob', 'getBlob'],
 ] as const
 
-/** A request to the queue or the store: a method of its port. */
+/** A request to the queue or the store, a method of its port; or to the blobs. */
 export type Operation =
   | 'send'
   | 'receive'
@@ -37,6 +38,8 @@ export type Operation =
   | 'readResult'
   | 'putMessage'
   | 'readMessage'
+  | 'putBlob'
+  | 'getBlob'
 
 /** Faults to come. What is asked for by name comes first, and then chance. */
 export interface FaultPlan {

@@ -41,7 +41,7 @@ export interface FaultSwitches {
   /** The longest `delay`, and lag of a `duplicate`: whole seconds, 1–900. @default 60 */
   readonly maxDelaySeconds?: number
   /**
-   * How often a request to the queue or the store is lost before it has an effect. As the SDK does, it is made three
+   * How often a request to the queue, the store or the blobs is lost before it has an effect. As the SDK does, it is made three
    * times in all before its error is thrown. @default 0
    */
   readonly loseRequest?: number

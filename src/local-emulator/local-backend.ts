@@ -4,6 +4,7 @@
  */
 import type { App } from '../runtime/app.ts'
 import type { Backend, Ports } from '../runtime/backend.ts'
+import type { Blobs } from '../runtime/blobs.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import type { ResolvedConfig } from '../runtime/config.ts'
 import { outsideAnyContext } from '../runtime/current-task.ts'
@@ -13,6 +14,7 @@ import { checkKeys } from '../runtime/option-checks.ts'
 import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
 import { type FaultPlan, faultPlan } from './fault-plan.ts'
 import type { FaultSwitches } from './faults.ts'
+import { faultyBlobs } from './faulty-blobs.ts'
 import { faultyQueue } from './faulty-queue.ts'
 import { faultyStore } from './faulty-store.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
@@ -97,6 +99,11 @@ function planOf(faults: FaultSwitches | FaultPlan | undefined): FaultPlan | unde
   return 'takeKill' in Object(faults) ? (faults as FaultPlan) : faultPlan(faults as FaultSwitches)
 }
 
+function blobsOf(clock: Clock, plan: FaultPlan | undefined): Blobs {
+  const sound = inProcessBlobs({ clock })
+  return plan ? faultyBlobs(sound, plan) : sound
+}
+
 /**
  * Makes the backend of one app. Its workers run in this process, from the first send on.
  * @throws InvalidOptionError
@@ -114,7 +121,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   const soundStore = inProcessStore({ clock })
   const queue = clientQueue(plan ? faultyQueue(sound, plan) : sound, startWorkers, () => fleet)
   const store = plan ? faultyStore(soundStore, plan) : soundStore
-  const blobs = config.blobs && { blobs: inProcessBlobs({ clock }) }
+  const blobs = config.blobs && { blobs: blobsOf(clock, plan) }
   const ports: Ports = { clock, entropy, queue, store, ...blobs }
   const fleet: Fleet = {
     ...{ config, options, ports, plan, gate },
