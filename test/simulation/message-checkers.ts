@@ -1,0 +1,93 @@
+/**
+ * What must hold of messages: none is dropped too early, none kept for ever, none harms its batch.
+ * @module
+ */
+import { isFinal } from '../../src/runtime/record.ts'
+import { type Of, type RunView, wasFinal } from './run-view.ts'
+
+/** I8: a message is deleted only once its call is final, or where it is not its call's. */
+export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, number]> {
+  for (const deleted of view.of('deleted')) {
+    const { id, record, payloadHash, messageId, receivedAt, at } = deleted
+    if (id === undefined) continue
+    const ended = view.writesOf(id).filter(({ after, at: writtenAt }) => isFinal(after.state) && writtenAt <= at)
+    if (record === undefined || record.expiresAtSeconds * 1000 <= at) {
+      if (ended.length === 0) yield [`${messageId} of ${id} was deleted, and the call never ended`, at]
+    } else if (!isFinal(record.state) && record.payloadHash === payloadHash) {
+      if (ended.some((write) => write.at >= receivedAt)) continue
+      yield [`${messageId} of ${id} was deleted while the call was ${record.state}`, at]
+    }
+  }
+}
+
+/** The handler answers, and its answer never fails the whole batch. */
+export function* batchIsAnswered(view: RunView): Generator<[string, number]> {
+  for (const { invocation, failures, error, at } of view.of('answered')) {
+    if (failures !== undefined || error?.includes('killed') === true) continue
+    yield [`invocation ${invocation} failed as a whole: ${error ?? 'its answer is no list of its messages'}`, at]
+  }
+}
+
+function messagesOf(view: RunView): Map<number, Of<'received'>[]> {
+  const byInvocation = new Map<number, Of<'received'>[]>()
+  for (const received of view.of('received')) {
+    const list = byInvocation.get(received.invocation)
+    if (list === undefined) byInvocation.set(received.invocation, [received])
+    else list.push(received)
+  }
+  return byInvocation
+}
+
+/** Without faults, a message whose call is over is deleted by the invocation that meets it. */
+export function* endIsAcknowledged(view: RunView): Generator<[string, number]> {
+  const received = messagesOf(view)
+  const deleted = new Set(view.of('deleted').map(({ invocation, messageId }) => `${invocation} ${messageId}`))
+  for (const { invocation, failures, at } of view.of('answered')) {
+    const invoked = view.invocation(invocation)
+    if (failures === undefined || invoked === undefined || invoked.at < view.calmFrom) continue
+    for (const { id, messageId } of received.get(invocation) ?? []) {
+      if (id === undefined || deleted.has(`${invocation} ${messageId}`)) continue
+      const writes = view.writesOf(id)
+      const endedHere = writes.some((write) => write.invocation === invocation && isFinal(write.after.state))
+      const last = writes.findLast((write) => write.at <= invoked.at)
+      const wasOver = invoked.messages === 1 && wasFinal(last?.after, at)
+      if (endedHere || wasOver) yield [`${messageId} of ${id} was kept, though the call is over`, at]
+    }
+  }
+}
+
+/** Without faults, a call that is retried comes back when it is due, not before. */
+export function* backOffIsKept(view: RunView): Generator<[string, number]> {
+  if (!view.mode.hides || !view.mode.changesVisibility) return
+  const received = messagesOf(view)
+  const toleranceMs = 2000 + 2 * view.result.plan.skewMs
+  for (const { id, messageId, at } of view.of('received')) {
+    if (id === undefined || at < view.calmFrom) continue
+    const last = view.writesOf(id).findLast((write) => write.at <= at)
+    if (last === undefined || last.after.state !== 'retrying' || last.at < view.calmFrom) continue
+    const { invocation } = last
+    if (invocation === undefined || (view.invocation(invocation)?.at ?? 0) < view.calmFrom) continue
+    if (!(received.get(invocation) ?? []).some((before) => before.messageId === messageId)) continue
+    if (last.after.dueAt <= at + toleranceMs) continue
+    yield [`${messageId} of ${id} came back ${last.after.dueAt - at} ms before it is due`, at]
+  }
+}
+
+/** I16: how often a call is received beyond its attempts and faults. */
+const SPARE_RECEIVES = 25
+
+/** I16: no call is received without end. */
+export function* receivesAreBounded(view: RunView): Generator<[string, number]> {
+  if (!view.mode.hides || !view.mode.changesVisibility) return
+  const unknown = new Set(view.result.plan.calls.filter(({ task }) => task === 'unknown').map((call) => call.number))
+  const strangers = new Set(view.of('submitted').flatMap(({ call, id }) => (unknown.has(call) ? [id] : [])))
+  const counts = new Map<string, number>()
+  for (const { id } of view.of('received')) if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
+  const faults = view.result.faults.length
+  for (const [id, count] of counts) {
+    if (strangers.has(id) || view.result.records.get(id)?.task === 'unknown') continue
+    const attempts = view.result.records.get(id)?.attempts ?? 0
+    const bound = SPARE_RECEIVES + 4 * attempts + 2 * faults
+    if (count > bound) yield [`${id} was received ${count} times, at most ${bound}`, 0]
+  }
+}
