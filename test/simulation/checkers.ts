@@ -23,6 +23,7 @@ import {
 } from './message-checkers.ts'
 import type { Mode } from './modes.ts'
 import {
+  attemptBeginsInTime,
   attemptsAreCounted,
   dueTimeIsKept,
   executionsAreBounded,
@@ -47,6 +48,7 @@ export const checkers: readonly Checker[] = [
   leaseIsExclusive,
   markIsHeeded,
   dueTimeIsKept,
+  attemptBeginsInTime,
   attemptsAreCounted,
   executionsAreBounded,
   forgottenStaysForgotten,

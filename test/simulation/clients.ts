@@ -33,10 +33,11 @@ export interface Clients {
 /** A new client's process. */
 function clientOf(sim: Simulation, name: string): Client {
   const process = simulatedProcess(sim, name, true)
-  const own = tasksOf(sim, process, () => executor as never)
+  const own = tasksOf(sim, process, () => executor)
   const unknown = async (_call: number, _variant: number, _program: Program) => undefined
   const tasks = { ...own, unknown }
-  const executor = createExecutor(sim.config, { tasks, backend: backendOf(process) }) as unknown as Executor
+  const backend = backendOf(process)
+  const executor: Executor = createExecutor(sim.config, { tasks, backend }) as unknown as Executor
   return { process, executor, tasks }
 }
 

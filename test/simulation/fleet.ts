@@ -9,7 +9,7 @@ import { createExecutor } from '../../src/index.ts'
 import { eventOf, reportedFailures } from '../../src/local-emulator/event-source-mapping.ts'
 import { arnOf } from '../../src/local-emulator/in-process-queue.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
-import { internalsOf } from '../../src/runtime/executor.ts'
+import { type Executor, internalsOf } from '../../src/runtime/executor.ts'
 import type { ReceivedMessage } from '../../src/runtime/queue.ts'
 import { acknowledgeHandled } from './deliveries.ts'
 import { tasksOf } from './programs.ts'
@@ -44,10 +44,10 @@ export function backendOf(process: SimulatedProcess): Backend {
 
 function workerEnvironment(sim: Simulation, name: string): Environment {
   const process = simulatedProcess(sim, name, false)
-  const executor = createExecutor(sim.config, {
-    tasks: tasksOf(sim, process, () => executor as never),
+  const executor: Executor = createExecutor(sim.config, {
+    tasks: tasksOf(sim, process, () => executor),
     backend: backendOf(process),
-  })
+  }) as unknown as Executor
   const { app } = internalsOf(executor)
   return { process, handler: createWorkerHandler(app, process.ports, 'main') }
 }
@@ -79,7 +79,10 @@ export function lambdaSide(
 
   /** Lambda ends the environment at its time-out, or means to. */
   function timeOut(process: SimulatedProcess): void {
-    if (!strikes(sim, 'zombie', process.name)) return process.kill('time-out')
+    if (!strikes(sim, 'zombie', process.name)) {
+      process.kill('time-out')
+      return
+    }
     process.freeze('outlives its time-out')
     zombies.add(process)
     const { onKilled } = process

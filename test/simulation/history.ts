@@ -33,10 +33,17 @@ export type Happening = { readonly at: number } & (
       readonly variant: number
       readonly execution: number
       readonly attempt: number
+      /** The owner of the claim that it runs under. */
+      readonly owner: string
       readonly process: string
       readonly invocation: number | undefined
     }
-  | { readonly kind: 'ran'; readonly id: string; readonly execution: number; readonly how: 'returned' | 'threw' }
+  | {
+      readonly kind: 'ran'
+      readonly id: string
+      readonly execution: number
+      readonly how: 'returned' | 'threw'
+    }
   | { readonly kind: 'sent'; readonly queue: string; readonly messageId: string; readonly body: string }
   | {
       readonly kind: 'received'

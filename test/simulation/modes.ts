@@ -25,12 +25,12 @@ export interface Mode {
 const full: Mode = {
   name: 'full',
   what: 'every layer on',
-  adjust: (plan) => plan,
+  adjust: (plan) => (plan.poison.length > 0 ? plan : { ...plan, maxReceiveCount: 100 }),
   tries: 3,
   hides: true,
   readsMarks: true,
   changesVisibility: true,
-  handlesDeadLetters: true,
+  handlesDeadLetters: false,
 }
 
 const lowReceiveCount = (plan: Plan): Plan => ({

@@ -161,7 +161,9 @@ export function planOf(seed: number): Plan {
   const record = chance.happens(0.2) ? 'on-claim' : 'on-submit'
   const fifo = chance.happens(0.3)
   const size = chance.whole(2, 7)
-  const calls = Array.from({ length: size }, (_, number) => callOf(chance, { timeoutSeconds, record, fifo }, number))
+  const calls = Array.from({ length: size }, (_, number) =>
+    callOf(chance, { timeoutSeconds, record, fifo }, number),
+  )
   twistCalls(chance, calls)
   const hasPoison = chance.happens(0.06)
   const requests = chance.happens(0.6)

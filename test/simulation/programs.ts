@@ -2,8 +2,8 @@
  * The tasks that run: each does what its program says, and returns or throws what no other attempt does.
  * @module
  */
-import { currentTask } from '../../src/runtime/current-task.ts'
-import { NonRetryableError, RetryAfterError } from '../../src/runtime/errors.ts'
+import { currentTask, runningTask } from '../../src/runtime/current-task.ts'
+import { LeaseLostError, NonRetryableError, RetryAfterError } from '../../src/runtime/errors.ts'
 import type { Executor } from '../../src/runtime/executor.ts'
 import type { Program } from './plan.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -62,11 +62,16 @@ function errorOf(program: Program, execution: number): Error {
   return new Error(text)
 }
 
+function rethrow(error: unknown): never {
+  if (LeaseLostError.is(error) || error === currentTask.signal.reason) throw error
+  throw new Error(`${currentTask.id} could not report`, { cause: error })
+}
+
 async function report(process: SimulatedProcess, program: Program, execution: number): Promise<void> {
   for (let done = 1; done <= program.reports; done++) {
     const reported = currentTask.progress({ execution, done })
     // Half of the reports are not awaited, as many tasks do it.
-    if (done % 2 === 0) await reported
+    if (done % 2 === 0) await reported.catch(rethrow)
     await sleep(process, 200, program)
   }
 }
@@ -93,18 +98,30 @@ async function follow(
 }
 
 /** Makes the tasks of a process; `executor` is the one that they are registered on. */
-export function tasksOf(sim: Simulation, process: SimulatedProcess, executor: () => Executor): SimulatedTasks {
+export function tasksOf(
+  sim: Simulation,
+  process: SimulatedProcess,
+  executor: () => Executor,
+): SimulatedTasks {
   const work = async (call: number, variant: number, program: Program): Promise<Returned> => {
     const execution = ++sim.executions
     const { id, attempt } = currentTask
     const { invocation, name } = process
-    sim.history.add({ kind: 'run', id, call, variant, execution, attempt, process: name, invocation })
+    // Users cannot see it, but the attempt that runs knows under which claim it does.
+    const { owner } = runningTask() as unknown as { owner: string }
+    const run = { id, call, variant, execution, attempt, owner, process: name, invocation }
+    sim.history.add({ kind: 'run', ...run })
     try {
       await report(process, program, execution)
       for (let child = 0; child < program.children; child++) {
         const number = FIRST_CHILD + call
         const options = { id: `${id}-child-${child}` }
-        await executor().with(options).submit(tasks.work, number, number, childProgram)
+        await executor()
+          .with(options)
+          .submit(tasks.work, number, number, childProgram)
+          .catch((error: unknown) => {
+            throw new Error(`${id} could not submit`, { cause: error })
+          })
       }
       await follow(sim, process, program, execution)
     } catch (error) {

@@ -108,6 +108,16 @@ export function* executionsAreBounded(view: RunView): Generator<[string, number]
   }
 }
 
+/** F-20: an attempt begins before the time-out of the invocation that claimed it, or not at all. */
+export function* attemptBeginsInTime(view: RunView): Generator<[string, number]> {
+  if (view.gaps.has('late-start')) return
+  for (const { id, execution, process, at } of view.of('run')) {
+    const deadline = view.invocation(view.claimOfExecution(execution)?.invocation)?.deadline
+    if (deadline === undefined || at < deadline) continue
+    yield [`${process} begins ${id} ${at - deadline} ms after the time-out of its claim`, at]
+  }
+}
+
 /** I4: nobody takes a call over before the time-out of the invocation that owns it. */
 export function* leaseIsExclusive(view: RunView): Generator<[string, number]> {
   for (const write of view.of('write')) {
@@ -159,7 +169,10 @@ export function* fenceHolds(view: RunView): Generator<[string, number]> {
     const { execution } = codec.decode(after.result) as Returned
     const owner = view.claimOfExecution(execution)?.after.owner
     if (owner !== before.owner) {
-      yield [`${id} has the result of execution ${execution} under ${owner}, its owner is ${before.owner}`, at]
+      yield [
+        `${id} has the result of execution ${execution} under ${owner}, its owner is ${before.owner}`,
+        at,
+      ]
     }
   }
 }

@@ -12,7 +12,7 @@ import { type LambdaSide, lambdaSide } from './fleet.ts'
 import { lineOf, type RunResult } from './history.ts'
 import type { Mode } from './modes.ts'
 import { RETENTION_SECONDS } from './plan.ts'
-import { MAX_EVENTS, queueNames, type Simulation, simulationOf, START_MS } from './simulation.ts'
+import { MAX_EVENTS, queueNames, type Simulation, START_MS, simulationOf } from './simulation.ts'
 
 /** How long everything may take to come to rest once the faults are over: an unknown task waits for an hour. */
 const QUIET_MS = 4 * 3600 * 1000
@@ -65,7 +65,9 @@ function sendPoison(sim: Simulation): void {
   for (const { body, atMs } of sim.plan.poison) {
     sim.world.after(atMs, () => {
       // SQS takes no empty body.
-      void sim.queue.send('default', [{ body: body === '' ? ' ' : body }]).then(() => sim.onQueueChange('default'))
+      void sim.queue
+        .send('default', [{ body: body === '' ? ' ' : body }])
+        .then(() => sim.onQueueChange('default'))
     })
   }
 }
@@ -80,9 +82,7 @@ function beQuiet(sim: Simulation, lambdas: readonly LambdaSide[], clients: Clien
 }
 
 function isAtRest(sim: Simulation, lambdas: readonly LambdaSide[], clients: Clients): boolean {
-  return (
-    lambdas.every((lambda) => lambda.busy() === 0) && clients.areIdle() && sim.queue.unfinished() === 0
-  )
+  return lambdas.every((lambda) => lambda.busy() === 0) && clients.areIdle() && sim.queue.unfinished() === 0
 }
 
 /** Records expire; then all messages come once more, as a redrive of old dead letters would bring them. */

@@ -65,7 +65,11 @@ export const MAX_EVENTS = 30_000
 function configOf(plan: Plan): Config {
   const { visibilitySeconds } = plan
   const queue = { visibilitySeconds, retentionSeconds: RETENTION_SECONDS }
-  const worker = { timeoutSeconds: plan.timeoutSeconds, batchSize: plan.batchSize, logLevel: 'error' } as const
+  const worker = {
+    timeoutSeconds: plan.timeoutSeconds,
+    batchSize: plan.batchSize,
+    logLevel: 'error',
+  } as const
   const { maxAttempts, maxKills } = plan
   const task = { maxAttempts, maxKills, backoff: { baseSeconds: 2, factor: 2, maxSeconds: 30 } }
   return {

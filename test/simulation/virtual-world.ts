@@ -28,6 +28,9 @@ export function virtualWorld(startMs: number, maxEvents: number): VirtualWorld {
   let nowMs = startMs
   let events = 0
 
+  /** Whole milliseconds, as a clock shows them. */
+  const later = (delayMs: number) => nowMs + Math.max(Math.ceil(delayMs), 0)
+
   function step(until: () => boolean, deadline: number): boolean {
     const next = heap.next()
     if (next === undefined || events >= maxEvents || until()) return false
@@ -43,11 +46,11 @@ export function virtualWorld(startMs: number, maxEvents: number): VirtualWorld {
 
   return {
     now: () => nowMs,
-    after: (delayMs, task) => heap.add(nowMs + Math.max(delayMs, 0), task),
+    after: (delayMs, task) => heap.add(later(delayMs), task),
     cancel: heap.cancel,
     pause: (delayMs) =>
       new Promise((resolve) => {
-        heap.add(nowMs + Math.max(delayMs, 0), resolve)
+        heap.add(later(delayMs), resolve)
       }),
     run: (until, deadline) =>
       new Promise((resolve, reject) => {
