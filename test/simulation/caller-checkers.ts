@@ -5,7 +5,7 @@
  */
 import { createCodec } from '../../src/runtime/codec.ts'
 import { type CallState, isFinal } from '../../src/runtime/record.ts'
-import { FIRST_CHILD, type Returned } from './programs.ts'
+import { FIRST_CHILD, FOLLOW_UP, type Returned } from './programs.ts'
 import type { Of, RunView } from './run-view.ts'
 import { MAX_EVENTS } from './simulation.ts'
 
@@ -86,22 +86,24 @@ function* lies(view: RunView, end: Of<'settled'>): Generator<[string, number]> {
     if (!excused) yield [`a future of ${id} ended in ${String(detail)}`, at]
     return
   }
-  const final = view
+  // After a retry by hand, who reads late may still be told of the end before it.
+  const finals = view
     .writesOf(id)
-    .findLast(({ after, at: writtenAt }) => isFinal(after.state) && writtenAt <= at)
-  if (final?.after.state !== state) {
-    yield [`a future of ${id} says ${state}, its record ${final?.after.state}`, at]
+    .flatMap(({ after, at: writtenAt }) => (after.state === state && writtenAt <= at ? [after] : []))
+  if (finals.length === 0) {
+    yield [`a future of ${id} says ${state}, which it never was`, at]
     return
   }
   if (state === 'failed') {
-    if (final.after.reason === 'threw' && !String(detail).includes(id)) {
+    const threw = finals.every(({ reason }) => reason === 'threw')
+    if (threw && !String(detail).includes(id)) {
       yield [`a future of ${id} got the error of another: ${String(detail)}`, at]
     }
   }
   if (state !== 'succeeded') return
   const value = detail as Returned
   const owner = view.claimOfExecution(value.execution)?.after.owner
-  if (value.id !== id || owner !== final.after.owner) {
+  if (value.id !== id || !finals.some((final) => final.owner === owner)) {
     yield [`a future of ${id} got the result of ${value.id}, execution ${value.execution}`, at]
   }
 }
@@ -180,6 +182,42 @@ export function* argumentsAreRight(view: RunView): Generator<[string, number]> {
     if ((variants.get(id) ?? variant) !== variant)
       yield [`${id} runs with the arguments of another payload`, at]
     variants.set(id, variant)
+  }
+}
+
+/** What follows a call is submitted once for its end, and never for another. */
+export function* followUpsAreExact(view: RunView): Generator<[string, number]> {
+  const lost = givenUp(view)
+  const followed = new Map(
+    view.of('submitted').map(({ call, id }) => [id, view.result.plan.calls[call]?.follows]),
+  )
+  const found = new Set<string>()
+  for (const { id } of view.of('write')) if (/:(then|catch)(:|$)/.test(id)) found.add(id)
+  for (const [id, follows = 'none'] of followed) {
+    const ends = view
+      .writesOf(id)
+      .filter(({ before, after }) => isFinal(after.state) && !isFinal(before?.state ?? 'pending'))
+    for (const { after, at } of ends) {
+      const word = after.state === 'succeeded' ? 'then' : 'catch'
+      const isDue = after.state !== 'cancelled' && (follows === word || follows === 'both')
+      if (!isDue) continue
+      const followUp = `${id}:${word}${(after.sends ?? 1) === 1 ? '' : `:${after.sends}`}`
+      // An end that was undone by hand may have been undone before what follows it was sent.
+      const isLast = after === ends.at(-1)?.after
+      if (isLast && !found.has(followUp) && !lost.has(id)) yield [`${followUp} was never submitted`, at]
+      found.delete(followUp)
+    }
+  }
+  for (const id of found) {
+    const parent = id.replace(/:(then|catch)(:\d+)?$/, '')
+    // Who submitted it may have died before it knew.
+    if (followed.has(parent)) yield [`${id} was submitted, and nothing of ${parent} asked for it`, 0]
+  }
+  for (const { id, call, given, at } of view.of('run')) {
+    if (call !== FOLLOW_UP || id.includes(':catch')) continue
+    const parent = id.replace(/:then(:\d+)?$/, '')
+    if ((given as Returned).id !== parent)
+      yield [`${id} was given the value of ${(given as Returned).id}`, at]
   }
 }
 

@@ -7,7 +7,7 @@ import type { Executor } from '../../src/runtime/executor.ts'
 import type { Future } from '../../src/runtime/future.ts'
 import { backendOf } from './fleet.ts'
 import type { PlannedCall, PlannedRequest, Program } from './plan.ts'
-import { type SimulatedTasks, tasksOf } from './programs.ts'
+import { type SimulatedTasks, tasksOf, type WorkFunction } from './programs.ts'
 import { type SimulatedProcess, simulatedProcess } from './simulated-process.ts'
 import type { Simulation } from './simulation.ts'
 
@@ -15,7 +15,7 @@ import type { Simulation } from './simulation.ts'
 export interface Client {
   readonly process: SimulatedProcess
   readonly executor: Executor
-  readonly tasks: SimulatedTasks
+  readonly tasks: SimulatedTasks & { readonly unknown: WorkFunction }
 }
 
 /** All that clients do. */
@@ -97,9 +97,12 @@ export function clientsOf(sim: Simulation): Clients {
       ...(tenant !== undefined && { tenant }),
       ...(key !== undefined && { idempotencyKey: key }),
       ...(id !== undefined && { id }),
+      // biome-ignore lint/suspicious/noThenProperty: it is the option's name
+      ...((call.follows === 'then' || call.follows === 'both') && { then: client.tasks.follow }),
+      ...((call.follows === 'catch' || call.follows === 'both') && { catch: client.tasks.follow }),
     }
     try {
-      const task = client.tasks[call.task] as SimulatedTasks[string]
+      const task = client.tasks[call.task]
       const future = await client.executor.with(options).submit(task, number, variant, program)
       ids.set(number, future.id)
       durable.add(number)
@@ -158,18 +161,11 @@ export function clientsOf(sim: Simulation): Clients {
       const future = client.executor.future(id)
       if (what === 'cancel') answer = await future.cancel()
       else if (what === 'abort') answer = await future.abort('because')
-      else answer = await retry(client, id)
+      else answer = (await client.executor.retry(id)).id === id
     } catch (error) {
       answer = codeOf(error)
     }
     history.add({ kind: 'told', what, id, process, answer })
-  }
-
-  /** Where this version of the executor can. */
-  async function retry(client: Client, id: string): Promise<string> {
-    const executor = client.executor as unknown as { retry?: (id: string) => Promise<unknown> }
-    if (executor.retry === undefined) return 'not there'
-    return String(await executor.retry(id))
   }
 
   const doLater = (atMs: number, slot: number, work: (client: Client) => Promise<void>) => {

@@ -82,7 +82,8 @@ export function pollQueue(sim: Simulation, queue: string, lambda: LambdaSide): (
         world.after(sim.faults.amount('twin') * 5000, () => hand(messages))
       }
     }
-    schedule()
+    // A message may have become a dead letter instead.
+    sim.onQueueChange(queue)
   }
 
   function hand(messages: readonly ReceivedMessage[]): void {

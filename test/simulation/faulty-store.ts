@@ -66,6 +66,10 @@ export function faultyStore(sim: Simulation, process: SimulatedProcess): Store {
     },
     putResult: (id, owner, result, expiresAtSeconds) =>
       send(`put the result of ${id}`, () => store.putResult(id, owner, result, expiresAtSeconds)),
+    putMessage: (id, body, expiresAtSeconds) =>
+      send(`keep the message of ${id}`, () => store.putMessage(id, body, expiresAtSeconds)),
+    readMessage: (id) => send(`read the message of ${id}`, () => store.readMessage(id)),
+    failed: (queue, sinceMs, untilMs) => store.failed(queue, sinceMs, untilMs),
     readResult: (id, owner) => send(`read the result of ${id}`, () => store.readResult(id, owner)),
   }
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import type { SQSEvent } from 'aws-lambda'
-import { createWorkerHandler, type WorkerHandler } from '../../src/handlers/worker.ts'
+import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
+import type { WorkerHandler } from '../../src/handlers/invocation.ts'
+import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { createExecutor } from '../../src/index.ts'
 import { eventOf, reportedFailures } from '../../src/local-emulator/event-source-mapping.ts'
 import { arnOf } from '../../src/local-emulator/in-process-queue.ts'
@@ -50,6 +52,13 @@ function workerEnvironment(sim: Simulation, name: string): Environment {
   }) as unknown as Executor
   const { app } = internalsOf(executor)
   return { process, handler: createWorkerHandler(app, process.ports, 'main') }
+}
+
+/** An environment of the function that ends dead letters. */
+export function deadLetterEnvironment(sim: Simulation, name: string): Environment {
+  const process = simulatedProcess(sim, name, false)
+  const executor = createExecutor(sim.config, { tasks: {}, backend: backendOf(process) })
+  return { process, handler: createDeadLetterHandler(internalsOf(executor).app, process.ports) }
 }
 
 /** Stands still for a while in the middle of an invocation. */

@@ -28,6 +28,8 @@ export type Happening = { readonly at: number } & (
     }
   | {
       readonly kind: 'run'
+      /** What a follow-up was given. */
+      readonly given?: unknown
       readonly id: string
       readonly call: number
       readonly variant: number
@@ -79,7 +81,9 @@ export type Happening = { readonly at: number } & (
       readonly failures: number | undefined
       readonly error?: string
     }
-  | { readonly kind: 'killed' | 'frozen' | 'thawed'; readonly process: string; readonly why: string }
+  | { readonly kind: 'killed'; readonly process: string; readonly why: string }
+  | { readonly kind: 'frozen'; readonly process: string; readonly why: string }
+  | { readonly kind: 'thawed'; readonly process: string; readonly why: string }
   | { readonly kind: 'fault'; readonly fault: FaultKind; readonly what: string }
   | {
       readonly kind: 'asked'

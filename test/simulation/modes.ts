@@ -25,12 +25,12 @@ export interface Mode {
 const full: Mode = {
   name: 'full',
   what: 'every layer on',
-  adjust: (plan) => (plan.poison.length > 0 ? plan : { ...plan, maxReceiveCount: 100 }),
+  adjust: (plan) => plan,
   tries: 3,
   hides: true,
   readsMarks: true,
   changesVisibility: true,
-  handlesDeadLetters: false,
+  handlesDeadLetters: true,
 }
 
 const lowReceiveCount = (plan: Plan): Plan => ({

@@ -43,6 +43,8 @@ export interface PlannedCall {
   /** Submitted again by another client, where it has a key or an id. */
   readonly againAtMs: number | undefined
   readonly watched: boolean
+  /** What follows its end. */
+  readonly follows: 'none' | 'then' | 'catch' | 'both'
 }
 
 /** What somebody asks of a call. */
@@ -122,6 +124,7 @@ function callOf(
     atMs,
     againAtMs: named && chance.happens(0.7) ? Math.max(0, atMs + chance.whole(-2000, 30_000)) : undefined,
     watched: chance.happens(0.4),
+    follows: chance.happens(0.25) ? chance.pick(['then', 'catch', 'both']) : 'none',
   }
 }
 

@@ -13,7 +13,9 @@ import type { Simulation } from './simulation.ts'
 export type WorkFunction = (call: number, variant: number, program: Program) => Promise<unknown>
 
 /** The tasks of one process, by name. */
-export type SimulatedTasks = Readonly<Record<string, WorkFunction>>
+export type SimulatedTasks = Readonly<
+  Record<'work' | 'fragile' | 'brief', WorkFunction> & { follow: (given: never) => Promise<Returned> }
+>
 
 /** What an attempt returns: whose it is, and which execution. */
 export interface Returned {
@@ -26,6 +28,9 @@ const never = new Promise<never>(() => {})
 
 /** A result over 4 KiB lies beside its record. */
 const LARGE = 'x'.repeat(4200)
+
+/** The number of a follow-up. */
+export const FOLLOW_UP = 2000
 
 /** The child of a call does nothing but be there. */
 const childProgram: Program = {
@@ -76,7 +81,7 @@ async function report(process: SimulatedProcess, program: Program, execution: nu
   }
 }
 
-async function follow(
+async function obey(
   sim: Simulation,
   process: SimulatedProcess,
   program: Program,
@@ -103,14 +108,23 @@ export function tasksOf(
   process: SimulatedProcess,
   executor: () => Executor,
 ): SimulatedTasks {
-  const work = async (call: number, variant: number, program: Program): Promise<Returned> => {
+  const begin = (call: number, variant: number, given?: unknown): number => {
     const execution = ++sim.executions
     const { id, attempt } = currentTask
     const { invocation, name } = process
     // Users cannot see it, but the attempt that runs knows under which claim it does.
     const { owner } = runningTask() as unknown as { owner: string }
-    const run = { id, call, variant, execution, attempt, owner, process: name, invocation }
+    const run = { id, call, variant, execution, attempt, owner, given, process: name, invocation }
     sim.history.add({ kind: 'run', ...run })
+    return execution
+  }
+  const followUp = async (given: unknown): Promise<Returned> => {
+    const execution = begin(FOLLOW_UP, FOLLOW_UP, given instanceof Error ? given.message : given)
+    return { id: currentTask.id, execution }
+  }
+  const work = async (call: number, variant: number, program: Program): Promise<Returned> => {
+    const execution = begin(call, variant)
+    const { id } = currentTask
     try {
       await report(process, program, execution)
       for (let child = 0; child < program.children; child++) {
@@ -123,7 +137,7 @@ export function tasksOf(
             throw new Error(`${id} could not submit`, { cause: error })
           })
       }
-      await follow(sim, process, program, execution)
+      await obey(sim, process, program, execution)
     } catch (error) {
       sim.history.add({ kind: 'ran', id, execution, how: 'threw' })
       throw error
@@ -134,6 +148,7 @@ export function tasksOf(
     work: (...args: Parameters<WorkFunction>) => work(...args),
     fragile: (...args: Parameters<WorkFunction>) => work(...args),
     brief: (...args: Parameters<WorkFunction>) => work(...args),
+    follow: followUp as (given: never) => Promise<Returned>,
   }
   return tasks
 }

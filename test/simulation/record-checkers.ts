@@ -44,6 +44,8 @@ export function* pathIsLegal(view: RunView): Generator<[string, number]> {
     const isForgotten = before !== undefined && before.expiresAtSeconds * 1000 <= at
     const from = before === undefined || isForgotten ? 'none' : before.state
     if (isFinal(before?.state ?? 'pending') && !isForgotten) continue
+    // A dead letter that nobody can read ends under its message's id.
+    if (after.task === '(unreadable)') continue
     if (!steps[from].includes(after.state)) yield [`${id} went from ${from} to ${after.state}`, at]
   }
 }
@@ -67,7 +69,9 @@ export function* attemptsAreCounted(view: RunView): Generator<[string, number]> 
       write.before === undefined || write.before.expiresAtSeconds * 1000 <= at
         ? { attempts: 0, failures: 0 }
         : write.before
-    const claimed = isClaim(write) ? 1 : 0
+    if (isRetryByHand(view, write)) continue
+    // Who ends a dead letter runs nothing.
+    const claimed = isClaim(write) && !write.process.startsWith('dead-letters') ? 1 : 0
     if (after.attempts !== before.attempts + claimed) {
       yield [`${id}: attempts ${before.attempts} → ${after.attempts} at ${claimed} claims`, at]
     }
@@ -101,9 +105,9 @@ export function* executionsAreBounded(view: RunView): Generator<[string, number]
     }
     runs.set(id, (runs.get(id) ?? 0) + 1)
   }
-  const retries = view.of('told').filter(({ what }) => what === 'retry')
+  const retries = view.of('asked').filter(({ what }) => what === 'retry')
   for (const [id, count] of runs) {
-    const rounds = 1 + retries.filter((told) => told.id === id).length
+    const rounds = 1 + retries.filter((asked) => asked.id === id).length
     if (count > (plan.maxAttempts + plan.maxKills) * rounds) yield [`${id} ran ${count} times`, 0]
   }
 }
@@ -153,7 +157,7 @@ export function* markIsHeeded(view: RunView): Generator<[string, number]> {
 export function* fenceHolds(view: RunView): Generator<[string, number]> {
   for (const write of view.of('write')) {
     const { id, process, before, after, at } = write
-    if (before === undefined || isClaim(write)) continue
+    if (before === undefined || isClaim(write) || after.task === '(unreadable)') continue
     const isOfAttempt =
       after.state === 'succeeded' ||
       after.state === 'failed' ||

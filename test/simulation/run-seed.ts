@@ -3,16 +3,16 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { deadLettersOf } from '../../src/local-emulator/in-process-queue.ts'
+import { deadLettersOf } from '../../src/runtime/queue.ts'
 import { mayCreate } from '../../src/runtime/record.ts'
 import { check, type Violation } from './checkers.ts'
 import { type Clients, clientsOf } from './clients.ts'
 import { pollQueue } from './deliveries.ts'
-import { type LambdaSide, lambdaSide } from './fleet.ts'
+import { deadLetterEnvironment, type LambdaSide, lambdaSide } from './fleet.ts'
 import { lineOf, type RunResult } from './history.ts'
 import type { Mode } from './modes.ts'
 import { RETENTION_SECONDS } from './plan.ts'
-import { MAX_EVENTS, queueNames, type Simulation, START_MS, simulationOf } from './simulation.ts'
+import { queueNames, type Simulation, START_MS, simulationOf } from './simulation.ts'
 
 /** How long everything may take to come to rest once the faults are over: an unknown task waits for an hour. */
 const QUIET_MS = 4 * 3600 * 1000
@@ -53,12 +53,17 @@ export async function runSeed(seed: number, mode: Mode, only?: ReadonlySet<strin
 
 function startPolling(sim: Simulation): LambdaSide[] {
   const lambda = lambdaSide(sim, 'worker')
-  const polls = new Map([...sim.resolved.queues.keys()].map((name) => [name, pollQueue(sim, name, lambda)]))
+  const undertaker = lambdaSide(sim, 'dead-letters', deadLetterEnvironment)
+  const names = [...sim.resolved.queues.keys()]
+  const polls = names.map((name) => pollQueue(sim, name, lambda))
+  if (sim.mode.handlesDeadLetters) {
+    polls.push(...names.map((name) => pollQueue(sim, deadLettersOf(name), undertaker)))
+  }
   // Room in the function concerns every queue.
   sim.onQueueChange = () => {
-    for (const poll of polls.values()) poll()
+    for (const poll of polls) poll()
   }
-  return [lambda]
+  return [lambda, undertaker]
 }
 
 function sendPoison(sim: Simulation): void {
@@ -82,7 +87,18 @@ function beQuiet(sim: Simulation, lambdas: readonly LambdaSide[], clients: Clien
 }
 
 function isAtRest(sim: Simulation, lambdas: readonly LambdaSide[], clients: Clients): boolean {
-  return lambdas.every((lambda) => lambda.busy() === 0) && clients.areIdle() && sim.queue.unfinished() === 0
+  return (
+    lambdas.every((lambda) => lambda.busy() === 0) &&
+    clients.areIdle() &&
+    sim.queue.unfinished() === 0 &&
+    (!sim.mode.handlesDeadLetters || deadLetters(sim) === 0)
+  )
+}
+
+function deadLetters(sim: Simulation): number {
+  let count = 0
+  for (const name of sim.resolved.queues.keys()) count += sim.queue.inspect(deadLettersOf(name)).length
+  return count
 }
 
 /** Records expire; then all messages come once more, as a redrive of old dead letters would bring them. */
@@ -143,6 +159,3 @@ export function traceOf(result: RunResult): string {
 export function hashOfTrace(result: RunResult): string {
   return hash('sha256', traceOf(result)).slice(0, 16)
 }
-
-void deadLettersOf
-void MAX_EVENTS

@@ -2,14 +2,11 @@
  * What all parts of one run share: its time, its faults, its history, the true queue and store.
  * @module
  */
-import {
-  deadLettersOf,
-  type InProcessQueue,
-  inProcessQueue,
-} from '../../src/local-emulator/in-process-queue.ts'
+import { type InProcessQueue, inProcessQueue } from '../../src/local-emulator/in-process-queue.ts'
 import { type InProcessStore, inProcessStore } from '../../src/local-emulator/in-process-store.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import type { Config, ResolvedConfig } from '../../src/runtime/config.ts'
+import { deadLettersOf } from '../../src/runtime/queue.ts'
 import type { CallRecord } from '../../src/runtime/record.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { type Faults, faultsOf } from './faults.ts'
