@@ -55,6 +55,8 @@ export function clientsOf(sim: Simulation): Clients {
   /** The ids of calls that somebody knows, by the call's number. */
   const ids = new Map<number, string>()
   const durable = new Set<number>()
+  /** Retries by hand that may have got stuck half-way: whoever asks for one is to ask again. */
+  const unsure = new Set<string>()
   let made = 0
   let open = 0
   let futures = 0
@@ -114,6 +116,8 @@ export function clientsOf(sim: Simulation): Clients {
       const code = codeOf(error)
       if (code === 'idempotency-conflict') durable.add(number)
       history.add({ kind: 'not-submitted', call: number, process, code, ids: uncertain })
+      // It began before the faults were over.
+      if (sim.isQuiet && code === 'submit-uncertain') doLater(1000, 0, (next) => submit(next, call, true))
     }
   }
 
@@ -151,19 +155,21 @@ export function clientsOf(sim: Simulation): Clients {
     void client
   }
 
-  async function ask(client: Client, { what, call }: PlannedRequest): Promise<void> {
-    const id = ids.get(call)
+  async function ask(client: Client, what: PlannedRequest['what'], id: string | undefined): Promise<void> {
     if (id === undefined) return
     const process = client.process.name
     history.add({ kind: 'asked', what, id, process })
+    if (what === 'retry') unsure.add(id)
     let answer: boolean | string
     try {
       const future = client.executor.future(id)
       if (what === 'cancel') answer = await future.cancel()
       else if (what === 'abort') answer = await future.abort('because')
       else answer = (await client.executor.retry(id)).id === id
+      if (what === 'retry') unsure.delete(id)
     } catch (error) {
       answer = codeOf(error)
+      if (answer === 'retry-refused') unsure.delete(id)
     }
     history.add({ kind: 'told', what, id, process, answer })
   }
@@ -188,7 +194,7 @@ export function clientsOf(sim: Simulation): Clients {
         }
       }
       for (const request of plan.requests) {
-        doLater(request.atMs, request.client, (client) => ask(client, request))
+        doLater(request.atMs, request.client, (client) => ask(client, request.what, ids.get(request.call)))
       }
     },
     recover() {
@@ -196,6 +202,7 @@ export function clientsOf(sim: Simulation): Clients {
         const canRepeat = call.key !== undefined || call.id !== undefined || ids.has(call.number)
         if (!durable.has(call.number) && canRepeat) doLater(0, 0, (client) => submit(client, call, true))
       }
+      for (const id of unsure) doLater(100, 0, (client) => ask(client, 'retry', id))
     },
     waitForAll() {
       const client = slots[0] as Client

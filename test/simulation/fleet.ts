@@ -120,7 +120,9 @@ export function lambdaSide(
   async function invoke(queue: string, messages: readonly ReceivedMessage[]): Promise<void> {
     const receivedAt = world.now()
     busy++
-    const environment = idle.pop() ?? makeEnvironment(sim, `${label}-${++made}`)
+    let environment = idle.pop()
+    while (environment?.process.isAlive() === false) environment = idle.pop()
+    environment ??= makeEnvironment(sim, `${label}-${++made}`)
     const { process } = environment
     await world.pause(1)
     const invocation = ++sim.invocations

@@ -67,7 +67,13 @@ export function* endIsAcknowledged(view: RunView): Generator<[string, number]> {
       const isDone = messages.some((one) => one.id === id && deleted.has(`${invocation} ${one.messageId}`))
       if (id === undefined || isDone || strangers.has(id)) continue
       const writes = view.writesOf(id)
-      const endedHere = writes.some((write) => write.invocation === invocation && isFinal(write.after.state))
+      // An attempt that outlived its own invocation may end in this one.
+      const endedHere = writes.some((write) => {
+        const claim = view.claimOf(id, write.after.owner)
+        return (
+          write.invocation === invocation && isFinal(write.after.state) && claim?.invocation === invocation
+        )
+      })
       const last = writes.findLast((write) => write.at <= invoked.at)
       const wasOver = invoked.messages === 1 && wasFinal(last?.after, at)
       if (endedHere || wasOver) yield [`${messageId} of ${id} was kept, though the call is over`, at]

@@ -107,7 +107,6 @@ function callOf(
 ): PlannedCall {
   const fifo = plan.fifo && chance.happens(0.5)
   const naming = chance.whole(0, 3)
-  const named = naming === 1 || naming === 2
   const key = naming === 1 && plan.record === 'on-submit' ? `key-${chance.whole(0, 1)}` : undefined
   const atMs = chance.whole(0, 15_000)
   return {
@@ -122,7 +121,10 @@ function callOf(
     id: naming === 2 ? `given-${number}` : undefined,
     client: chance.whole(0, 1),
     atMs,
-    againAtMs: named && chance.happens(0.7) ? Math.max(0, atMs + chance.whole(-2000, 30_000)) : undefined,
+    againAtMs:
+      (key !== undefined || naming === 2) && chance.happens(0.7)
+        ? Math.max(0, atMs + chance.whole(-2000, 30_000))
+        : undefined,
     watched: chance.happens(0.4),
     follows: chance.happens(0.25) ? chance.pick(['then', 'catch', 'both']) : 'none',
   }
