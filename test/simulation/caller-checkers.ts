@@ -82,7 +82,7 @@ function* lies(view: RunView, end: Of<'settled'>): Generator<[string, number]> {
   if (state === 'error') {
     const unwritten = detail === 'call-not-found' && view.result.plan.record === 'on-claim'
     const isLost = givenUp(view).has(id)
-    const excused = unwritten || isLost || (at < view.calmFrom && transient.test(String(detail)))
+    const excused = unwritten || isLost || (at < view.calmFrom + 60_000 && transient.test(String(detail)))
     if (!excused) yield [`a future of ${id} ended in ${String(detail)}`, at]
     return
   }

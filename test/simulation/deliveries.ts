@@ -79,14 +79,21 @@ export function pollQueue(sim: Simulation, queue: string, lambda: LambdaSide): (
       disturb(sim, queue, messages)
       if (!strikes(sim, 'abandoned', queue)) hand(messages)
       if (strikes(sim, 'twin', queue)) {
-        world.after(sim.faults.amount('twin') * 5000, () => hand(messages))
+        world.after(sim.faults.amount('twin') * 5000, () => hand(stillThere(messages)))
       }
     }
     // A message may have become a dead letter instead.
     sim.onQueueChange(queue)
   }
 
+  /** What was deleted meanwhile has no second copy; `undeleted` makes those. */
+  function stillThere(messages: readonly ReceivedMessage[]): readonly ReceivedMessage[] {
+    const there = new Set(sim.queue.inspect(queue).map(({ messageId }) => messageId))
+    return messages.filter(({ messageId }) => there.has(messageId))
+  }
+
   function hand(messages: readonly ReceivedMessage[]): void {
+    if (messages.length === 0) return
     void lambda.invoke(queue, messages).then(() => sim.onQueueChange(queue))
   }
 

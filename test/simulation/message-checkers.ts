@@ -20,7 +20,10 @@ export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, num
     if (record === undefined || record.expiresAtSeconds * 1000 <= at) {
       if (ended.length === 0) yield [`${messageId} of ${id} was deleted, and the call never ended`, at]
     } else if (!isFinal(record.state) && record.payloadHash === payloadHash) {
-      if (ended.some((write) => write.at >= receivedAt)) continue
+      // It ended, and was retried by hand since: that sends a message of its own.
+      const whenReceived = view.writesOf(id).findLast((write) => write.at <= receivedAt)
+      const wasOver = whenReceived !== undefined && isFinal(whenReceived.after.state)
+      if (wasOver || ended.some((write) => write.at >= receivedAt)) continue
       yield [`${messageId} of ${id} was deleted while the call was ${record.state}`, at]
     }
   }

@@ -50,7 +50,7 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
       ...full,
       name: 'no-dead-letter-handler',
       what: 'nobody handles dead letters',
-      adjust: (plan: Plan) => ({ ...plan, maxReceiveCount: plan.poison.length > 0 ? 10 : 100 }),
+      adjust: (plan: Plan) => ({ ...plan, maxReceiveCount: 100, poison: [] }),
       handlesDeadLetters: false,
     },
     { ...full, name: 'low-receive-count', what: 'SQS gives up early', adjust: lowReceiveCount },
