@@ -17,6 +17,7 @@ import {
 import type { RunResult } from './history.ts'
 import {
   acknowledgedOnlyWhenOver,
+  attemptsEndWell,
   backOffIsKept,
   batchIsAnswered,
   endIsAcknowledged,
@@ -67,6 +68,7 @@ export const checkers: readonly Checker[] = [
   futuresSettle,
   viewsAreInOrder,
   endIsAcknowledged,
+  attemptsEndWell,
   backOffIsKept,
   receivesAreBounded,
   everythingRests,
@@ -77,6 +79,7 @@ export function check(result: RunResult, mode: Mode): Violation[] {
   const view = viewOf(result, mode)
   const violations: Violation[] = []
   for (const checker of checkers) {
+    if (mode.without.includes(checker.name)) continue
     for (const [what, at] of checker(view)) violations.push({ checker: checker.name, what, at })
   }
   return violations

@@ -68,12 +68,14 @@ export interface Faults {
  */
 export function faultsOf(seed: number, only?: ReadonlySet<string>): Faults {
   const swarm = chanceOf(seed, 'swarm')
+  // A tenth has one kind alone: what it does is then seen for itself.
+  const single = swarm.happens(0.1) ? swarm.pick(faultKinds) : undefined
   // A third of the seeds have few kinds on, so that rare pairs are not drowned by the others.
   const share = swarm.pick([0.15, 0.4, 0.7])
   const strength = swarm.pick([0.5, 1, 2])
   const probabilities = new Map(
     faultKinds.map((kind) => {
-      const on = swarm.happens(share)
+      const on = single === undefined ? swarm.happens(share) : kind === single
       return [kind, on ? Math.min(rates[kind] * strength, 0.6) : 0] as const
     }),
   )

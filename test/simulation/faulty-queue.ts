@@ -60,6 +60,8 @@ export function faultyQueue(sim: Simulation, process: SimulatedProcess): Queue {
     delete: (name, handles) => send('delete', () => changing(name, () => queue.delete(name, handles))),
     changeVisibility(name, changes) {
       if (!mode.changesVisibility) return Promise.reject(new Error('no changes of visibility'))
+      const { name: by, invocation } = process
+      sim.history.add({ kind: 'hidden', process: by, invocation, messages: changes.length })
       return send('hide', () => changing(name, () => queue.changeVisibility(name, changes)))
     },
     counts: (name) => send('count', () => queue.counts(name)),

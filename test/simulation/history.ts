@@ -115,6 +115,12 @@ export type Happening = { readonly at: number } & (
       /** The value, or the error's code or message. */
       readonly detail: unknown
     }
+  | {
+      readonly kind: 'hidden'
+      readonly process: string
+      readonly invocation: number | undefined
+      readonly messages: number
+    }
   | { readonly kind: 'quiet' }
   | { readonly kind: 'unhandled'; readonly error: string }
 )

@@ -3,7 +3,7 @@
  * @module
  */
 import { isFinal } from '../../src/runtime/record.ts'
-import { type Of, type RunView, wasFinal } from './run-view.ts'
+import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 
 /** I8: a message is deleted only once its call is final, or where it is not its call's. */
 export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, number]> {
@@ -80,6 +80,29 @@ export function* endIsAcknowledged(view: RunView): Generator<[string, number]> {
       const last = writes.findLast((write) => write.at <= invoked.at)
       const wasOver = invoked.messages === 1 && wasFinal(last?.after, at)
       if (endedHere || wasOver) yield [`${messageId} of ${id} was kept, though the call is over`, at]
+    }
+  }
+}
+
+/** I15: without faults in its way, a claim leads to an end, whatever its batch-mates do, and a retry to a back-off. */
+export function* attemptsEndWell(view: RunView): Generator<[string, number]> {
+  if (view.mode.tries < 3 || !view.mode.changesVisibility) return
+  const answers = new Map(view.of('answered').map((answered) => [answered.invocation, answered]))
+  const hidden = new Set(view.of('hidden').map(({ invocation }) => invocation))
+  for (const claim of view.of('write')) {
+    const { id, invocation, at, after } = claim
+    if (!isClaim(claim) || invocation === undefined || at < view.calmFrom) continue
+    const answered = answers.get(invocation)
+    const deadline = view.invocation(invocation)?.deadline ?? 0
+    if (answered?.failures === undefined || answered.at > deadline - 2000) continue
+    if ((view.invocation(invocation)?.at ?? 0) < view.calmFrom) continue
+    const end = view.writesOf(id).find((write) => {
+      return write.at >= at && write.after.owner === after.owner && write.after.state !== 'running'
+    })
+    if (end === undefined || end.at > answered.at) {
+      yield [`${id} was claimed, and invocation ${invocation} answered before its attempt ended`, at]
+    } else if (end.after.state === 'retrying' && !hidden.has(invocation)) {
+      yield [`${id} is retried, and its message was not hidden until then`, at]
     }
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Plan } from './plan.ts'
+import type { SourceEdit } from './source-edits.ts'
 
 /** What a mode changes. */
 export interface Mode {
@@ -20,6 +21,10 @@ export interface Mode {
   readonly changesVisibility: boolean
   /** Whether anybody handles dead letters. */
   readonly handlesDeadLetters: boolean
+  /** What is different in the sources. */
+  readonly edits: readonly SourceEdit[]
+  /** The checkers of what the layer alone is for. */
+  readonly without: readonly string[]
 }
 
 const full: Mode = {
@@ -31,6 +36,8 @@ const full: Mode = {
   readsMarks: true,
   changesVisibility: true,
   handlesDeadLetters: true,
+  edits: [],
+  without: [],
 }
 
 const lowReceiveCount = (plan: Plan): Plan => ({
@@ -54,6 +61,19 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
       handlesDeadLetters: false,
     },
     { ...full, name: 'low-receive-count', what: 'SQS gives up early', adjust: lowReceiveCount },
+    {
+      ...full,
+      name: 'no-lease',
+      what: 'a lease is over as soon as it begins, the fence holds alone',
+      edits: [
+        {
+          file: 'src/runtime/attempt.ts',
+          find: 'leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,',
+          replace: 'leaseUntil: now,',
+        },
+      ],
+      without: ['leaseIsExclusive', 'executionsAreBounded', 'attemptsEndWell', 'receivesAreBounded'],
+    },
     {
       ...full,
       name: 'no-skew',

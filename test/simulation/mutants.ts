@@ -177,6 +177,7 @@ const ends: readonly Mutant[] = [
         '  if (ending === undefined) return acknowledge\n',
       ),
     ],
+    mode: 'no-lease',
   },
   {
     name: 'an attempt that lost its lease acknowledges',
@@ -187,6 +188,7 @@ const ends: readonly Mutant[] = [
         "  environment.log('warn', 'result dropped', { id, error: leaseLost(id) })\n  return acknowledge",
       ),
     ],
+    mode: 'no-lease',
   },
   {
     name: 'a failure is not counted at a retry',

@@ -130,7 +130,7 @@ export function* leaseIsExclusive(view: RunView): Generator<[string, number]> {
     const claim = view.claimOf(id, before.owner)
     const deadline = view.invocation(claim?.invocation)?.deadline
     if (claim === undefined || deadline === undefined || at >= deadline) continue
-    const wasLate = (claim.after.leaseUntil ?? 0) <= claim.at + view.result.plan.timeoutSeconds * 1000
+    const wasLate = claim.at - (claim.after.startedAt ?? claim.at) > 5000
     if (wasLate && view.gaps.has('late-start')) continue
     yield [`${process} took ${id} over ${deadline - at} ms before its owner's time-out`, at]
   }
@@ -161,6 +161,12 @@ export function* fenceHolds(view: RunView): Generator<[string, number]> {
   for (const write of view.of('write')) {
     const { id, process, before, after, at } = write
     if (before === undefined || isClaim(write) || after.task === '(unreadable)') continue
+    if (before.state === 'running' && after.state === 'cancelled') {
+      const isOwn = view.claimOf(id, before.owner)?.process === process
+      if (!isOwn && (before.leaseUntil ?? 0) > at + view.result.plan.skewMs) {
+        yield [`${process} cancelled ${id} under a live lease of another`, at]
+      }
+    }
     const isOfAttempt =
       after.state === 'succeeded' ||
       after.state === 'failed' ||

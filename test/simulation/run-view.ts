@@ -3,6 +3,7 @@
  * @module
  */
 import { type CallRecord, isFinal } from '../../src/runtime/record.ts'
+import type { FaultKind } from './faults.ts'
 import type { Happening, RunResult } from './history.ts'
 import type { Mode } from './modes.ts'
 
@@ -40,6 +41,8 @@ export interface RunView {
   invocation(number: number | undefined): Of<'invoked'> | undefined
   /** From when on no fault happens. */
   readonly calmFrom: number
+  /** Whether no fault of this run can take an attempt from its environment. */
+  readonly isGentle: boolean
 }
 
 /** Whether a write is a claim: it makes a new attempt, or a new owner. */
@@ -61,6 +64,27 @@ function groupByKind(history: readonly Happening[]): Map<string, Happening[]> {
     else list.push(happening)
   }
   return kinds
+}
+
+const gentleKinds: readonly string[] = [
+  'duplicate',
+  'twin',
+  'reorder',
+  'late',
+  'early-redelivery',
+  'abandoned',
+  'stale-read',
+  'client-crash',
+  'lost-response',
+] satisfies FaultKind[]
+
+/** A request is sent three times: what is lost less often costs nobody anything. */
+function isGentle({ faults }: RunResult): boolean {
+  const kinds = faults.map((fault) => fault.slice(0, fault.indexOf('#')))
+  return (
+    kinds.every((kind) => gentleKinds.includes(kind)) &&
+    kinds.filter((kind) => kind === 'lost-response').length < 3
+  )
 }
 
 /** Puts a run in order. */
@@ -85,6 +109,7 @@ export function viewOf(result: RunResult, mode: Mode): RunView {
   }
   const invocations = new Map(of('invoked').map((invoked) => [invoked.invocation, invoked]))
   const quiet = of('quiet')[0]?.at ?? Number.POSITIVE_INFINITY
+  const gentle = isGentle(result)
   return {
     result,
     mode,
@@ -94,6 +119,7 @@ export function viewOf(result: RunResult, mode: Mode): RunView {
     claimOf: (id, owner) => claims.get(`${id} ${owner}`),
     claimOfExecution: (execution) => claimsOfExecutions.get(execution),
     invocation: (number) => (number === undefined ? undefined : invocations.get(number)),
-    calmFrom: result.faults.length === 0 ? 0 : quiet,
+    calmFrom: gentle ? 0 : quiet,
+    isGentle: gentle,
   }
 }

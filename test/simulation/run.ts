@@ -8,6 +8,7 @@ import { modes } from './modes.ts'
 import { mutants } from './mutants.ts'
 import { inParallel, runJob, runRange } from './run-jobs.ts'
 import type { SeedReport } from './seed-worker.ts'
+import { applyEdits } from './source-edits.ts'
 
 const help = `Runs the runtime under seeded faults, on virtual time, and checks the contract.
 
@@ -111,21 +112,20 @@ async function runSeeds(
   return report.findings.length === 0
 }
 
-async function runOne(seed: number, mode: string, mutant?: string): Promise<boolean> {
-  if (mutant !== undefined) return runSeeds({ from: seed, to: seed }, mode, 1, mutant)
+async function runOne(seed: number, modeName: string, mutantName?: string): Promise<boolean> {
+  const mode = modes.get(modeName) as NonNullable<ReturnType<typeof modes.get>>
+  applyEdits([...mode.edits, ...(mutants.find(({ name }) => name === mutantName)?.edits ?? [])])
   const { hashOfTrace, traceOf, trySeed } = await import('./run-seed.ts')
   const write = process.stderr.write.bind(process.stderr)
   process.stderr.write = () => true
-  const { result, violations } = await trySeed(
-    seed,
-    modes.get(mode) as NonNullable<ReturnType<typeof modes.get>>,
-  )
+  const { result, violations } = await trySeed(seed, mode)
   process.stderr.write = write
-  console.log(traceOf(result))
+  const faults = result.faults.join(' ') || 'none'
   console.log(
-    `\ntrace ${hashOfTrace(result)}, ${result.events} events, faults: ${result.faults.join(' ') || 'none'}`,
+    `${traceOf(result)}\n\ntrace ${hashOfTrace(result)}, ${result.events} events, faults: ${faults}`,
   )
-  return violations.length === 0 || runSeeds({ from: seed, to: seed }, mode, 1)
+  for (const { checker, what } of violations) console.log(`breaks ${checker}: ${what}`)
+  return violations.length === 0 || runSeeds({ from: seed, to: seed }, modeName, 1, mutantName)
 }
 
 async function replay(count: number, mode: string, processes: number): Promise<boolean> {

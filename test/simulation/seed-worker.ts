@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import type { FaultKind } from './faults.ts'
+import { modes } from './modes.ts'
 import { mutants } from './mutants.ts'
 import { applyEdits } from './source-edits.ts'
 
@@ -46,16 +47,14 @@ export interface SeedReport {
 
 async function work(job: SeedJob): Promise<SeedReport> {
   // Sources are edited as they are loaded: what loads them comes after.
-  if (job.mutant !== undefined) {
-    const mutant = mutants.find(({ name }) => name === job.mutant)
-    if (mutant === undefined) throw new Error(`no mutant ${JSON.stringify(job.mutant)}`)
-    applyEdits(mutant.edits)
-  }
-  const { hashOfTrace, runSeed, traceOf, trySeed } = await import('./run-seed.ts')
-  const { shrinkFaults } = await import('./shrink.ts')
-  const { modes } = await import('./modes.ts')
   const mode = modes.get(job.mode)
   if (mode === undefined) throw new Error(`no mode ${JSON.stringify(job.mode)}`)
+  const mutant = mutants.find(({ name }) => name === job.mutant)
+  if (mutant === undefined && job.mutant !== undefined)
+    throw new Error(`no mutant ${JSON.stringify(job.mutant)}`)
+  applyEdits([...mode.edits, ...(mutant?.edits ?? [])])
+  const { hashOfTrace, runSeed, traceOf, trySeed } = await import('./run-seed.ts')
+  const { shrinkFaults } = await import('./shrink.ts')
   const faults: Partial<Record<FaultKind, number>> = {}
   const findings: Finding[] = []
   const unequal: number[] = []

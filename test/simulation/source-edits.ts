@@ -37,6 +37,7 @@ export function readEdited(edit: SourceEdit): string {
 
 /** Applies edits to what this process loads from now on. */
 export function applyEdits(edits: readonly SourceEdit[]): void {
+  if (edits.length === 0) return
   const sources = new Map<string, string>()
   for (const edit of edits) {
     const { href } = new URL(edit.file, root)

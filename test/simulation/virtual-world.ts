@@ -33,7 +33,11 @@ export function virtualWorld(startMs: number, maxEvents: number): VirtualWorld {
 
   function step(until: () => boolean, deadline: number): boolean {
     const next = heap.next()
-    if (next === undefined || events >= maxEvents || until()) return false
+    if (events >= maxEvents || until()) return false
+    if (next === undefined) {
+      nowMs = Math.max(nowMs, deadline)
+      return false
+    }
     if (next.at > deadline) {
       nowMs = deadline
       return false
