@@ -32,8 +32,10 @@ export interface LambdaSide {
   busy(): number
   /** Runs a batch; resolves when the invocation is over, whichever way. */
   invoke(queue: string, messages: readonly ReceivedMessage[]): Promise<void>
-  /** Ends what stands still. */
+  /** Ends what outlived its time-out. */
   endFrozen(): void
+  /** Ends what is idle: no environment lives for days. */
+  endIdle(): void
 }
 
 /** How long an environment that outlived its time-out may go on after it thaws. */
@@ -157,6 +159,9 @@ export function lambdaSide(
     hasRoom: () => busy < plan.environments,
     busy: () => busy,
     invoke,
+    endIdle() {
+      for (const { process } of idle) process.kill('idle for too long')
+    },
     endFrozen() {
       for (const process of zombies) process.kill('ends at last')
     },

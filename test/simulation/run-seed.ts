@@ -43,6 +43,7 @@ export async function runSeed(seed: number, mode: Mode, only?: ReadonlySet<strin
     settled = clients.areIdle()
   }
   if (settled && plan.echoesLater) {
+    for (const lambda of lambdas) lambda.endIdle()
     await deliverLater(sim)
     await world.run(isOver, world.now() + QUIET_MS)
     settled = isOver()
