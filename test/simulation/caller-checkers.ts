@@ -35,13 +35,27 @@ function givenUp(view: RunView): Set<string | undefined> {
   return ids
 }
 
+/** Calls whose retry by hand got stuck half-way, where that is known. */
+function stuckRetries(view: RunView): Set<string> {
+  const stuck = new Set<string>()
+  if (!view.gaps.has('stuck-retry')) return stuck
+  for (const { what, id } of view.of('asked')) if (what === 'retry') stuck.add(id)
+  for (const id of stuck) {
+    const answers = view.of('told').filter((told) => told.what === 'retry' && told.id === id)
+    const asked = view.of('asked').filter((one) => one.what === 'retry' && one.id === id)
+    if (answers.length === asked.length && answers.every(({ answer }) => answer === true)) stuck.delete(id)
+  }
+  return stuck
+}
+
 /** I1, I9: every call that was sent, or whose submit returned, has an end. */
 export function* nothingIsLost(view: RunView): Generator<[string, number]> {
   const ids = sentIds(view)
   for (const { id } of view.of('submitted')) ids.add(id)
   const exempt = givenUp(view)
+  const stuck = stuckRetries(view)
   for (const id of ids) {
-    if (exempt.has(id)) continue
+    if (exempt.has(id) || stuck.has(id)) continue
     const ended = view.writesOf(id).some(({ after }) => isFinal(after.state))
     const record = view.result.records.get(id)
     if (record === undefined && !ended) yield [`${id} was sent, and left no trace`, 0]
@@ -53,7 +67,8 @@ export function* nothingIsLost(view: RunView): Generator<[string, number]> {
 export function* everythingRests(view: RunView): Generator<[string, number]> {
   const { settled, events, left } = view.result
   if (events >= MAX_EVENTS) yield [`${events} events, and no end`, 0]
-  else if (!settled) yield ['hours after the last fault something is still under way', 0]
+  else if (!settled && stuckRetries(view).size === 0)
+    yield ['hours after the last fault something is still under way', 0]
   for (const [queue, bodies] of left) {
     const isDead = queue.endsWith('-dead-letters')
     if (isDead && !view.mode.handlesDeadLetters) continue
@@ -64,11 +79,12 @@ export function* everythingRests(view: RunView): Generator<[string, number]> {
 /** I9: no future hangs, and none is told something else than the record says. */
 export function* futuresSettle(view: RunView): Generator<[string, number]> {
   const settled = new Map(view.of('settled').map((end) => [end.future, end]))
+  const stuck = stuckRetries(view)
   const killed = new Map(view.of('killed').map(({ process, at }) => [process, at]))
   for (const { id, future, process, at } of view.of('waits')) {
     const end = settled.get(future)
     if (end === undefined) {
-      if (!killed.has(process)) yield [`future ${future} of ${id} hangs`, at]
+      if (!killed.has(process) && !stuck.has(id)) yield [`future ${future} of ${id} hangs`, at]
       continue
     }
     yield* lies(view, end)

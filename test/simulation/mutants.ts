@@ -10,8 +10,6 @@ export interface Mutant {
   readonly edits: readonly SourceEdit[]
   /** The mode in which other layers do not hide it. @default full */
   readonly mode?: string
-  /** A seed at which a search is short; a test begins there. @default 1 */
-  readonly from?: number
 }
 
 const attempt = 'src/runtime/attempt.ts'
@@ -427,6 +425,7 @@ const senders: readonly Mutant[] = [
       edit(
         'src/runtime/follow-up.ts',
         'followUpId(envelope.id, after, ending),',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
         '`${followUpId(envelope.id, after, ending)}:${Math.floor(now)}`,',
       ),
     ],
