@@ -1,0 +1,86 @@
+/**
+ * The contract as code: each checker reads the history of a run, and says what in it breaks its rule.
+ * @module
+ */
+import {
+  argumentsAreRight,
+  cancelIsKept,
+  errorIsOwn,
+  everythingRests,
+  followUpsAreExact,
+  futuresSettle,
+  keyIsOneCall,
+  nothingIsLost,
+  nothingIsUnhandled,
+  viewsAreInOrder,
+} from './caller-checkers.ts'
+import type { RunResult } from './history.ts'
+import {
+  acknowledgedOnlyWhenOver,
+  attemptsEndWell,
+  backOffIsKept,
+  batchIsAnswered,
+  endIsAcknowledged,
+  receivesAreBounded,
+} from './message-checkers.ts'
+import type { Mode } from './modes.ts'
+import {
+  attemptBeginsInTime,
+  attemptsAreCounted,
+  dueTimeIsKept,
+  executionsAreBounded,
+  fenceHolds,
+  finalIsFinal,
+  forgottenStaysForgotten,
+  leaseIsExclusive,
+  markIsHeeded,
+  pathIsLegal,
+  progressIsOwn,
+} from './record-checkers.ts'
+import { type RunView, type Violation, viewOf } from './run-view.ts'
+
+export type { Violation } from './run-view.ts'
+
+type Checker = (view: RunView) => Iterable<[what: string, at: number]>
+
+/** All checkers, in the order in which they are asked: what says most of a bug comes first. */
+export const checkers: readonly Checker[] = [
+  finalIsFinal,
+  fenceHolds,
+  leaseIsExclusive,
+  markIsHeeded,
+  dueTimeIsKept,
+  attemptBeginsInTime,
+  attemptsAreCounted,
+  executionsAreBounded,
+  forgottenStaysForgotten,
+  pathIsLegal,
+  progressIsOwn,
+  cancelIsKept,
+  keyIsOneCall,
+  argumentsAreRight,
+  errorIsOwn,
+  acknowledgedOnlyWhenOver,
+  batchIsAnswered,
+  nothingIsUnhandled,
+  nothingIsLost,
+  followUpsAreExact,
+  futuresSettle,
+  viewsAreInOrder,
+  endIsAcknowledged,
+  attemptsEndWell,
+  backOffIsKept,
+  receivesAreBounded,
+  everythingRests,
+]
+
+/** What a run breaks. */
+export function check(result: RunResult, mode: Mode): Violation[] {
+  const view = viewOf(result, mode)
+  const violations: Violation[] = []
+  for (const checker of checkers) {
+    if (mode.without.includes(checker.name)) continue
+    for (const [what, at] of checker(view)) violations.push({ checker: checker.name, what, at })
+  }
+  return violations
+}

@@ -1,0 +1,84 @@
+/**
+ * Modes: the same simulation with one safety layer off, because layers hide each other's bugs. What the checkers ask
+ * still holds.
+ * @module
+ */
+import type { Plan } from './plan.ts'
+import type { SourceEdit } from './source-edits.ts'
+
+/** What a mode changes. */
+export interface Mode {
+  readonly name: string
+  readonly what: string
+  adjust(plan: Plan): Plan
+  /** How often a process sends a request before it reports an error. @default 3 */
+  readonly tries: number
+  /** Whether a received message is hidden from others. */
+  readonly hides: boolean
+  /** Whether eventually consistent reads of workers, by which they learn of marks, are answered. */
+  readonly readsMarks: boolean
+  /** Whether workers can change the visibility of a message. */
+  readonly changesVisibility: boolean
+  /** Whether anybody handles dead letters. */
+  readonly handlesDeadLetters: boolean
+  /** What is different in the sources. */
+  readonly edits: readonly SourceEdit[]
+  /** The checkers of what the layer alone is for. */
+  readonly without: readonly string[]
+}
+
+const full: Mode = {
+  name: 'full',
+  what: 'every layer on',
+  adjust: (plan) => plan,
+  tries: 3,
+  hides: true,
+  readsMarks: true,
+  changesVisibility: true,
+  handlesDeadLetters: true,
+  edits: [],
+  without: [],
+}
+
+const lowReceiveCount = (plan: Plan): Plan => ({
+  ...plan,
+  maxReceiveCount: Math.min(plan.maxReceiveCount, 3 + (plan.seed % 6)),
+})
+
+/** The modes by name. */
+export const modes: ReadonlyMap<string, Mode> = new Map(
+  [
+    full,
+    { ...full, name: 'no-client-retries', what: 'the SDK sends nothing twice', tries: 1 },
+    { ...full, name: 'no-visibility', what: 'received messages are visible again at once', hides: false },
+    { ...full, name: 'no-marks', what: 'workers cannot read marks', readsMarks: false },
+    { ...full, name: 'no-hiding', what: 'workers cannot change visibility', changesVisibility: false },
+    {
+      ...full,
+      name: 'no-dead-letter-handler',
+      what: 'nobody handles dead letters',
+      adjust: (plan: Plan) => ({ ...plan, maxReceiveCount: 100, poison: [] }),
+      handlesDeadLetters: false,
+    },
+    { ...full, name: 'low-receive-count', what: 'SQS gives up early', adjust: lowReceiveCount },
+    {
+      ...full,
+      name: 'no-lease',
+      what: 'a lease is over as soon as it begins, the fence holds alone',
+      edits: [
+        {
+          file: 'src/runtime/attempt.ts',
+          find: 'leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,',
+          replace: 'leaseUntil: now,',
+        },
+      ],
+      without: ['leaseIsExclusive', 'executionsAreBounded', 'attemptsEndWell', 'receivesAreBounded'],
+    },
+    {
+      ...full,
+      name: 'no-skew',
+      what: 'all clocks agree',
+      adjust: (plan: Plan) => ({ ...plan, skewMs: 0 }),
+    },
+  ].map((mode) => [mode.name, mode]),
+)

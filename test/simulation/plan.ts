@@ -1,0 +1,194 @@
+/**
+ * What a seed decides before anything happens: how the fleet is made, who submits what when, who cancels it.
+ * @module
+ */
+import { type Chance, chanceOf } from './seeded-chance.ts'
+
+/** What a task does in each of its attempts. */
+export interface Program {
+  /** How long an attempt takes. */
+  readonly durationMs: number
+  /** The first so many attempts throw. */
+  readonly throws: number
+  readonly error: 'plain' | 'non-retryable' | 'retry-after'
+  /** The next so many attempts end the process. */
+  readonly exits: number
+  /** The next so many attempts block the thread until Lambda ends it. */
+  readonly blocks: number
+  /** It never ends by itself. */
+  readonly hangs: boolean
+  readonly reports: number
+  /** It stops when its signal is aborted. */
+  readonly heeds: boolean
+  /** Its result is too large for the record. */
+  readonly large: boolean
+  /** It submits so many calls. */
+  readonly children: number
+}
+
+/** One call that is to be submitted. */
+export interface PlannedCall {
+  readonly number: number
+  readonly task: 'work' | 'fragile' | 'brief' | 'unknown'
+  readonly program: Program
+  /** Tells two payloads under one key or id apart. */
+  readonly variant: number
+  readonly queue: 'default' | 'orders'
+  readonly delaySeconds: number
+  readonly tenant: string | undefined
+  readonly key: string | undefined
+  readonly id: string | undefined
+  readonly client: number
+  readonly atMs: number
+  /** Submitted again by another client, where it has a key or an id. */
+  readonly againAtMs: number | undefined
+  readonly watched: boolean
+  /** What follows its end. */
+  readonly follows: 'none' | 'then' | 'catch' | 'both'
+}
+
+/** What somebody asks of a call. */
+export interface PlannedRequest {
+  readonly what: 'cancel' | 'abort' | 'retry'
+  readonly call: number
+  readonly client: number
+  readonly atMs: number
+}
+
+/** Everything that a seed decides beside its faults. */
+export interface Plan {
+  readonly seed: number
+  readonly timeoutSeconds: number
+  readonly visibilitySeconds: number
+  readonly batchSize: number
+  readonly environments: number
+  readonly record: 'on-submit' | 'on-claim'
+  readonly maxAttempts: number
+  readonly maxKills: number
+  readonly maxReceiveCount: number
+  /** How far a process's clock may be from true time, either way. */
+  readonly skewMs: number
+  readonly calls: readonly PlannedCall[]
+  readonly requests: readonly PlannedRequest[]
+  /** Bodies that are no envelopes, and when they arrive. */
+  readonly poison: readonly { readonly body: string; readonly atMs: number }[]
+  /** When the faults end. */
+  readonly quietAtMs: number
+  /** Whether messages are delivered once more after the records of their calls have expired. */
+  readonly echoesLater: boolean
+}
+
+/** The queues' retention: records live a day longer. */
+export const RETENTION_SECONDS = 345_600
+
+const poisonBodies = ['', 'not json', '[]', 'null', '{"v":9}', '{"v":1,"id":"x"}', '"text"', '{"v":1,"id":7}']
+
+function programOf(chance: Chance, timeoutSeconds: number): Program {
+  const kind = chance.whole(0, 11)
+  const short = chance.whole(0, 3000)
+  return {
+    durationMs: kind === 0 ? chance.whole(3000, timeoutSeconds * 1000) : kind < 5 ? 0 : short,
+    throws: kind === 1 || kind === 2 ? chance.whole(1, 4) : 0,
+    error: chance.pick(['plain', 'plain', 'plain', 'non-retryable', 'retry-after']),
+    exits: kind === 3 || kind === 2 ? chance.whole(1, 4) : 0,
+    blocks: kind === 4 ? chance.whole(1, 3) : 0,
+    hangs: kind === 5,
+    reports: chance.happens(0.25) ? chance.whole(1, 4) : 0,
+    heeds: chance.happens(0.5),
+    large: chance.happens(0.08),
+    children: chance.happens(0.08) ? chance.whole(1, 2) : 0,
+  }
+}
+
+function callOf(
+  chance: Chance,
+  plan: { timeoutSeconds: number; record: string; fifo: boolean },
+  number: number,
+): PlannedCall {
+  const fifo = plan.fifo && chance.happens(0.5)
+  const naming = chance.whole(0, 3)
+  const key = naming === 1 && plan.record === 'on-submit' ? `key-${chance.whole(0, 1)}` : undefined
+  const atMs = chance.whole(0, 15_000)
+  return {
+    number,
+    task: chance.pick(['work', 'work', 'work', 'fragile', 'brief']),
+    program: programOf(chance, plan.timeoutSeconds),
+    variant: number,
+    queue: fifo ? 'orders' : 'default',
+    delaySeconds: fifo || !chance.happens(0.2) ? 0 : chance.pick([1, 5, 20, 60]),
+    tenant: chance.happens(0.3) ? chance.pick(['acme', 'bolt']) : undefined,
+    key,
+    id: naming === 2 ? `given-${number}` : undefined,
+    client: chance.whole(0, 1),
+    atMs,
+    againAtMs:
+      (key !== undefined || naming === 2) && chance.happens(0.7)
+        ? Math.max(0, atMs + chance.whole(-2000, 30_000))
+        : undefined,
+    watched: chance.happens(0.4),
+    follows: chance.happens(0.25) ? chance.pick(['then', 'catch', 'both']) : 'none',
+  }
+}
+
+function poisonOf(chance: Chance) {
+  return Array.from({ length: chance.whole(1, 2) }, () => ({
+    body: chance.pick(poisonBodies),
+    atMs: chance.whole(0, 10_000),
+  }))
+}
+
+function requestOf(chance: Chance, calls: number): PlannedRequest {
+  return {
+    what: chance.pick(['cancel', 'abort', 'abort', 'retry', 'retry']),
+    call: chance.whole(0, calls - 1),
+    client: chance.whole(0, 1),
+    atMs: chance.pick([chance.whole(0, 5000), chance.whole(0, 20_000), chance.whole(0, 90_000)]),
+  }
+}
+
+/** A second call of another payload under the same id or key, and one that nobody knows how to run. */
+function twistCalls(chance: Chance, calls: PlannedCall[]): void {
+  const victim = chance.pick(calls)
+  if (chance.happens(0.3) && (victim.key !== undefined || victim.id !== undefined)) {
+    const atMs = victim.atMs + chance.whole(0, 20_000)
+    calls.push({ ...victim, number: calls.length, variant: calls.length, atMs, againAtMs: undefined })
+  }
+  if (chance.happens(0.04)) {
+    const stranger = { ...chance.pick(calls), number: calls.length, variant: calls.length, watched: false }
+    calls.push({ ...stranger, task: 'unknown', key: undefined, id: undefined, againAtMs: undefined })
+  }
+}
+
+/** The plan of a seed. */
+export function planOf(seed: number): Plan {
+  const chance = chanceOf(seed, 'plan')
+  const timeoutSeconds = chance.pick([10, 12, 20])
+  const record = chance.happens(0.2) ? 'on-claim' : 'on-submit'
+  const fifo = chance.happens(0.3)
+  const size = chance.whole(2, 7)
+  const calls = Array.from({ length: size }, (_, number) =>
+    callOf(chance, { timeoutSeconds, record, fifo }, number),
+  )
+  twistCalls(chance, calls)
+  const hasPoison = chance.happens(0.06)
+  const requests = chance.happens(0.6)
+    ? Array.from({ length: chance.whole(1, 4) }, () => requestOf(chance, calls.length))
+    : []
+  return {
+    seed,
+    timeoutSeconds,
+    visibilitySeconds: timeoutSeconds + chance.pick([0, 1, 5, 30]),
+    batchSize: chance.pick([1, 2, 5, 10]),
+    environments: chance.whole(1, 4),
+    record,
+    maxAttempts: chance.whole(1, 3),
+    maxKills: chance.whole(1, 3),
+    maxReceiveCount: hasPoison || chance.happens(0.1) ? chance.whole(3, 12) : 100,
+    skewMs: chance.pick([0, 500, 1450]),
+    calls,
+    requests,
+    poison: hasPoison ? poisonOf(chance) : [],
+    quietAtMs: chance.whole(20_000, 90_000),
+    echoesLater: chance.happens(0.15),
+  }
+}
