@@ -109,7 +109,13 @@ const SLOWEST_MS = 300
 /** A plan that fails these shares of all requests, by the numbers of a seed. */
 export function faultsAtRates(seed: number, rates: FaultRates): FaultPlan {
   const fraction = seededFractions(seed)
-  const { lostRequests = 0, lostResponses = 0, throttles: throttled = 0, errors: failing = 0, slow = 0 } = rates
+  const {
+    lostRequests = 0,
+    lostResponses = 0,
+    throttles: throttled = 0,
+    errors: failing = 0,
+    slow = 0,
+  } = rates
   return ({ service }) => {
     let left = fraction()
     const choice = fraction()
@@ -121,7 +127,8 @@ export function faultsAtRates(seed: number, rates: FaultRates): FaultPlan {
     if (falls(lostResponses)) return { kind: 'lost-response' }
     if (falls(throttled)) return { kind: 'throttle', answer: throttleAnswer(service, choice) }
     // Half of a service's own failures come after the work: nobody can tell them from the others.
-    if (falls(failing)) return { kind: 'error', answer: pick(errors[service], choice), isDone: fraction() < 0.5 }
+    if (falls(failing))
+      return { kind: 'error', answer: pick(errors[service], choice), isDone: fraction() < 0.5 }
     if (falls(slow)) return { kind: 'slow', delayMs: choice * SLOWEST_MS }
     return undefined
   }

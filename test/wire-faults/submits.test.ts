@@ -21,5 +21,4 @@ test('10,000 submits at 8 % lost responses: none lost, no false conflict (F-06, 
     wrongRecords: 0,
     strays: 0,
   })
-  console.log(report, wire.sqs.tally.lines(), wire.dynamodb.tally.lines())
 })

@@ -58,17 +58,20 @@ function openExecutor(wire: FaultyWire) {
   return createExecutor(config, { backend: 'aws', aws: wire.faulty, tasks: { job } })
 }
 
-/** Submits half of the calls one by one and half by `map`, and then counts what is there. */
-export async function submitUnderFaults(wire: FaultyWire, { calls, plan }: SubmitLoad): Promise<SubmitReport> {
+/** Submits a quarter of the calls one by one and the others by `map`, and then counts what is there. */
+export async function submitUnderFaults(
+  wire: FaultyWire,
+  { calls, plan }: SubmitLoad,
+): Promise<SubmitReport> {
   const executor = openExecutor(wire)
   const account: Account = { executor, returned: new Map(), uncertain: 0, falseConflicts: 0, otherErrors: 0 }
   wire.setPlan(plan)
   try {
-    const half = Math.floor(calls / 2)
+    const singles = Math.floor(calls / 4)
     await Promise.all([
-      inLanes(half, SINGLE_LANES, (index) => submitOne(account, index)),
-      inLanes(Math.ceil((calls - half) / GROUP), GROUP_LANES, (group) => {
-        const first = half + group * GROUP
+      inLanes(singles, SINGLE_LANES, (index) => submitOne(account, index)),
+      inLanes(Math.ceil((calls - singles) / GROUP), GROUP_LANES, (group) => {
+        const first = singles + group * GROUP
         return submitGroup(account, first, Math.min(GROUP, calls - first))
       }),
     ])

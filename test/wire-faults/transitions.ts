@@ -80,7 +80,11 @@ export async function changeUnderFaults(
       const { steps, end } = lives[report.calls++ % lives.length] as (typeof lives)[number]
       const id = through.entropy.id(through.clock.now())
       lived.set(id, end)
-      await live({ store: through.store, record: recordOf(id), owner: '', report }, steps, through.entropy.owner)
+      await live(
+        { store: through.store, record: recordOf(id), owner: '', report },
+        steps,
+        through.entropy.owner,
+      )
     }
   }
   try {
@@ -171,7 +175,9 @@ async function take(life: Life, step: Step): Promise<void> {
       step === 'succeed'
         ? ({ state: 'succeeded', result: '[1]', failure: false } as const)
         : ({ state: 'failed', reason: 'threw', result: '[1]', failure: true } as const)
-    const answer = await insist(life, () => store.update(id, finishChange(owner, finish, now, expiresAtSeconds)))
+    const answer = await insist(life, () =>
+      store.update(id, finishChange(owner, finish, now, expiresAtSeconds)),
+    )
     count(life, answer, (existing) => isEchoOfFinish(existing, owner))
   }
 }
