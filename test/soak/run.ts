@@ -30,6 +30,7 @@ const FAULTS = [
   'unaccounted',
   'wrong',
   'changed',
+  'wrongFollowUps',
   'messagesLeft',
   'deadLetters',
   'lost',

@@ -11,18 +11,19 @@ export const INVOCATION_MS = 5000
 /** The visibility of its queue, in seconds: that of a lease. */
 export const VISIBILITY_SECONDS = 8
 
-/** The name of its queue. */
+/** The queue that the workers poll. */
 export const QUEUE = 'default'
 
-/** The queue that SQS moves messages to which it gave up on. */
-export const DEAD_LETTERS = `${QUEUE}-dead-letters`
+/** A queue that no worker polls: SQS gives up on its messages, and the dead-letter handler ends their calls. */
+export const DOOMED = 'doomed'
 
 /** Its config; one worker, which the soak runs several processes of. */
 export const config = defineConfig({
   name: 'soak',
-  queues: [QUEUE],
+  queues: [QUEUE, DOOMED],
   workers: { main: { timeoutSeconds: 10, concurrency: 10, batchSize: 5, logLevel: 'error' } },
   listing: false,
+  routes: { doomed: DOOMED },
   taskOptions: {
     // However often its worker is killed, or too busy to be in time, a call goes on.
     '*': { maxAttempts: 50, maxKills: 100, backoff: { baseSeconds: 1, factor: 1 } },
@@ -55,6 +56,14 @@ export const tasks = {
     return index
   },
   exits: (_index: number): number => process.exit(1),
+  doomed: (index: number) => index,
+  // Its call is followed by one of `note`; that of `bad` too.
+  followed: (index: number) => index,
+}
+
+/** What follows a call. */
+export const followUps = {
+  note: (value: unknown) => (value instanceof Error ? 'noted' : value),
 }
 
 /** What a call does. */
@@ -67,6 +76,8 @@ const shares: readonly (readonly [Kind, number])[] = [
   ['unwanted', 60],
   ['bad', 40],
   ['large', 30],
+  ['followed', 30],
+  ['doomed', 10],
   ['exits', 5],
 ]
 
@@ -80,13 +91,30 @@ export function kindOf(fraction: number): Kind {
   return 'quick'
 }
 
-/** How a call ended, as text; what `endings` are compared with. */
+/** How a call ended, as text, to be compared. */
 export type Ending = string
 
-/** How a call of this kind and index may end; `isCancelled` is what its `cancel` answered. */
+/** How a call of this kind and index must end; `isCancelled` is what its `cancel` answered. */
 export function endingOf(kind: Kind, index: number, isCancelled: boolean): Ending {
   if (isCancelled) return 'cancelled'
   if (kind === 'bad') return 'failed: threw'
   if (kind === 'exits') return 'failed: killed'
-  return `succeeded: ${JSON.stringify(kind === 'large' ? tasks.large(index) : index)}`
+  if (kind === 'doomed') return 'failed: undeliverable'
+  return succeededWith(kind === 'large' ? tasks.large(index) : index)
+}
+
+/** The ending of a call that returned this. */
+export function succeededWith(value: unknown): Ending {
+  return `succeeded: ${JSON.stringify(value)}`
+}
+
+/** The call that must follow one of this kind, and how it must end; `undefined` where nothing follows. */
+export function followUpOf(
+  id: string,
+  kind: Kind,
+  index: number,
+): { readonly id: string; readonly ending: Ending } | undefined {
+  if (kind === 'followed') return { id: `${id}:then`, ending: succeededWith(index) }
+  if (kind === 'bad') return { id: `${id}:catch`, ending: succeededWith('noted') }
+  return undefined
 }

@@ -3,15 +3,28 @@
  * @module
  */
 import { fileURLToPath } from 'node:url'
-import { createExecutor, type Executor } from '../../src/index.ts'
+import { type CallOptions, createExecutor, type Executor, type Outcome } from '../../src/index.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { delay, systemClock } from '../../src/runtime/clock.ts'
+import { deadLettersOf } from '../../src/runtime/queue.ts'
 import { type CallRecord, type CallState, isFinal } from '../../src/runtime/record.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { seededFractions } from '../support/seeded-fractions.ts'
 import { bundleProgram, type Fleet, startFleet } from '../support/worker-process.ts'
-import { config, DEAD_LETTERS, type Ending, endingOf, type Kind, kindOf, QUEUE, tasks } from './soak-app.ts'
+import {
+  config,
+  DOOMED,
+  type Ending,
+  endingOf,
+  followUpOf,
+  followUps,
+  type Kind,
+  kindOf,
+  QUEUE,
+  succeededWith,
+  tasks,
+} from './soak-app.ts'
 import { type SoakWire, startSoakWire } from './soak-wire.ts'
 
 /** What to do. */
@@ -34,11 +47,14 @@ export interface SoakReport {
   readonly cancelled: number
   /** Calls that are not final, or have no record. */
   readonly unaccounted: number
-  /** Calls that ended otherwise than they must: another state or value, or as what a `cancel` denied. */
+  /** Calls that did not end as they must: another state or value, or otherwise than `cancel` said. */
   readonly wrong: number
   /** Calls whose record was final and then another. */
   readonly changed: number
-  /** Messages left in the queue, and in that of the dead letters. */
+  /** Calls that followed others and ended as they must, and those that are missing or ended otherwise. */
+  readonly followUps: number
+  readonly wrongFollowUps: number
+  /** Messages left in the queues, and in those of the dead letters. */
   readonly messagesLeft: number
   readonly deadLetters: number
   /** Processes that were killed while they worked. */
@@ -79,19 +95,18 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const program = await bundleProgram(fileURLToPath(new URL('worker.ts', import.meta.url)))
   const wire = await startSoakWire()
   const backend = awsBackend(resolveConfig(config), wire.aws)
-  const executor = createExecutor(config, { tasks, backend })
+  const executor = createExecutor(config, { tasks: { ...tasks, ...followUps }, backend })
   const fleet = startFleet(program, options.workers, { SOAK_AWS: JSON.stringify(wire.aws) })
   const fraction = seededFractions(options.seed)
   const soak: Soak = { options, wire, backend, executor, fleet, fraction, calls: new Map(), kills: 0 }
   try {
     await submitAndKill(soak)
     options.onProgress?.('nobody is killed any more; waiting for the last calls')
-    const endings = await settle(soak)
-    const readAll = () => backend.store.read([...soak.calls.keys()], { consistent: true })
-    const before = await readAll()
-    const left = await emptied(soak)
+    const endings = await settle(soak, soak.calls.keys())
+    const before = await readAll(soak)
+    const left = { ...(await emptied(soak)), ...(await followed(soak)) }
     await fleet.stop()
-    const after = await readAll()
+    const after = await readAll(soak)
     const seconds = Math.round((performance.now() - began) / 1000)
     return { ...account(soak, after, endings), ...left, changed: countChanged(before, after), seconds }
   } finally {
@@ -131,47 +146,96 @@ async function submitUpTo(soak: Soak, count: number): Promise<void> {
   await Promise.all(wanted.map((call) => submit(soak, call)))
 }
 
-async function submit({ executor, calls }: Soak, call: Omit<Submitted, 'isCancelled'>): Promise<void> {
-  const future = await executor.submit(tasks[call.kind], call.index)
-  const isCancelled = call.kind === 'unwanted' && (await future.cancel())
+async function submit(soak: Soak, call: Omit<Submitted, 'isCancelled'>): Promise<void> {
+  const { executor, backend, calls } = soak
+  const { kind, index } = call
+  const future = await executor.with(optionsOf(kind)).submit(tasks[kind], index)
+  const isCancelled = kind === 'unwanted' && (await future.cancel())
   calls.set(future.id, { ...call, isCancelled })
+  if (kind === 'doomed') await receiveInVain(backend)
+}
+
+function optionsOf(kind: Kind): CallOptions {
+  if (kind === 'followed') return { then: followUps.note }
+  return kind === 'bad' ? { catch: followUps.note } : {}
+}
+
+/** Receives what the doomed queue holds without doing anything, until SQS has given up on it. */
+async function receiveInVain({ queue }: Backend): Promise<void> {
+  while ((await queue.receive(DOOMED, { maxMessages: 10, waitSeconds: 0 })).length > 0);
 }
 
 /** Waits for the end of each call; the endings by id, of those that ended in time. */
-async function settle({ executor, calls, options }: Soak): Promise<Map<string, Ending>> {
+async function settle(soak: Soak, ids: Iterable<string>): Promise<Map<string, Ending>> {
   const endings = new Map<string, Ending>()
-  const wait = { timeoutSeconds: options.patienceSeconds }
-  await Promise.all(
-    [...calls.keys()].map(async (id) => {
-      const outcome = await executor
-        .future(id)
-        .outcome(wait)
-        .catch(() => undefined)
-      if (outcome?.state === 'succeeded') endings.set(id, `succeeded: ${JSON.stringify(outcome.value)}`)
-      else if (outcome?.state === 'failed') endings.set(id, `failed: ${outcome.reason}`)
-      else if (outcome !== undefined) endings.set(id, 'cancelled')
-    }),
-  )
+  const until = systemClock.now() + soak.options.patienceSeconds * 1000
+  const settleOne = async (id: string) => {
+    while (!endings.has(id) && systemClock.now() < until) {
+      try {
+        const timeoutSeconds = (until - systemClock.now()) / 1000
+        endings.set(id, describe(await soak.executor.future(id).outcome({ timeoutSeconds })))
+      } catch {
+        // A read that fails on a machine this busy; a call that has no record stays without an ending.
+        await delay(systemClock, LOOK_MS)
+      }
+    }
+  }
+  await Promise.all(Array.from(ids, settleOne))
   return endings
+}
+
+function describe(outcome: Outcome<unknown>): Ending {
+  if (outcome.state === 'succeeded') return succeededWith(outcome.value)
+  return outcome.state === 'failed' ? `failed: ${outcome.reason}` : 'cancelled'
+}
+
+const READ_AT_ONCE = 500
+
+async function readAll({ backend, calls }: Soak): Promise<readonly (CallRecord | undefined)[]> {
+  const ids = [...calls.keys()]
+  const records: (CallRecord | undefined)[] = []
+  while (records.length < ids.length) {
+    const some = ids.slice(records.length, records.length + READ_AT_ONCE)
+    records.push(...(await backend.store.read(some, { consistent: true })))
+  }
+  return records
 }
 
 const LOOK_MS = 500
 
-/** Waits until the queue is empty: what is left then are messages of calls that have ended. */
+/** Waits until the queues are empty: what they hold then are messages of calls that have ended. */
 async function emptied({
   backend,
   options,
 }: Soak): Promise<Pick<SoakReport, 'messagesLeft' | 'deadLetters'>> {
   const until = systemClock.now() + options.patienceSeconds * 1000
-  const countIn = async (queue: string) => {
-    const { visible, inFlight, delayed } = await backend.queue.counts(queue)
-    return visible + inFlight + delayed
+  const countIn = async (queues: readonly string[]) => {
+    const counts = await Promise.all(queues.map((queue) => backend.queue.counts(queue)))
+    return counts.reduce((sum, { visible, inFlight, delayed }) => sum + visible + inFlight + delayed, 0)
   }
-  while ((await countIn(QUEUE)) > 0 && systemClock.now() < until) await delay(systemClock, LOOK_MS)
-  return { messagesLeft: await countIn(QUEUE), deadLetters: await countIn(DEAD_LETTERS) }
+  const queues = [QUEUE, DOOMED]
+  const deadLetters = queues.map(deadLettersOf)
+  while ((await countIn([...queues, ...deadLetters])) > 0 && systemClock.now() < until) {
+    await delay(systemClock, LOOK_MS)
+  }
+  return { messagesLeft: await countIn(queues), deadLetters: await countIn(deadLetters) }
 }
 
-type Account = Omit<SoakReport, 'messagesLeft' | 'deadLetters' | 'changed' | 'seconds'>
+/** Of the calls that must follow others, how many ended as they must, and how many did not. */
+async function followed(soak: Soak): Promise<Pick<SoakReport, 'followUps' | 'wrongFollowUps'>> {
+  const wanted = [...soak.calls].flatMap(([id, { kind, index }]) => followUpOf(id, kind, index) ?? [])
+  const endings = await settle(
+    soak,
+    wanted.map(({ id }) => id),
+  )
+  const right = wanted.filter(({ id, ending }) => endings.get(id) === ending).length
+  return { followUps: right, wrongFollowUps: wanted.length - right }
+}
+
+type Account = Omit<
+  SoakReport,
+  'messagesLeft' | 'deadLetters' | 'changed' | 'seconds' | 'followUps' | 'wrongFollowUps'
+>
 
 function account(
   soak: Soak,
@@ -183,8 +247,7 @@ function account(
   const inState = (state: CallState) => found.filter((record) => record.state === state).length
   const [succeeded, failed, cancelled] = [inState('succeeded'), inState('failed'), inState('cancelled')]
   const wrong = [...calls].filter(([id, { kind, index, isCancelled }]) => {
-    const ending = endings.get(id)
-    return ending !== undefined && ending !== endingOf(kind, index, isCancelled)
+    return endings.get(id) !== endingOf(kind, index, isCancelled)
   })
   for (const [id, call] of wrong.slice(0, SHOWN))
     soak.options.onProgress?.(`wrong: ${id} ${show(call)} ended ${endings.get(id)}`)

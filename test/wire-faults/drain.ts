@@ -4,7 +4,7 @@
  * @module
  */
 import type { SQSEvent } from 'aws-lambda'
-import type { WorkerHandler } from '../../src/handlers/worker.ts'
+import type { WorkerHandler } from '../../src/handlers/invocation.ts'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
 import type { Queue } from '../../src/runtime/queue.ts'
 import { inLanes } from '../support/lanes.ts'

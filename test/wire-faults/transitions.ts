@@ -156,7 +156,7 @@ async function take(life: Life, step: Step): Promise<void> {
   const { id, expiresAtSeconds } = record
   if (step === 'claim') {
     const { id: _, state, attempts, expiresAtSeconds: __, ...call } = record
-    const claim = { id, call, owner, leaseUntil: now + 600_000, now, retentionSeconds }
+    const claim = { id, call, owner, leaseUntil: now + 600_000, now, retentionSeconds, isAttempt: true }
     const answer = await insist(life, () => store.update(id, claimChange(claim)))
     count(life, answer, (existing) => refusalOf(claim, existing).kind === 'echo')
   } else if (step === 'progress') {
