@@ -57,7 +57,9 @@ interface Stage {
   readonly ran: Ran[]
   /** Times a function was told that it lost its lease, which nobody took. */
   leaseLosses: number
-  readonly acknowledged: Set<string>
+  /** Calls in an invocation that were not final when it began. */
+  readonly open: Set<string>
+  unacknowledged: number
   readonly kindOf: Map<string, Kind>
 }
 
@@ -132,7 +134,15 @@ export async function attemptUnderFaults(
   const resolved = resolveConfig(config)
   const through = awsBackend(resolved, { ...wire.faulty, clock })
   const past = awsBackend(resolved, { ...wire.direct, clock })
-  const stage: Stage = { past, log, ran: [], leaseLosses: 0, acknowledged: new Set(), kindOf: new Map() }
+  const stage: Stage = {
+    past,
+    log,
+    ran: [],
+    leaseLosses: 0,
+    open: new Set(),
+    unacknowledged: 0,
+    kindOf: new Map(),
+  }
   const tasks = tasksOn(stage, (id) => worker.future(id).abort('enough'))
   const worker = createExecutor(config, { backend: through, tasks })
   const sender = createExecutor(config, { backend: past, tasks })
@@ -154,7 +164,14 @@ export async function attemptUnderFaults(
       through: through.queue,
       handler: createWorkerHandler(internalsOf(worker).app, through, 'main'),
       clock,
-      onAcknowledged: (id) => stage.acknowledged.add(id),
+      onInvoking: (ids) => {
+        for (const id of ids) if (!log.finals.has(id)) stage.open.add(id)
+      },
+      onInvoked: ({ id, isAcknowledged }) => {
+        // Its end was written in this invocation, and the attempt that wrote it was not told so.
+        if (!isAcknowledged && stage.open.has(id) && log.finals.has(id)) stage.unacknowledged += 1
+        stage.open.delete(id)
+      },
     })
     wire.setPlan(noFaults)
     return await audit(stage, sender, uncancelled)
@@ -172,7 +189,6 @@ async function audit(stage: Stage, sender: Executor, uncancelled: number): Promi
   const unrun = claims.filter(
     ({ id, attempt, isHeard }) => isHeard && runs.get(`${id} ${attempt}`)?.length !== 1,
   )
-  const unacknowledged = ids.filter((id) => log.finals.has(id) && !stage.acknowledged.has(id))
   const records = await stage.past.store.read(ids, { consistent: true })
   const recordOf = new Map(records.map((record) => [record?.id, record]))
   const areOwn = await Promise.all(ids.map((id) => isOwn(stage, sender, id, recordOf.get(id))))
@@ -180,7 +196,7 @@ async function audit(stage: Stage, sender: Executor, uncancelled: number): Promi
     calls: ids.length,
     writes: log.applied(),
     echoes: log.echoes(),
-    falseRefusals: unrun.length + unacknowledged.length + stage.leaseLosses + uncancelled,
+    falseRefusals: unrun.length + stage.unacknowledged + stage.leaseLosses + uncancelled,
     doubleOutcomes: ids.filter((id) => {
       const [first, second] = log.finals.get(id) ?? []
       return second !== undefined || (first !== undefined && !isSame(first, recordOf.get(id)))

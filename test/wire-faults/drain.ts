@@ -3,7 +3,7 @@
  * left. It waits for nothing: an hour passes by the clock, and then what went back is made visible.
  * @module
  */
-import type { SQSEvent } from 'aws-lambda'
+import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { WorkerHandler } from '../../src/handlers/invocation.ts'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
 import type { Queue } from '../../src/runtime/queue.ts'
@@ -19,8 +19,17 @@ export interface Drain {
   readonly through: Queue
   readonly handler: WorkerHandler
   readonly clock: ShiftedClock
-  /** Told the calls whose messages were acknowledged. */
-  readonly onAcknowledged?: (id: string) => void
+  /** Told of each message that was invoked with, and whether it was acknowledged. */
+  readonly onInvoked?: (message: Invoked) => void
+  /** Told before an invocation of the calls that are in it. */
+  readonly onInvoking?: (ids: readonly string[]) => void
+}
+
+/** What became of one message. */
+export interface Invoked {
+  /** The id of its call. */
+  readonly id: string
+  readonly isAcknowledged: boolean
 }
 
 /** Invocations at once, of up to ten calls each. */
@@ -56,13 +65,18 @@ async function receiveAll(queue: Queue): Promise<SQSEvent[]> {
   }
 }
 
-async function invoke({ through, handler, clock, onAcknowledged }: Drain, event: SQSEvent): Promise<void> {
+async function invoke(drained: Drain, event: SQSEvent): Promise<void> {
+  const { through, handler, clock, onInvoking, onInvoked } = drained
   const deadline = clock.now() + INVOCATION_MS
   const context = { getRemainingTimeInMillis: () => deadline - clock.now() }
+  const idOf = ({ body }: SQSRecord) => (JSON.parse(body) as { id: string }).id
+  onInvoking?.(event.Records.map(idOf))
   const { batchItemFailures } = await handler(event, context)
   const failed = new Set(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
   const done = event.Records.filter(({ messageId }) => !failed.has(messageId))
-  for (const { body } of done) onAcknowledged?.((JSON.parse(body) as { id: string }).id)
+  for (const record of event.Records) {
+    onInvoked?.({ id: idOf(record), isAcknowledged: !failed.has(record.messageId) })
+  }
   const receipts = done.map(({ receiptHandle }) => receiptHandle)
   // A delete that is lost brings the message again, of a call that is final.
   await through.delete('default', receipts).catch(() => {})
