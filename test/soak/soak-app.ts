@@ -17,6 +17,9 @@ export const QUEUE = 'default'
 /** A queue that no worker polls: SQS gives up on its messages, and the dead-letter handler ends their calls. */
 export const DOOMED = 'doomed'
 
+/** However often its worker is killed, or too busy to be in time, a call goes on. */
+const enduring = { maxAttempts: 50, maxKills: 100, backoff: { baseSeconds: 1, factor: 1 } }
+
 /** Its config; one worker, which the soak runs several processes of. */
 export const config = defineConfig({
   name: 'soak',
@@ -25,10 +28,10 @@ export const config = defineConfig({
   listing: false,
   routes: { doomed: DOOMED },
   taskOptions: {
-    // However often its worker is killed, or too busy to be in time, a call goes on.
-    '*': { maxAttempts: 50, maxKills: 100, backoff: { baseSeconds: 1, factor: 1 } },
-    bad: { maxAttempts: 2 },
-    exits: { maxKills: 2 },
+    '*': enduring,
+    // The longest pattern's options are all that a task has.
+    bad: { ...enduring, maxAttempts: 2 },
+    exits: { ...enduring, maxKills: 2 },
   },
 })
 
