@@ -5,7 +5,7 @@ import { attemptUnderFaults } from './attempts.ts'
 import { FAULT_RATES } from './fault-rates.ts'
 import { createWriteLog } from './write-log.ts'
 
-const CALLS = 1400
+const CALLS = 1470
 
 const log = createWriteLog()
 // Hidden for as long as SQS allows: no message comes back before the test gives it back.

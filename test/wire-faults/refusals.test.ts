@@ -144,8 +144,11 @@ describe('a batch that fails in part (F-10)', () => {
   })
 })
 
+/** The SDK waits seconds between its tries. */
+const limits = { timeout: 120_000 }
+
 describe('throttled (F-11)', () => {
-  test('at every claim: backed off, the message goes back, and no attempt is burnt', async () => {
+  test('at every claim: backed off, the message goes back, and no attempt is burnt', limits, async () => {
     const future = await executor.submit(tasks.job, 7)
     attempts.length = 0
     const handler = createWorkerHandler(internalsOf(executor).app, through, 'main')
@@ -174,7 +177,7 @@ describe('throttled (F-11)', () => {
     expect(await future.result()).toBe(7)
   })
 
-  test('at the final write: it is tried on, and the work is not done twice', async () => {
+  test('at the final write: it is tried on, and the work is not done twice', limits, async () => {
     const future = await executor.submit(tasks.job, 8)
     attempts.length = 0
     let refused = 0
@@ -190,20 +193,22 @@ describe('throttled (F-11)', () => {
     expect(await future.result()).toBe(8)
   })
 
-  test('at the send: the submit says that it is not sure, and with its id it is made good', async () => {
-    wire.setPlan(({ action, service }) =>
-      action === 'SendMessageBatch' ? { kind: 'throttle', answer: throttleAnswer(service) } : undefined,
-    )
-    const error = await errorOf(executor.submit(tasks.job, 9))
-    expect(SubmitUncertainError.is(error)).toBe(true)
-    expect(String(error)).toContain('RequestThrottled')
-    const [id = ''] = (error as SubmitUncertainError).ids
-    expect(await idsIn('default')).toEqual([])
-    wire.setPlan(noFaults)
-    expect((await executor.with({ id }).submit(tasks.job, 9)).id).toBe(id)
-    await emptyQueue()
-    expect(await executor.future(id).result()).toBe(9)
-  })
+  test.each(['RequestThrottled', 'KmsThrottled'])(
+    'at the send (%s): the submit says that it is not sure, and with its id it is made good',
+    async (name) => {
+      const answer = { status: 400, type: `com.amazonaws.sqs#${name}`, message: 'Slower' }
+      wire.setPlan(({ action }) => (action === 'SendMessageBatch' ? { kind: 'throttle', answer } : undefined))
+      const error = await errorOf(executor.submit(tasks.job, 9))
+      expect(SubmitUncertainError.is(error)).toBe(true)
+      expect(String(error)).toContain(name)
+      const [id = ''] = (error as SubmitUncertainError).ids
+      expect(await idsIn('default')).toEqual([])
+      wire.setPlan(noFaults)
+      expect((await executor.with({ id }).submit(tasks.job, 9)).id).toBe(id)
+      await emptyQueue()
+      expect(await executor.future(id).result()).toBe(9)
+    },
+  )
 })
 
 describe('what is not there, or not allowed (F-12)', () => {

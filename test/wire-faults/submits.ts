@@ -39,8 +39,8 @@ const config = defineConfig({ name: 'submits', queues: ['default'], listing: fal
 const SINGLE_LANES = 50
 const GROUP_LANES = 5
 const GROUP = 250
-/** Times that one call is submitted again: a fifth of the requests fail, so that ten in a row never do. */
-const MAX_AGAIN = 10
+/** Times that one call is submitted again: a third of them may fail, but never so many in a row. */
+const MAX_AGAIN = 40
 
 const job = (index: number, text: string): string => `${index}${text}`
 const argumentsOf = (index: number): [number, string] => [index, 'é'.repeat(index % 50)]
