@@ -65,7 +65,7 @@ async function soakWire(seed: number): Promise<boolean> {
   })
   try {
     const plan = faultsAtRates(seed, FAULT_RATES)
-    const attempts = await attemptUnderFaults(wire, log, { calls: 1470, plan })
+    const attempts = await attemptUnderFaults(wire, log, { calls: 840, plan })
     const changes = await changeUnderFaults(wire, { writes: 10_000 - attempts.writes, plan })
     const submits = await submitUnderFaults(wire, { calls: 10_000, plan })
     const results = [

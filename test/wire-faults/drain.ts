@@ -33,7 +33,7 @@ export interface Invoked {
 }
 
 /** Invocations at once, of up to ten calls each. */
-const LANES = 12
+const LANES = 20
 const MAX_ROUNDS = 40
 const INVOCATION_MS = 60_000
 

@@ -58,7 +58,7 @@ function openExecutor(wire: FaultyWire) {
   return createExecutor(config, { backend: 'aws', aws: wire.faulty, tasks: { job } })
 }
 
-/** Submits a quarter of the calls one by one and the others by `map`, and then counts what is there. */
+/** Submits a tenth of the calls one by one and the others by `map`, and then counts what is there. */
 export async function submitUnderFaults(
   wire: FaultyWire,
   { calls, plan }: SubmitLoad,
@@ -67,7 +67,7 @@ export async function submitUnderFaults(
   const account: Account = { executor, returned: new Map(), uncertain: 0, falseConflicts: 0, otherErrors: 0 }
   wire.setPlan(plan)
   try {
-    const singles = Math.floor(calls / 4)
+    const singles = Math.floor(calls / 10)
     await Promise.all([
       inLanes(singles, SINGLE_LANES, (index) => submitOne(account, index)),
       inLanes(Math.ceil((calls - singles) / GROUP), GROUP_LANES, (group) => {
