@@ -1,0 +1,15 @@
+/**
+ * Chance that repeats: numbers from a seed.
+ * @module
+ */
+
+/** Numbers from 0 up to but not including 1; the same seed gives the same ones (Tommy Ettinger's mulberry32). */
+export function seededFractions(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
