@@ -22,6 +22,8 @@ export interface OutgoingCall {
   readonly record: CallRecord
   readonly envelope: Envelope
   readonly args: string
+  /** The idempotency key that its id was made of. */
+  readonly key?: string
 }
 
 /** Where a call goes and whose it is: the same for all calls of a `map`. */

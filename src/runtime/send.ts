@@ -51,6 +51,12 @@ export async function send(
       unsent.push({ id: call.id, error: write.reason })
       continue
     }
+    // On a FIFO queue nothing may overtake what could not be sent.
+    const before = queue.fifo ? unsent[0] : undefined
+    if (before !== undefined) {
+      unsent.push({ id: call.id, error: before.error })
+      continue
+    }
     const record = write?.value === undefined ? call.record : recordToSend(call, write.value, now)
     if (record === undefined) continue
     messages.push(messageOf(now, queue, call, record))
@@ -135,7 +141,8 @@ function recordToSend(call: OutgoingCall, answer: Written, now: number): CallRec
 }
 
 function conflict(call: OutgoingCall): IdempotencyConflictError {
+  const name = call.key === undefined ? `id ${JSON.stringify(call.id)}` : `key ${JSON.stringify(call.key)}`
   return new IdempotencyConflictError(
-    `the call ${call.id} of task ${JSON.stringify(call.record.task)} exists with other arguments; a key (or id) stands for one call: use another key, or the same arguments`,
+    `the ${name} of task ${JSON.stringify(call.record.task)} stands for a call with other arguments (${call.id}); a key (or id) is of one call: use another, or the same arguments`,
   )
 }

@@ -85,7 +85,9 @@ function sendOne(
   args: readonly unknown[],
 ): Promise<Future<unknown>> {
   const now = backend.clock.now()
-  const call = prepareCall(context.codec, now, route, args, idOf(backend, route, now))
+  const prepared = prepareCall(context.codec, now, route, args, idOf(backend, route, now))
+  const key = route.options.idempotencyKey
+  const call = key === undefined ? prepared : { ...prepared, key }
   return send(context.config, backend, route.queue, [call], now).then((failed) => {
     if (failed.length > 0) throw uncertain(failed, [call.id], route.task.name)
     const future = new Future<unknown>(context.calls, call.id)
@@ -267,10 +269,15 @@ async function sendInLanes(
       const from = next
       next += LIMITS.batchEntries
       const batch = calls.slice(from, from + LIMITS.batchEntries)
-      unsent.push(...(await send(context.config, backend, queue, batch, backend.clock.now())))
+      const before = queue.fifo ? unsent[0] : undefined
+      if (before === undefined) {
+        unsent.push(...(await send(context.config, backend, queue, batch, backend.clock.now())))
+      } else {
+        unsent.push(...batch.map(({ id }) => ({ id, error: before.error })))
+      }
     }
   }
-  // On a FIFO queue the order of sending is the order of running.
+  // On a FIFO queue the order of sending is the order of running: nothing may overtake what could not be sent.
   await Promise.all(Array.from({ length: queue.fifo ? 1 : MAP_LANES }, lane))
   return unsent
 }

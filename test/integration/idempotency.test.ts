@@ -116,7 +116,7 @@ describe('one key', () => {
       .catch((reason: unknown) => reason)
     expect(IdempotencyConflictError.is(error)).toBe(true)
     const { message } = error as Error
-    for (const part of [future.id, '"count"', 'other arguments', 'use another key, or the same']) {
+    for (const part of [future.id, '"order-17"', '"count"', 'other arguments', 'use another, or the same']) {
       expect(message).toContain(part)
     }
     await settle()

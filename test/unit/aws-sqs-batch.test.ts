@@ -134,7 +134,11 @@ describe('sending batches', () => {
   })
 
   test('access denied half-way is the error of the messages that were not sent', async () => {
-    const fifo = messages(25).map((message) => ({ ...message, groupId: 'a', deduplicationId: message.body }))
+    const fifo = messages(25).map((message, index) => ({
+      ...message,
+      groupId: `group-${index % 10}`,
+      deduplicationId: message.body,
+    }))
     const { queue, batches } = queueAnswering((batch, request) =>
       request === 1 ? { Successful: taken(idsOf(batch)) } : denied,
     )
@@ -146,12 +150,17 @@ describe('sending batches', () => {
     )
   })
 
-  test('a FIFO queue is sent its batches one after another', async () => {
-    const fifo = messages(25).map((message) => ({ ...message, groupId: 'a', deduplicationId: message.body }))
+  test('a FIFO queue is sent its batches one after another, no two messages of a group in one', async () => {
+    const fifo = messages(25).map((message, index) => ({
+      ...message,
+      groupId: `group-${index % 4}`,
+      deduplicationId: message.body,
+    }))
     const { queue, batches } = queueAnswering((batch) => ({ Successful: taken(idsOf(batch)) }))
     await queue.send('order', fifo)
     const bodies = batches.flatMap((batch) => (batch.Entries ?? []).map(({ MessageBody }) => MessageBody))
     expect(bodies).toEqual(fifo.map(({ body }) => body))
+    expect(batches.map(({ Entries = [] }) => Entries.length)).toEqual([4, 4, 4, 4, 4, 4, 1])
   })
 })
 

@@ -24,19 +24,31 @@ export interface FailedEntry {
 /** What became of one entry: whether it was taken, or the last failure that was reported of it. */
 export type EntryOutcome<Entry> = { readonly taken: Entry } | { readonly failed: FailedEntry }
 
-/** Fills batches in order: at most 10 items, and at most 1 MiB of `bytesOf` together. */
-export function fillBatches<T>(items: readonly Placed<T>[], bytesOf: (item: T) => number): Placed<T>[][] {
+/**
+ * Fills batches in order: at most 10 items, at most 1 MiB of `bytesOf` together, and no two of one group, where
+ * `groupOf` tells it. SQS may refuse an entry and take those behind it; sent again, it would come after them.
+ */
+export function fillBatches<T>(
+  items: readonly Placed<T>[],
+  bytesOf: (item: T) => number,
+  groupOf: (item: T) => string | undefined = () => undefined,
+): Placed<T>[][] {
   const batches: Placed<T>[][] = []
   let batch: Placed<T>[] = []
+  let groups = new Set<string>()
   let bytes = 0
   for (const placed of items) {
     const size = bytesOf(placed.item)
-    if (batch.length === LIMITS.batchEntries || (batch.length > 0 && bytes + size > LIMITS.messageBytes)) {
+    const group = groupOf(placed.item)
+    const isFull = batch.length === LIMITS.batchEntries || bytes + size > LIMITS.messageBytes
+    if (batch.length > 0 && (isFull || (group !== undefined && groups.has(group)))) {
       batches.push(batch)
       batch = []
+      groups = new Set()
       bytes = 0
     }
     batch.push(placed)
+    if (group !== undefined) groups.add(group)
     bytes += size
   }
   if (batch.length > 0) batches.push(batch)

@@ -74,11 +74,14 @@ export async function sendAll(
     else results[index] = { error }
   }
   let fatal: Error | undefined
-  const batches = fillBatches(sendable, (message) => sizes.get(message) ?? 0)
-  // A FIFO queue's batches go one after another: their order is the order of the messages.
-  await runBounded(batches, address.fifo ? 1 : BATCHES_IN_FLIGHT, async (batch) => {
+  const { fifo } = address
+  const groupOf = fifo ? (message: OutgoingMessage) => message.groupId : undefined
+  const batches = fillBatches(sendable, (message) => sizes.get(message) ?? 0, groupOf)
+  // A FIFO queue's batches go one after another, and none after one that failed: their order is the messages' order.
+  await runBounded(batches, fifo ? 1 : BATCHES_IN_FLIGHT, async (batch) => {
     const error = await sendBatch(options, address, batch, results)
     if (isDeploymentError(error)) fatal = error
+    else if (fifo && error !== undefined) fatal = error instanceof Error ? error : new Error(String(error))
     return fatal === undefined
   })
   if (fatal === undefined) return results
@@ -87,7 +90,7 @@ export async function sendAll(
   return results
 }
 
-/** Sends one batch and writes its results; returns what the request as a whole threw. */
+/** Sends one batch and writes its results; returns the first error of it, or what the request as a whole threw. */
 async function sendBatch(
   options: SqsQueueOptions,
   { url, resource }: Address,
@@ -115,7 +118,8 @@ async function sendBatch(
           ? { messageId: outcome.taken.MessageId ?? '' }
           : { error: errorOf(outcome.failed, `a message to ${resource}`) }
     }
-    return undefined
+    const failed = outcomes.find((outcome) => 'failed' in outcome)
+    return failed === undefined || !('failed' in failed) ? undefined : errorOf(failed.failed, resource)
   } catch (thrown) {
     const error = thrown instanceof Error ? thrown : new Error(String(thrown))
     for (const [place, { index }] of batch.entries()) {
