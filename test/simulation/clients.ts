@@ -99,7 +99,6 @@ export function clientsOf(sim: Simulation): Clients {
       ...(tenant !== undefined && { tenant }),
       ...(key !== undefined && { idempotencyKey: key }),
       ...(id !== undefined && { id }),
-      // biome-ignore lint/suspicious/noThenProperty: it is the option's name
       ...((call.follows === 'then' || call.follows === 'both') && { then: client.tasks.follow }),
       ...((call.follows === 'catch' || call.follows === 'both') && { catch: client.tasks.follow }),
     }
