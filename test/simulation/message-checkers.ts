@@ -64,6 +64,8 @@ export function* endIsAcknowledged(view: RunView): Generator<[string, number]> {
   for (const { invocation, failures, at } of view.of('answered')) {
     const invoked = view.invocation(invocation)
     if (failures === undefined || invoked === undefined || invoked.at < view.calmFrom) continue
+    // Short of its time-out an invocation answers, whatever is under way.
+    if (at > invoked.deadline - 1000) continue
     const messages = received.get(invocation) ?? []
     for (const { id, messageId } of messages) {
       // Of two messages of one call in a batch, the other met it while it ran.
@@ -113,11 +115,11 @@ export function* backOffIsKept(view: RunView): Generator<[string, number]> {
   const received = messagesOf(view)
   const toleranceMs = 2000 + 2 * view.result.plan.skewMs
   for (const { id, messageId, at } of view.of('received')) {
-    if (id === undefined || at < view.calmFrom) continue
+    if (id === undefined || at < view.quietFrom) continue
     const last = view.writesOf(id).findLast((write) => write.at <= at)
-    if (last === undefined || last.after.state !== 'retrying' || last.at < view.calmFrom) continue
+    if (last === undefined || last.after.state !== 'retrying' || last.at < view.quietFrom) continue
     const { invocation } = last
-    if (invocation === undefined || (view.invocation(invocation)?.at ?? 0) < view.calmFrom) continue
+    if (invocation === undefined || (view.invocation(invocation)?.at ?? 0) < view.quietFrom) continue
     if (!(received.get(invocation) ?? []).some((before) => before.messageId === messageId)) continue
     if (last.after.dueAt <= at + toleranceMs) continue
     yield [`${messageId} of ${id} came back ${last.after.dueAt - at} ms before it is due`, at]

@@ -72,7 +72,13 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
           replace: 'leaseUntil: now,',
         },
       ],
-      without: ['leaseIsExclusive', 'executionsAreBounded', 'attemptsEndWell', 'receivesAreBounded'],
+      without: [
+        'leaseIsExclusive',
+        'executionsAreBounded',
+        'attemptsEndWell',
+        'backOffIsKept',
+        'receivesAreBounded',
+      ],
     },
     {
       ...full,

@@ -44,6 +44,8 @@ export interface RunView {
   invocation(number: number | undefined): Of<'invoked'> | undefined
   /** From when on no fault happens. */
   readonly calmFrom: number
+  /** As `calmFrom`, and SQS does nothing odd either. */
+  readonly quietFrom: number
   /** Whether no fault of this run can take an attempt from its environment. */
   readonly isGentle: boolean
 }
@@ -123,6 +125,7 @@ export function viewOf(result: RunResult, mode: Mode): RunView {
     claimOfExecution: (execution) => claimsOfExecutions.get(execution),
     invocation: (number) => (number === undefined ? undefined : invocations.get(number)),
     calmFrom: gentle ? 0 : quiet,
+    quietFrom: result.faults.length === 0 ? 0 : quiet,
     isGentle: gentle,
   }
 }

@@ -1,0 +1,123 @@
+/**
+ * Breaks of the fence and of the claim.
+ * @module
+ */
+import { edit, type Mutant } from './mutant.ts'
+
+const attempt = 'src/runtime/attempt.ts'
+const record = 'src/runtime/record.ts'
+
+/** Breaks of the fence. */
+export const fenceMutants: readonly Mutant[] = [
+  {
+    name: 'no fence: progress, finish and retry hold for any owner',
+    edits: [edit(record, "all: [running, ['owner', '=', owner]],", 'all: [running],')],
+  },
+  {
+    name: 'the fence is the attempt number, and a retry by hand resets it',
+    edits: [
+      edit(attempt, 'owner: ports.entropy.owner(),', "owner: '1',"),
+      edit(record, 'forgiven: failed.attempts,', 'forgiven: 0, attempts: 0,'),
+    ],
+  },
+  {
+    name: 'an owner is made once an environment, not once a claim',
+    edits: [
+      edit(
+        attempt,
+        'owner: ports.entropy.owner(),',
+        'owner: ((ports as { owner?: string }).owner ??= ports.entropy.owner()),',
+      ),
+    ],
+  },
+  {
+    name: 'finish does not ask whether the call runs',
+    edits: [
+      edit(
+        record,
+        '  const when = owned(owner)\n  return finish.failure',
+        "  const when: Condition = ['owner', '=', owner]\n  return finish.failure",
+      ),
+    ],
+  },
+  {
+    name: 'progress does not ask for the owner',
+    edits: [
+      edit(
+        record,
+        'return { when: owned(owner), set: { progress } }',
+        "return { when: ['id', 'present'], set: { progress } }",
+      ),
+    ],
+  },
+]
+
+/** Breaks of the claim. */
+export const claimMutants: readonly Mutant[] = [
+  {
+    name: 'a claim ignores the lease',
+    edits: [edit(record, "all: [running, ['leaseUntil', '<', nowMs]],", 'all: [running],')],
+  },
+  {
+    name: 'no margin for clock skew',
+    edits: [edit('src/runtime/config.ts', 'leaseMarginSeconds: 3,', 'leaseMarginSeconds: 0,')],
+    mode: 'no-visibility',
+  },
+  {
+    name: 'a lease of one second',
+    edits: [
+      edit(
+        attempt,
+        'leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,',
+        'leaseUntil: now + 1000,',
+      ),
+    ],
+  },
+  {
+    name: 'a marked call is claimed',
+    edits: [edit(record, '      unmarked,\n      notExpired(now),', '      notExpired(now),')],
+    mode: 'no-marks',
+  },
+  {
+    name: 'a marked call is retried',
+    edits: [edit(record, 'when: { all: [owned(owner), unmarked] },', 'when: owned(owner),')],
+  },
+  {
+    name: 'the due time is ignored at the claim',
+    edits: [
+      edit(
+        record,
+        "all: [postponed, ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000]],",
+        'all: [postponed],',
+      ),
+    ],
+  },
+  {
+    name: 'a call without a record is always new',
+    edits: [edit(record, 'return claim.now < claim.call.dueAt + lifeSeconds * 1000', 'return true')],
+  },
+  {
+    name: 'a claim ignores the payload',
+    edits: [edit(record, "      ['payloadHash', '=', call.payloadHash],\n", '')],
+  },
+  {
+    name: 'an echo of the claim is taken for another attempt',
+    edits: [
+      edit(
+        record,
+        "  if (existing.owner === claim.owner && existing.state === 'running')\n    return { kind: 'echo', record: existing }\n",
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'a claim does not count',
+    edits: [
+      edit(
+        record,
+        'set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: progress }',
+        'set: { ...set, startedAt: now }, initial: { ...call, attempts: 1 }, remove: progress }',
+      ),
+    ],
+  },
+]
