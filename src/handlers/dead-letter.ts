@@ -8,7 +8,7 @@
  */
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
-import { type Environment, runMessage } from '../runtime/attempt.ts'
+import { checkTimes, type Environment, runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import { DEFAULTS, LIMITS, PROTOCOL } from '../runtime/config.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
@@ -16,8 +16,9 @@ import { UndeliverableError } from '../runtime/errors.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
 import { queueOfDeadLetters } from '../runtime/queue.ts'
-import { expiryOf, mayCreate } from '../runtime/record.ts'
+import { mayCreate } from '../runtime/record.ts'
 import { acknowledge, hide, type Settlement } from '../runtime/settlement.ts'
+import { UNREADABLE, undeliverableRecord } from '../runtime/undeliverable-record.ts'
 import {
   deliveryOf,
   handleEvent,
@@ -38,7 +39,7 @@ export function createDeadLetterHandler(app: App, ports: Ports): WorkerHandler {
   const handler = (event: SQSEvent, context?: Partial<InvocationContext>) =>
     handleEvent(invoked, event, context, async (batch) => {
       const end = async (record: SQSRecord) => {
-        const settlement = isEnvelope(record.body)
+        const settlement = isEnvelope(record.body, ports.clock.now())
           ? await runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
           : await endUnreadable(environment, record)
         settleMessage(batch, record, settlement)
@@ -49,9 +50,10 @@ export function createDeadLetterHandler(app: App, ports: Ports): WorkerHandler {
   return Object.assign(handler, { stop: async () => {} })
 }
 
-function isEnvelope(body: string): boolean {
+/** Whether a worker would take it: what none takes would otherwise never end. */
+function isEnvelope(body: string, now: number): boolean {
   try {
-    decodeEnvelope(body)
+    checkTimes(decodeEnvelope(body), now)
     return true
   } catch {
     return false
@@ -70,23 +72,9 @@ async function endUnreadable(environment: Environment, record: SQSRecord): Promi
   const sentAt = Number(record.attributes?.SentTimestamp)
   const retentionSeconds = app.config.queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
   try {
-    const ended = {
-      id,
-      task: '(unreadable)',
-      queue,
-      payloadHash: '(unreadable)',
-      state: 'failed',
-      createdAt: Number.isFinite(sentAt) ? sentAt : now,
-      dueAt: now,
-      expiresAtSeconds: expiryOf(now, retentionSeconds),
-      attempts: 0,
-      failures: 0,
-      finishedAt: now,
-      reason: 'undeliverable',
-      failedIn: queue,
-      lastError: error.message.slice(0, 200),
-      result: app.codec.encodeThrown(error, 'unreadable'),
-    } as const
+    const createdAt = Number.isFinite(sentAt) ? sentAt : now
+    const call = { id, task: UNREADABLE, queue, createdAt }
+    const ended = undeliverableRecord(app.codec, call, error, now, retentionSeconds)
     await ports.store.put(ended, mayCreate(now))
     log('error', 'a dead letter cannot be read', { id, queue })
     return acknowledge

@@ -19,7 +19,17 @@ import { afterFinal } from './follow-up.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
-import { type Claim, claimChange, endMarkedChange, killsOf, type Refusal, refusalOf } from './record.ts'
+import {
+  type Claim,
+  claimChange,
+  endMarkedChange,
+  expiryOf,
+  killsOf,
+  mayCreate,
+  type Refusal,
+  refusalOf,
+  sendsOf,
+} from './record.ts'
 import type { RegisteredTask } from './registry.ts'
 import { runTask } from './run-task.ts'
 import { acknowledge, hide, hideUntil, type Settlement } from './settlement.ts'
@@ -124,6 +134,7 @@ function claimOf(
     leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,
     now,
     retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
+    sends: sendsOf(envelope),
     isAttempt: delivery.isDeadLetter !== true,
   }
 }
@@ -155,7 +166,7 @@ async function isRetrying({ ports }: Environment, id: string): Promise<boolean> 
  * Refuses times that no sender of ours writes: a record made of them would outlive everything.
  * @throws MalformedMessageError
  */
-function checkTimes(envelope: ReceivedEnvelope, now: number): void {
+export function checkTimes(envelope: ReceivedEnvelope, now: number): void {
   const latest = now + (LIMITS.delaySeconds + PROTOCOL.clockSkewSeconds) * 1000
   if (envelope.createdAt <= latest && envelope.dueAt <= latest) return
   throw new MalformedMessageError(
@@ -222,9 +233,25 @@ async function settleRefused(
       const ended = await ports.store.update(id, endMarkedChange(ports.clock.now()))
       return ended.written ? acknowledge : hide(1)
     }
+    case 'expired':
+      await replaceExpired(environment, envelope, delivery)
+      return hide(0)
     case 'raced':
       return hide(1)
   }
+}
+
+/** A call that has no record before its claim, under an id whose old record still lies about. */
+async function replaceExpired(
+  environment: Environment,
+  envelope: ReceivedEnvelope,
+  delivery: Delivery,
+): Promise<void> {
+  const { clock, store } = environment.ports
+  const now = clock.now()
+  const { id, call, retentionSeconds } = claimOf(environment, envelope, delivery, now)
+  const expiresAtSeconds = expiryOf(Math.max(now, envelope.dueAt), retentionSeconds)
+  await store.put({ id, ...call, state: 'pending', attempts: 0, expiresAtSeconds }, mayCreate(now))
 }
 
 /** Ends a call that is not to be run (any more): nobody knows its task, or it was killed too often. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
+import { tenantForm } from './envelope.ts'
 import { InvalidOptionError } from './errors.ts'
 import { showValue } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
@@ -40,9 +41,9 @@ export const NO_OPTIONS: CallOptions = Object.freeze({})
 
 const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'then', 'catch', 'id'] as const
 
-/** The characters that SQS takes in a `MessageGroupId`. */
-const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/
 const idForm = /^[A-Za-z0-9_:-]{1,100}$/
+/** Ids that follow-ups are given. */
+const followUpForm = /:(?:then|catch)(?::\d+)?$/
 
 /**
  * Refuses what is no options object, and options that do not exist.
@@ -74,7 +75,7 @@ export function checkCallOptions(config: ResolvedConfig, queue: ResolvedQueue, o
       `\`tenant\` is ${showValue(tenant)}, expected 1–${LIMITS.tenantLength} letters, digits and ASCII punctuation (SQS's MessageGroupId)`,
     )
   }
-  if (id !== undefined && (typeof id !== 'string' || !idForm.test(id))) {
+  if (id !== undefined && (typeof id !== 'string' || !idForm.test(id) || followUpForm.test(id))) {
     throw new InvalidOptionError(`\`id\` is ${showValue(id)}, expected the id of an earlier submit`)
   }
   if (idempotencyKey === undefined) return

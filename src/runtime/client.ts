@@ -106,7 +106,7 @@ export function buildClient<Tasks, C extends Config>(
       middleware.push(checkMiddleware(layer))
     },
     ...handles(calls),
-    ...createRetries({ config, calls, connect, resolve: resolveName }),
+    ...createRetries({ config, codec, calls, connect, resolve: resolveName }),
     close: async () => {
       await connection.close()
       calls.close(closedError(config))

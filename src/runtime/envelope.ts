@@ -24,6 +24,8 @@ export interface Envelope {
   readonly tenant?: string
   readonly parent?: string
   readonly depth?: number
+  /** Which send it is, absent being the first: each retry by hand is one more. */
+  readonly sends?: number
   /** The task that gets the value: the sender's `then`. An object with a property of that name may be taken for a promise. */
   readonly onSucceeded?: string
   /** The task that gets the error: the sender's `catch`. */
@@ -77,9 +79,12 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   for (const name of times) {
     if (!isWhole(fields[name], LAST_DATE_MS)) throw malformed(`\`${name}\` is no time`)
   }
-  if (fields.depth !== undefined && !isWhole(fields.depth, Number.MAX_SAFE_INTEGER)) {
-    throw malformed('`depth` is no number')
+  for (const name of numbers) {
+    if (fields[name] !== undefined && !isWhole(fields[name], Number.MAX_SAFE_INTEGER)) {
+      throw malformed(`\`${name}\` is no number`)
+    }
   }
+  checkFollowed(fields)
   checkArguments(fields)
   return fields as unknown as ReceivedEnvelope
 }
@@ -104,6 +109,21 @@ function isWhole(value: unknown, max: number): boolean {
 const requiredTexts = ['id', 'task', 'queue', 'payloadHash'] as const
 const optionalTexts = ['tenant', 'parent', 'onSucceeded', 'onFailed'] as const
 const times = ['createdAt', 'dueAt'] as const
+const numbers = ['depth', 'sends'] as const
+
+/** The characters that SQS takes in a `MessageGroupId`, which a tenant becomes. */
+export const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/
+
+/** Characters of an id that is followed: the follow-up's id is made of it, and is longer. */
+const FOLLOWED_ID_LENGTH = 200
+
+/** What the follow-up of this call could not be sent with is refused before anything runs. */
+function checkFollowed({ tenant, id, onSucceeded, onFailed }: Record<string, unknown>): void {
+  if (tenant !== undefined && !tenantForm.test(tenant as string)) throw malformed('`tenant` is no tenant')
+  if (onSucceeded === undefined && onFailed === undefined) return
+  if ((id as string).length > FOLLOWED_ID_LENGTH)
+    throw malformed('`id` is too long for a call that is followed')
+}
 
 function parse(body: string): unknown {
   if (body.length > LIMITS.messageBytes) throw malformed(`its body has ${body.length} characters`)

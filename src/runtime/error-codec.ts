@@ -311,6 +311,8 @@ function captureProperties(state: Capturing, error: object, read: (key: string) 
   let room: number = errorLimits.propertiesBytes
   for (const key of attempt(() => ownKeys(error)) ?? []) {
     if (room <= 0) break
+    // An error whose name is no text could not be sent on, as the argument of what follows.
+    if (key === 'name' && typeof read(key) !== 'string') continue
     room -= Buffer.byteLength(key) + 4
     const kept = key === '__proto__' ? undefined : captureValue(state, read(key), room)
     if (kept === undefined) continue

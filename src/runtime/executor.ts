@@ -222,7 +222,7 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     with: (callOptions) => submitterOf(sender, callOptions),
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
-    ...createRetries({ config, calls, connect, resolve: registry.taskOf }),
+    ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf }),
     use: (layer) => {
       middleware.push(checkMiddleware(layer))
     },

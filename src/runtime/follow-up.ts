@@ -5,16 +5,19 @@
  * @module
  */
 import type { Environment } from './attempt.ts'
+import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
-import { PROTOCOL } from './config.ts'
+import type { Codec } from './codec.ts'
+import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
-import { CallNotFoundError, ErrandError } from './errors.ts'
+import { CallNotFoundError, ErrandError, UndeliverableError } from './errors.ts'
 import { decodeResult, readResultBeside } from './large-result.ts'
 import { longestMatch } from './name-pattern.ts'
 import { prepareCall } from './outgoing-call.ts'
-import { type CallRecord, sendsOf } from './record.ts'
-import { send } from './send.ts'
+import { type CallRecord, mayCreate, sendsOf } from './record.ts'
+import { isCertain, send } from './send.ts'
 import { acknowledge, hide, type Settlement } from './settlement.ts'
+import { undeliverableRecord } from './undeliverable-record.ts'
 
 /** How a call ended, as far as a follow-up needs it. */
 export type Ending = Pick<
@@ -32,33 +35,77 @@ export async function afterFinal(
   deadline: number,
   ending: Ending,
 ): Promise<Settlement> {
-  const followUp = followUpOf(envelope, ending)
-  if (followUp === undefined) return acknowledge
-  const { task } = followUp
-  const fields = { id: envelope.id, followUp: task }
-  const { clock } = environment.ports
+  if (followUpOf(envelope, ending) === undefined) return acknowledge
+  const { app, ports, log } = environment
+  const context = { config: app.config, codec: app.codec, ports }
   for (let waitMs = FIRST_RETRY_MS; ; waitMs *= 2) {
     try {
-      await submitFollowUp(environment, envelope, ending, followUp)
+      await submitFollowUp(context, envelope, ending)
       return acknowledge
     } catch (error) {
-      if (isHopeless(error)) {
-        environment.log('error', 'a follow-up can never be sent', { ...fields, error })
-        return acknowledge
-      }
-      if (clock.now() + waitMs > deadline) {
-        environment.log('warn', 'a follow-up could not be sent; the message comes back for it', {
-          ...fields,
+      if (isCertain(error) || ports.clock.now() + waitMs > deadline) {
+        log('warn', 'a follow-up could not be sent; the message comes back for it', {
+          id: envelope.id,
           error,
         })
         return hide(PROTOCOL.unreadableHideSeconds)
       }
-      await delay(clock, waitMs)
+      await delay(ports.clock, waitMs)
     }
   }
 }
 
 const FIRST_RETRY_MS = 100
+
+/** What sending a follow-up needs. */
+export interface FollowUpContext {
+  readonly config: ResolvedConfig
+  readonly codec: Codec
+  readonly ports: Pick<Ports, 'clock' | 'queue' | 'store' | 'blobs'>
+}
+
+/**
+ * Submits what follows this end, if anything does; again and again is once. What can never be sent is there as a call
+ * that failed, so that its future ends.
+ */
+export async function submitFollowUp(
+  context: FollowUpContext,
+  envelope: ReceivedEnvelope,
+  ending: Ending,
+): Promise<void> {
+  const followUp = followUpOf(envelope, ending)
+  if (followUp === undefined) return
+  try {
+    await sendFollowUp(context, envelope, ending, followUp)
+  } catch (error) {
+    if (!isHopeless(error)) throw error
+    await recordUnsent(context, envelope, ending, followUp, error)
+  }
+}
+
+async function recordUnsent(
+  { config, codec, ports }: FollowUpContext,
+  envelope: ReceivedEnvelope,
+  ending: Ending,
+  { task, after }: FollowUp,
+  cause: unknown,
+): Promise<void> {
+  const now = ports.clock.now()
+  const queue = longestMatch(config.routes, task) ?? config.defaultQueue
+  const error = new UndeliverableError(
+    `what follows the call ${envelope.id} cannot be sent: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  )
+  const retentionSeconds = config.queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  const call = {
+    id: followUpId(envelope.id, after, ending),
+    task,
+    queue,
+    parent: envelope.id,
+    createdAt: now,
+  }
+  await ports.store.put(undeliverableRecord(codec, call, error, now, retentionSeconds), mayCreate(now))
+}
 
 /** The task that follows this end, and in the words of its sender, after what. */
 interface FollowUp {
@@ -86,14 +133,12 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'blob-lost',
 ])
 
-async function submitFollowUp(
-  environment: Environment,
+async function sendFollowUp(
+  { config, codec, ports }: FollowUpContext,
   envelope: ReceivedEnvelope,
   ending: Ending,
   { task, after }: FollowUp,
 ): Promise<void> {
-  const { app, ports } = environment
-  const { config, codec } = app
   const queue = config.queues.get(longestMatch(config.routes, task) ?? config.defaultQueue)
   if (queue === undefined) throw new ErrandError(`no queue for the follow-up ${JSON.stringify(task)}`)
   const now = ports.clock.now()
@@ -102,7 +147,7 @@ async function submitFollowUp(
     codec,
     now,
     { task: { name: task, input: undefined }, queue, options, blobs: config.blobs !== undefined },
-    [decodeResult(codec, ending, await resultOf(environment, ending))],
+    [decodeResult(codec, ending, await resultOf(ports, ending))],
     followUpId(envelope.id, after, ending),
     { id: envelope.id, depth: envelope.depth ?? 0 },
   )
@@ -110,7 +155,7 @@ async function submitFollowUp(
   if (unsent !== undefined) throw unsent.error
 }
 
-async function resultOf({ ports }: Environment, ending: Ending): Promise<string> {
+async function resultOf(ports: FollowUpContext['ports'], ending: Ending): Promise<string> {
   const text = ending.result ?? (await readResultBeside(ports, ending))
   if (text === undefined) throw new CallNotFoundError(`the result of the call ${ending.id} is gone`)
   return text

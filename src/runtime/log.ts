@@ -14,8 +14,16 @@ const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, 
 export function createLog(level: LogLevel, source: Readonly<Record<string, string>>): Log {
   return (entryLevel, message, fields = {}) => {
     if (ranks[entryLevel] < ranks[level]) return
-    process.stderr.write(`${JSON.stringify({ level: entryLevel, message, ...source, ...plain(fields) })}\n`)
+    const line = JSON.stringify({ level: entryLevel, message, ...source, ...plain(fields) })
+    process.stderr.write(`${line.replace(unescaped, escaped)}\n`)
   }
+}
+
+/** What JSON leaves as it is and a terminal obeys: C1 controls, and what turns the direction of writing. */
+const unescaped = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Errors as text. A stack may hold paths but no arguments; JSON escapes what a terminal would obey. */

@@ -11,7 +11,7 @@ import { runningTask } from './current-task.ts'
 import { ENVELOPE_VERSION, type Envelope, encodeEnvelope } from './envelope.ts'
 import { InvalidOptionError, PayloadTooLargeError } from './errors.ts'
 import type { OutgoingMessage } from './queue.ts'
-import { type CallRecord, expiryOf } from './record.ts'
+import { type CallRecord, expiryOf, sendsOf } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] }
@@ -59,6 +59,8 @@ export function prepareCall(
   const encoded = codec.encode(args, 'arguments')
   const delayMs = (options.delaySeconds ?? 0) * 1000
   const depth = depthBelow(parent, task.name)
+  // What follows it is one deeper, and would be refused when it is too late to say so.
+  if (followUps !== undefined) depthBelow({ id, depth }, `what follows ${task.name}`)
   // Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest.
   const envelope: Mutable<Envelope> = {
     v: ENVELOPE_VERSION,
@@ -130,20 +132,27 @@ function blobOf({ task, blobs }: Route, envelope: Envelope, args: string): Argum
   )
 }
 
-/** The message of a call; `record` is the one that stands for it, of an earlier submit perhaps. */
+/**
+ * The message of a call; `record` is the one that stands for it, of an earlier submit perhaps, or of a retry by hand:
+ * the message then says which send it is.
+ */
 export function messageOf(
   now: number,
   queue: ResolvedQueue,
-  call: OutgoingCall,
+  call: Pick<OutgoingCall, 'envelope' | 'args'>,
   record: CallRecord,
 ): OutgoingMessage {
-  const { createdAt, dueAt } = record
-  const envelope =
-    createdAt === call.record.createdAt ? call.envelope : { ...call.envelope, createdAt, dueAt }
+  const { createdAt, dueAt, sends } = record
+  const isOwn = sends === undefined && createdAt === call.envelope.createdAt
+  const envelope = isOwn
+    ? call.envelope
+    : { ...call.envelope, createdAt, dueAt, ...(sends !== undefined && { sends }) }
   const body = encodeEnvelope(envelope, call.args)
-  // A FIFO queue delays no single message and needs a group; calls without a tenant are one group.
+  // A FIFO queue delays no single message and needs a group; calls without a tenant are one group. The de-duplication
+  // id names the send: SQS would swallow one that it takes for the last.
   if (queue.fifo) {
-    return { body, groupId: envelope.tenant ?? 'default', deduplicationId: `${call.id}:1` }
+    const deduplicationId = `${record.id}:${sendsOf(record)}`
+    return { body, groupId: envelope.tenant ?? 'default', deduplicationId }
   }
   const delaySeconds = Math.max(0, Math.ceil((dueAt - now) / 1000))
   if (delaySeconds === 0 && envelope.tenant === undefined) return { body }

@@ -122,7 +122,8 @@ const postponed: Condition = ['state', 'in', ['scheduled', 'retrying']]
 const unmarked: Condition = ['abortReason', 'absent']
 const attempted = ['attempts'] as const
 const failed = ['failures'] as const
-const progress = ['progress'] as const
+/** What a claim leaves behind: of the attempt before, and where the call was retried by hand, of its failure. */
+const leftBehind = ['progress', 'failedIn', 'finishedAt'] as const
 const lease = ['leaseUntil'] as const
 const leaseAndError = ['leaseUntil', 'lastError'] as const
 const notBegun: Condition = ['state', 'in', ['pending', 'scheduled', 'retrying']]
@@ -162,6 +163,11 @@ export interface Claim {
   readonly retentionSeconds: number
   /** Whether a function is going to run. A dead letter's call is claimed only to be ended. */
   readonly isAttempt: boolean
+  /**
+   * Which send the message is of, absent being the first. A dead letter of an earlier one says nothing of a call that
+   * was sent again since.
+   */
+  readonly sends?: number
 }
 
 /**
@@ -194,8 +200,16 @@ export function claimChange(claim: Claim): Change {
     expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
   } as const
   const when = mayBeNew(claim) ? { any: [noRecord, claimable] } : claimable
-  if (!isAttempt) return { when, set, initial: { ...call, attempts: 0 }, remove: progress }
-  return { when, set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: progress }
+  if (isAttempt) {
+    return { when, set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: leftBehind }
+  }
+  const notSentAgain: Condition = {
+    any: [
+      ['sends', 'absent'],
+      ['sends', '<=', sendsOf(claim)],
+    ],
+  }
+  return { when: { all: [when, notSentAgain] }, set, initial: { ...call, attempts: 0 }, remove: leftBehind }
 }
 
 /** Why a claim was refused, and so what to do with its message. */
@@ -210,16 +224,22 @@ export type Refusal =
   | { readonly kind: 'postponed'; readonly until: number }
   /** It ran and its record is gone, or the record is of another payload: drop the message. */
   | { readonly kind: 'stale' }
+  /** Its id is of a record whose time is over, which DynamoDB has not deleted yet: write a new one first. */
+  | { readonly kind: 'expired' }
   /** The record changed between the condition and the answer: look again soon. */
   | { readonly kind: 'raced' }
 
 /** Reads from the record that stood in its way why a claim was refused. */
 export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refusal {
-  if (!isLive(existing, claim.now)) return { kind: mayBeNew(claim) ? 'raced' : 'stale' }
+  if (!isLive(existing, claim.now)) {
+    if (!mayBeNew(claim)) return { kind: 'stale' }
+    return { kind: existing === undefined ? 'raced' : 'expired' }
+  }
   if (existing.owner === claim.owner && existing.state === 'running')
     return { kind: 'echo', record: existing }
   if (existing.payloadHash !== claim.call.payloadHash) return { kind: 'stale' }
   if (isFinal(existing.state)) return { kind: 'final', record: existing }
+  if (!claim.isAttempt && sendsOf(existing) > sendsOf(claim)) return { kind: 'stale' }
   if (existing.state === 'running' && (existing.leaseUntil ?? 0) >= claim.now) {
     return { kind: 'postponed', until: (existing.leaseUntil ?? 0) + 1 }
   }
@@ -287,14 +307,13 @@ export function isEchoOfRetry(existing: CallRecord | undefined, owner: string): 
   return existing?.owner === owner && existing.state === 'retrying'
 }
 
+/** Of the failure; not what lists it: until its next claim a call whose retry was interrupted must be found. */
 const ending = [
-  'finishedAt',
   'leaseUntil',
   'result',
   'resultBytes',
   'resultIn',
   'reason',
-  'failedIn',
   'abortReason',
   'progress',
 ] as const
@@ -331,6 +350,7 @@ export function cancelChange(now: number): Change {
   return {
     when: { all: [notBegun, notExpired(now)] },
     set: { state: 'cancelled', finishedAt: now },
+    remove: ['failedIn'],
   }
 }
 

@@ -86,8 +86,12 @@ export function resolveConfig(config: Config): ResolvedConfig {
 const prefixForm = /^(?=.{0,128}$)(?:(?!\.\.?\/)[A-Za-z0-9._-]+\/)*$/
 
 function resolveBlobs(declared: Config['blobs']): ResolvedConfig['blobs'] {
+  if (declared === undefined || declared === false) return undefined
+  if (declared === true) return DEFAULTS.blobs
   if (typeof declared !== 'object' || declared === null) {
-    return checkFlag('config `blobs`', declared, false) ? DEFAULTS.blobs : undefined
+    throw new InvalidOptionError(
+      `config \`blobs\` is ${showValue(declared)}, expected true, false, or an object with options`,
+    )
   }
   checkKeys('config `blobs`', declared, ['prefix'])
   const rule = "path segments of letters, digits, `-`, `_` and `.`, each with a `/` behind it, as 'jobs/'"

@@ -6,8 +6,9 @@
 import type { Backend } from './backend.ts'
 import { argumentsKey, readArguments } from './blobs.ts'
 import type { Calls, Connect } from './calls.ts'
+import type { Codec } from './codec.ts'
 import type { ResolvedConfig, ResolvedQueue } from './config.ts'
-import { decodeEnvelope, encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
+import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
 import {
   BlobLostError,
   InvalidOptionError,
@@ -15,13 +16,15 @@ import {
   RetryRefusedError,
   SubmitUncertainError,
 } from './errors.ts'
+import { submitFollowUp } from './follow-up.ts'
 import { Future } from './future.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
 import { checkKeys } from './option-checks.ts'
-import type { OutgoingMessage } from './queue.ts'
+import { messageOf } from './outgoing-call.ts'
 import { type CallRecord, expiryOf, isLive, renewChange, sendsOf } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
 import { isCertain } from './send.ts'
+import { UNREADABLE } from './undeliverable-record.ts'
 import { notFound } from './waiting.ts'
 
 /** Which failed calls to retry. */
@@ -51,6 +54,7 @@ export interface Retries {
 /** What it needs of its executor or client. */
 export interface RetryContext {
   readonly config: ResolvedConfig
+  readonly codec: Codec
   readonly calls: Calls
   readonly connect: Connect
   readonly resolve: (target: unknown) => Pick<RegisteredTask, 'name'>
@@ -80,6 +84,11 @@ async function retry(context: RetryContext, backend: Backend, id: string): Promi
       `the call ${JSON.stringify(id)} is ${record.state}; only a call that has failed can be retried by hand`,
     )
   }
+  if (record.task === UNREADABLE) {
+    throw new RetryRefusedError(
+      `${JSON.stringify(id)} is a message that nobody could read, not a call: there is nothing to run; see who sent it`,
+    )
+  }
   const body = await store.readMessage(id)
   if (body === undefined) {
     throw new RetryRefusedError(
@@ -88,8 +97,15 @@ async function retry(context: RetryContext, backend: Backend, id: string): Promi
   }
   // Whatever refuses does so before the record says that the call waits.
   const envelope = decodeEnvelope(body)
+  if (envelope.payloadHash !== record.payloadHash) {
+    throw new RetryRefusedError(
+      `the arguments that were kept of ${JSON.stringify(id)} are of an earlier call of that id; submit it again`,
+    )
+  }
   const queue = queueOf(context.config, record)
   await renewBlob(backend, queue, envelope)
+  // Whoever wrote the failure may have died before it sent what follows it, and no delivery will find it failed now.
+  await submitFollowUp({ ...context, ports: backend }, envelope, record)
   const renewed = mayBeUnsent ? record : await renew(backend, queue, record)
   if (renewed !== undefined) await sendAgain(backend, queue, renewed, envelope)
 }
@@ -139,13 +155,15 @@ async function renew(
 }
 
 async function sendAgain(
-  { queue: port }: Backend,
+  { queue: port, clock }: Backend,
   queue: ResolvedQueue,
   record: CallRecord,
   kept: ReceivedEnvelope,
 ): Promise<void> {
   try {
-    const [result] = await port.send(queue.name, [messageOf(queue, record, kept)])
+    const { args, ...envelope } = kept
+    const message = messageOf(clock.now(), queue, { envelope, args: JSON.stringify(args) }, record)
+    const [result] = await port.send(queue.name, [message])
     if (result !== undefined && 'error' in result) throw result.error
   } catch (error) {
     if (isCertain(error)) throw error
@@ -155,16 +173,6 @@ async function sendAgain(
       { cause: error },
     )
   }
-}
-
-function messageOf(queue: ResolvedQueue, record: CallRecord, kept: ReceivedEnvelope): OutgoingMessage {
-  const { args, ...envelope } = kept
-  const body = encodeEnvelope({ ...envelope, dueAt: record.dueAt }, JSON.stringify(args))
-  const { tenant } = envelope
-  if (queue.fifo) {
-    return { body, groupId: tenant ?? 'default', deduplicationId: `${record.id}:${sendsOf(record)}` }
-  }
-  return tenant === undefined ? { body } : { body, groupId: tenant }
 }
 
 /** Calls that are retried at once. */
@@ -177,24 +185,31 @@ async function retryAll(context: RetryContext, filter: RetryFilter): Promise<Ret
   const refused: { readonly id: string; readonly error: Error }[] = []
   // Up to now: what fails again meanwhile is not retried a second time.
   const untilMs = backend.clock.now()
+  let stopped = false
   for (const queue of queues) {
     const failed = backend.store.failed(queue, sinceMs, untilMs)[Symbol.asyncIterator]()
     const lane = async () => {
       for (;;) {
         const next = await failed.next()
-        if (next.done === true) return
+        if (next.done === true || stopped) return
         const id = next.value
         try {
           if (task !== undefined && !(await isOf(backend, id, task))) continue
           await retry(context, backend, id)
           ids.push(id)
         } catch (error) {
-          if (isCertain(error)) throw error
+          if (isCertain(error)) {
+            stopped = true
+            throw error
+          }
           refused.push({ id, error: error instanceof Error ? error : new Error(String(error)) })
         }
       }
     }
-    await Promise.all(Array.from({ length: LANES }, lane))
+    // All lanes are awaited: one that went on in the background might freeze between record and message.
+    const ended = await Promise.allSettled(Array.from({ length: LANES }, lane))
+    const failure = ended.find((lane) => lane.status === 'rejected')
+    if (failure !== undefined) throw failure.reason
   }
   return { ids, refused }
 }

@@ -245,9 +245,17 @@ function routeOf(context: SenderContext, target: AnyFunction, options: CallOptio
 function followUpsOf(context: SenderContext, options: CallOptions): Route['followUps'] {
   if (options.then === undefined && options.catch === undefined) return undefined
   return {
-    ...(options.then !== undefined && { onSucceeded: context.resolve(options.then).name }),
-    ...(options.catch !== undefined && { onFailed: context.resolve(options.catch).name }),
+    ...(options.then !== undefined && { onSucceeded: followUpName(context, options, 'then') }),
+    ...(options.catch !== undefined && { onFailed: followUpName(context, options, 'catch') }),
   }
+}
+
+function followUpName(context: SenderContext, options: CallOptions, option: 'then' | 'catch'): string {
+  const target = options[option]
+  if (typeof target === 'function' || typeof target === 'string') return context.resolve(target).name
+  throw new InvalidOptionError(
+    `\`${option}\` is ${showValue(target)}, expected a registered function, or on a client its name`,
+  )
 }
 
 function idOf(backend: Backend, route: SubmitRoute, now: number): string {

@@ -60,9 +60,9 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
     faults: plan,
     makeHandler(own, ports, name, ended) {
       const worker = app.config.workers.get(name) as ResolvedWorker
-      return createWorkerHandler(running.watch(own, worker, ended), ports, name)
+      return createWorkerHandler(running.watch(own, worker, ended), sent.through(ports), name)
     },
-    makeDeadLetterHandler: createDeadLetterHandler,
+    makeDeadLetterHandler: (own, ports) => createDeadLetterHandler(own, sent.through(ports)),
     onTaken: sent.remember,
   })
   const queues = [...app.config.queues.keys()].flatMap((name) => [name, deadLettersOf(name)])
@@ -70,7 +70,7 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
     ...{ app, plan, clock, gate, sent, running, realWaitSeconds },
     isClosed: false,
     lastStep: Promise.resolve(),
-    backend,
+    backend: sent.through(backend),
     nextMessageAt() {
       const hidden = queues.flatMap(backend.inspect).filter(({ state }) => state !== 'visible')
       return hidden.length === 0 ? undefined : Math.min(...hidden.map(({ visibleAt }) => visibleAt))

@@ -3,7 +3,11 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
+import type { Ports } from '../runtime/backend.ts'
+import { argumentsKey, type Blobs } from '../runtime/blobs.ts'
+import { LIMITS } from '../runtime/config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
+import { BlobLostError } from '../runtime/errors.ts'
 import type { OutgoingMessage } from '../runtime/queue.ts'
 import type { CallRecord, CallState } from '../runtime/record.ts'
 import type { AnyFunction } from '../runtime/task.ts'
@@ -38,7 +42,12 @@ export interface SentCall<F extends AnyFunction = UnknownFunction> {
 export interface SentCalls {
   /** Remembers what a queue has taken. */
   remember(messages: readonly OutgoingMessage[]): void
-  /** The calls of the task of this name; `peek` gives their records. */
+  /** The same ports, what they put in blobs remembered: there lie the arguments that no message can hold. */
+  through<P extends Partial<Ports>>(ports: P): P
+  /**
+   * The calls of the task of this name; `peek` gives their records.
+   * @throws BlobLostError where a message refers to a blob that nobody put
+   */
   of(task: string, peek: (id: string) => CallRecord | undefined): SentCall[]
 }
 
@@ -51,15 +60,25 @@ export function sentCalls(app: App): SentCalls {
     if (envelope === undefined || bodies.has(envelope.id)) return
     bodies.set(envelope.id, { task: envelope.task, body })
   }
+  /** By key, as it was sent: a faulty or expired blob was submitted all the same. */
+  const blobs = new Map<string, string>()
+  const watched = ({ put, get }: Blobs): Blobs => ({
+    get,
+    put(key, text, expiresAtSeconds) {
+      blobs.set(key, text)
+      return put(key, text, expiresAtSeconds)
+    },
+  })
   return {
     remember: (messages) => {
       for (const message of messages) remember(message)
     },
+    through: (ports) => (ports.blobs === undefined ? ports : { ...ports, blobs: watched(ports.blobs) }),
     of: (task, peek) =>
       [...bodies.values()]
         .filter((sent) => sent.task === task)
         .map(({ body }) => decodeEnvelope(body))
-        .map((envelope) => callOf(app, envelope, peek(envelope.id))),
+        .map((envelope) => callOf(envelope, argumentsOf(app, envelope, blobs), peek(envelope.id))),
   }
 }
 
@@ -72,12 +91,25 @@ function envelopeOf(body: string): ReceivedEnvelope | undefined {
   }
 }
 
-function callOf(app: App, envelope: ReceivedEnvelope, record: CallRecord | undefined): SentCall {
+function argumentsOf(
+  { codec }: App,
+  { id, args, blob }: ReceivedEnvelope,
+  blobs: ReadonlyMap<string, string>,
+): unknown[] {
+  if (blob === undefined) return codec.revive(args) as unknown[]
+  const text = blobs.get(argumentsKey(id, blob))
+  if (text !== undefined) return codec.decode(text, LIMITS.blobBytes) as unknown[]
+  throw new BlobLostError(
+    `the arguments of the call ${JSON.stringify(id)} lie in a blob that was never put; submit by the executor under test, or by a client of its \`backend\``,
+  )
+}
+
+function callOf(envelope: ReceivedEnvelope, args: unknown[], record: CallRecord | undefined): SentCall {
   const { id, task, queue, tenant, parent, onSucceeded, onFailed, createdAt, dueAt } = envelope
   return {
     id,
     task,
-    args: app.codec.revive(envelope.args) as unknown[],
+    args,
     queue,
     delaySeconds: (dueAt - createdAt) / 1000,
     tenant,

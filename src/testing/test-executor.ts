@@ -16,7 +16,7 @@ import { type RunTaskOptions, runOneTask } from './run-one-task.ts'
 import { isOverWithin } from './running-code.ts'
 import type { SentCall } from './sent-calls.ts'
 import { taskMeant } from './task-name.ts'
-import { checkOpen, moveTime } from './virtual-run.ts'
+import { checkOpen, moveTime, moveTimeAlone } from './virtual-run.ts'
 
 /** A task: its function, the declared task, or its name. */
 export type TaskMeant = AnyFunction | string
@@ -47,21 +47,32 @@ export interface TestExecutor {
    * @throws ErrandError where nothing is left that could bring it about
    */
   run<T>(promise: Promise<T>): Promise<T>
-  /** The calls of a task that were submitted, in their order, as they are now. */
+  /**
+   * The calls of a task that were submitted, in their order, as they are now.
+   * @throws ClosedError
+   */
   submitted<F extends AnyFunction>(task: F): SentCall<F>[]
   submitted(task: string): SentCall[]
-  /** Has the next attempts of a task throw `error`, and not run. */
+  /**
+   * Has the next attempts of a task throw `error`, and not run.
+   * @throws ClosedError
+   */
   failNext(task: TaskMeant, error: Error, options?: Times): void
-  /** Has the worker die in the next attempts of a task, with what else it runs; the calls come back later. */
+  /**
+   * Has the worker die in the next attempts of a task, with what else it runs; the calls come back later.
+   * @throws ClosedError
+   */
   killNext(task: TaskMeant, options?: KillTimes): void
   /**
    * Has the next call of a task run twice to its end: its worker dies once the function has returned, before that is
    * recorded, and the message is delivered again. What SQS does at its worst; a task must bear it.
+   * @throws ClosedError
    */
   duplicateNext(task: TaskMeant, options?: Times): void
   /**
    * Runs one function at once, as a worker would: `currentTask`, schema, middleware, arguments and result through the
-   * codec. What it throws is thrown as it is. Nothing is queued or recorded; what it submits is.
+   * codec. What it throws is thrown as it is. Nothing is queued or recorded; what it submits is. No time moves, but
+   * where it has not settled after `realWaitSeconds` it counts as hanging: time goes on to its limit, and no queue moves.
    */
   runTask<F extends AnyFunction>(task: F, args: Parameters<F>, options?: RunTaskOptions): Promise<ResultOf<F>>
   runTask(task: string, args: readonly unknown[], options?: RunTaskOptions): Promise<unknown>
@@ -96,7 +107,10 @@ export function testExecutor(
   stage.backend.attach(app)
   const [firstWorker = ''] = app.config.workers.keys()
   const open = openEnvironment(app, stage.backend, firstWorker)
-  const nameOf = (task: unknown) => taskMeant(app.registry, task).name
+  const nameOf = (task: unknown) => {
+    checkOpen(stage)
+    return taskMeant(app.registry, task).name
+  }
   const timesOf = (method: string, given: Times) =>
     checkKeys(`the options of ${method}`, given, ['times']) as Times
   const submitted = (task: unknown) =>
@@ -120,7 +134,8 @@ export function testExecutor(
       stage.plan.killNext(nameOf(task), 'beforeFinish', timesOf('duplicateNext', given).times),
     runTask: async (task: unknown, args: readonly unknown[], given: RunTaskOptions = {}) => {
       checkOpen(stage)
-      return runOneTask(open, taskMeant(app.registry, task), args, given) as Promise<never>
+      const work = runOneTask(open, taskMeant(app.registry, task), args, given)
+      return untilOver(stage, work) as Promise<never>
     },
     now: () => stage.clock.now(),
     backend: stage.backend,
@@ -166,6 +181,19 @@ async function run<T>(stage: PrivateBackend, promise: Promise<T>): Promise<T> {
   throw new ErrandError(
     'run: the promise has not settled, and nothing is left that would run; what it waits for was never submitted, or takes longer than `realWaitSeconds`',
   )
+}
+
+/** Waits as for an attempt: in real time first, and then virtual time goes on, to the time limit at last. */
+async function untilOver<T>(stage: PrivateBackend, work: Promise<T>): Promise<T> {
+  if (await isOverWithin(work, stage.realWaitSeconds)) return work
+  let isOver = false
+  const over = () => {
+    isOver = true
+  }
+  work.then(over, over)
+  // Without a timer it is a start hook that takes its time: nothing is left to move.
+  await moveTimeAlone(stage, () => isOver)
+  return work
 }
 
 /** Ends what runs, as a killed worker ends, and gives the executor back. */

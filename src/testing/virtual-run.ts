@@ -36,17 +36,26 @@ export async function moveTime(
 ): Promise<Moved> {
   run.gate.open()
   try {
-    for (;;) {
-      const moved = await inTurn(run, async () => {
-        await goTo(run.clock, run.clock.now())
-        checkOpen(run)
-        if (await isThere()) return 'there'
-        return (await goOn(run, untilMs)) ? undefined : 'stuck'
-      })
-      if (moved !== undefined) return moved
-    }
+    return await moveTimeAlone(run, isThere, untilMs)
   } finally {
     run.gate.shut()
+  }
+}
+
+/** Moves time as `moveTime` does, but opens no gate: no worker takes a message for it. */
+export async function moveTimeAlone(
+  run: VirtualRun,
+  isThere: () => boolean | Promise<boolean>,
+  untilMs = Number.POSITIVE_INFINITY,
+): Promise<Moved> {
+  for (;;) {
+    const moved = await inTurn(run, async () => {
+      await goTo(run.clock, run.clock.now())
+      checkOpen(run)
+      if (await isThere()) return 'there'
+      return (await goOn(run, untilMs)) ? undefined : 'stuck'
+    })
+    if (moved !== undefined) return moved
   }
 }
 

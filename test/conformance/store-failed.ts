@@ -5,7 +5,14 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { ResultTooLargeError } from '../../src/runtime/errors.ts'
-import { type CallRecord, finishChange, killsOf, renewChange } from '../../src/runtime/record.ts'
+import {
+  type CallRecord,
+  claimChange,
+  finishChange,
+  killsOf,
+  refusalOf,
+  renewChange,
+} from '../../src/runtime/record.ts'
 import type { Store } from '../../src/runtime/store.ts'
 import { given, NOW, newRecord, stored, type UsingStore } from './store-records.ts'
 
@@ -64,12 +71,12 @@ export function describeFailed(using: UsingStore): void {
     }),
   )
   test(
-    'renew: a failed call is pending again, its attempts counting on, and is listed no more; only once',
+    'renew: a failed call is pending again, its attempts counting on, and listed until its claim; only once',
     using(async (store) => {
       const queue = `q-${randomUUID()}`
       const failed = await failedCall(store, queue, NOW)
       const change = renewChange(failed, NOW + 5, LATER + 1)
-      const { finishedAt: _, reason: __, result: ___, failedIn: ____, ...kept } = failed
+      const { reason: _, result: __, ...kept } = failed
       const renewed = {
         ...kept,
         state: 'pending',
@@ -80,7 +87,7 @@ export function describeFailed(using: UsingStore): void {
         expiresAtSeconds: LATER + 1,
       }
       expect(await store.update(failed.id, change)).toEqual({ written: true, record: renewed })
-      expect(await listed(store, queue)).toEqual([])
+      expect(await listed(store, queue)).toEqual([failed.id])
       expect(await store.update(failed.id, change)).toEqual({ written: false, existing: renewed })
       expect(killsOf(renewed as CallRecord)).toBe(0)
       // Failed once more: whoever read it the first time comes too late.
@@ -91,6 +98,27 @@ export function describeFailed(using: UsingStore): void {
         written: true,
         record: { sends: 3 },
       })
+      const { id, task, payloadHash, createdAt, dueAt } = failed
+      const claim = { id, call: { task, queue, payloadHash, createdAt, dueAt, failures: 0 }, owner: 'next' }
+      const when = { leaseUntil: NOW + 63_000, now: NOW, retentionSeconds: 60, isAttempt: true }
+      const claimed = await store.update(id, claimChange({ ...claim, ...when }))
+      expect(claimed).toMatchObject({ written: true, record: { state: 'running', attempts: 3 } })
+      expect(await listed(store, queue)).toEqual([])
+    }),
+  )
+  test(
+    'a dead letter claims no call that was sent again since',
+    using(async (store) => {
+      const record = await given(store, { sends: 2 })
+      const { id, task, queue, payloadHash, createdAt, dueAt } = record
+      const claim = {
+        ...{ id, call: { task, queue, payloadHash, createdAt, dueAt, failures: 0 }, owner: 'dead' },
+        ...{ leaseUntil: NOW + 63_000, now: NOW, retentionSeconds: 60, isAttempt: false },
+      }
+      expect(await store.update(id, claimChange(claim))).toEqual({ written: false, existing: record })
+      expect(refusalOf(claim, record)).toEqual({ kind: 'stale' })
+      const own = await store.update(id, claimChange({ ...claim, sends: 2 }))
+      expect(own).toMatchObject({ written: true, record: { state: 'running', attempts: 0 } })
     }),
   )
   test(

@@ -40,3 +40,8 @@ it('keys that are written with an escape are not taken for others (nodejs/node#6
     }
   }
 })
+
+it('texts of many megabytes are read, escapes or none', () => {
+  const text = `${'x'.repeat(30_000_000)}\n"`
+  expect(codec.decode(codec.encode([text, { '"': 1 }], 'result'))).toEqual([text, { '"': 1 }])
+})

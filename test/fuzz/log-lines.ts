@@ -41,7 +41,9 @@ export function flawOf(line: string, secret: string): string | undefined {
   if (line.length > maxLineLength) return `it has ${line.length} characters`
   if (!line.endsWith('\n')) return 'it does not end'
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there
-  if (/[\u0000-\u001f]/.test(line.slice(0, -1))) return 'it has a control character'
+  if (/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/.test(line.slice(0, -1))) {
+    return 'it has a character that a terminal obeys'
+  }
   if (line.includes(secret)) return 'it shows arguments'
   try {
     const entry = JSON.parse(line) as unknown

@@ -170,7 +170,7 @@ describe.skipIf(local === undefined)('what a call costs in DynamoDB', () => {
     expect(await unitsOf(listed, cancelling)).toEqual([1])
   })
 
-  test('a failure is 2 more: its kept message, and the index of what failed; a retry by hand takes it out again', async () => {
+  test('a failure is 2 more: its kept message, and the index of what failed; the claim after a retry by hand takes it out again', async () => {
     const call = realisticCall()
     await create(plain.store, call)
     const owner = await claim(plain.store, call)
@@ -183,7 +183,8 @@ describe.skipIf(local === undefined)('what a call costs in DynamoDB', () => {
     const [failed] = await plain.store.read([call.id], { consistent: true })
     const renewing = () =>
       took(plain.store.update(call.id, renewChange(failed as CallRecord, now, call.expiresAtSeconds)))
-    expect(await unitsOf(plain, renewing)).toEqual([2])
+    expect(await unitsOf(plain, renewing)).toEqual([1])
+    expect(await unitsOf(plain, () => claim(plain.store, call))).toEqual([2])
   })
 
   test('a poll is half a read unit a record, one request for 100 of them', async () => {

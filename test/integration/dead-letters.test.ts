@@ -168,6 +168,48 @@ describe('a dead letter', () => {
     expect(await future.state()).toBe('failed')
   })
 
+  test('of the future, which no worker would take, ends under its message id', async () => {
+    const on = stage({ add })
+    await on.executor.submit(add, 1, 2)
+    const { Records } = await on.receive()
+    const body = Records[0]!.body.replace(/"dueAt":\d+/, '"dueAt":8640000000000000')
+    const [sent] = await on.queue.send(DEAD, [{ body }])
+    expect(await on.end()).toBe(0)
+    const id = sent !== undefined && 'messageId' in sent ? sent.messageId : ''
+    expect(await on.executor.future(id).state()).toBe('failed')
+    await expect(on.executor.retry(id)).rejects.toThrow(/nobody could read/)
+  })
+
+  test('of an earlier send, delivered again, does not end a call that was retried by hand', async () => {
+    const on = stage({ add })
+    const future = await on.executor.submit(add, 1, 2)
+    const [message] = on.queue.inspect('default')
+    await on.bury()
+    await on.end()
+    await on.executor.retry(future.id)
+    // Its acknowledgement was lost: it comes again before a worker has come.
+    await on.queue.send(DEAD, [{ body: message!.body }])
+    expect(await on.end()).toBe(0)
+    expect(await on.executor.future(future.id).state()).toBe('pending')
+    await on.drain()
+    expect(await on.executor.future(future.id).result()).toBe(3)
+  })
+
+  test('of a call that was submitted again after its retry was interrupted ends it', async () => {
+    const on = stage({ add })
+    const key = on.executor.with({ idempotencyKey: 'k' })
+    const future = await key.submit(add, 1, 2)
+    await on.bury()
+    await on.end()
+    const send = vi.spyOn(on.ports.queue, 'send').mockRejectedValueOnce(new Error('no network'))
+    await expect(on.executor.retry(future.id)).rejects.toThrow('retry it again')
+    send.mockRestore()
+    await key.submit(add, 1, 2)
+    await on.bury()
+    expect(await on.end()).toBe(0)
+    expect(await on.executor.future(future.id).state()).toBe('failed')
+  })
+
   test('keeps its arguments, and can be retried by hand', async () => {
     const on = stage({ add })
     const future = await on.executor.submit(add, 1, 2)

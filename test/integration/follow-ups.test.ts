@@ -1,4 +1,5 @@
 import {
+  AccessDeniedError,
   createClient,
   createExecutor,
   currentTask,
@@ -142,6 +143,70 @@ describe('a follow-up', () => {
       `${future.id}:catch`,
       `${future.id}:catch:2`,
     ])
+  })
+
+  test('of a failure is not lost where a retry by hand comes before it is sent', async () => {
+    const on = stage()
+    const future = await on.both.submit(on.build, '')
+    await on.store.update(future.id, { when: ['id', 'present'], set: { failures: 1, attempts: 1 } })
+    const frozen = { ...on.queue, send: () => new Promise<never>(() => {}) }
+    const event = await on.receive()
+    const dead = on.environment({ queue: frozen })(event)
+    await on.clock.runUntil(Promise.race([dead, on.clock.advance({ seconds: 61 })]))
+    expect([await future.state(), on.seen]).toEqual(['failed', []])
+    await on.executor.retry(future.id)
+    await on.drain()
+    expect(on.seen.map((one) => (one as unknown[])[1]).sort()).toEqual([
+      `${future.id}:catch`,
+      `${future.id}:catch:2`,
+    ])
+  })
+
+  test('that no message can hold is there as a call that failed', async () => {
+    const on = workerStage(config, { elsewhere: () => {} })
+    const wide = on.executor.task('wide', async () => '😀'.repeat(95_000))
+    const after = on.executor.task('after', async () => {})
+    const future = await on.executor.with({ then: after }).submit(wide)
+    await on.drain()
+    expect(await future.state()).toBe('succeeded')
+    const followUp = on.executor.future(`${future.id}:then`)
+    expect(await followUp.snapshot()).toMatchObject({
+      state: 'failed',
+      reason: 'undeliverable',
+      task: 'after',
+    })
+    await expect(followUp.result()).rejects.toThrow(
+      /cannot be sent: the arguments of task "after" make a message of/,
+    )
+  })
+
+  test('that AWS denies is not tried again and again in one invocation', async () => {
+    const on = stage()
+    await on.both.submit(on.build, 'a')
+    const send = vi.fn(() => Promise.reject(new AccessDeniedError('no grant')))
+    expect(
+      await on.invoke(await on.receive(), on.environment({ queue: { ...on.queue, send } })),
+    ).toHaveLength(1)
+    expect(send).toHaveBeenCalledTimes(1)
+  })
+
+  test('gets an error whose own name is no text', async () => {
+    const on = stage()
+    const odd = on.executor.task('odd', () => {
+      throw Object.assign(new Error('p'), { name: 5 })
+    })
+    await on.executor.with({ catch: on.alarm }).submit(odd)
+    await on.drain()
+    expect(on.seen).toMatchObject([['catch', expect.any(String), 'p']])
+  })
+
+  test('takes no id that a sender may choose', async () => {
+    const on = stage()
+    for (const id of ['a:then', 'a:catch', 'a:then:2']) {
+      await expect(on.executor.with({ id }).submit(on.build, 'a')).rejects.toThrow(
+        /expected the id of an earlier submit/,
+      )
+    }
   })
 
   test('gets a result that lies beside the record', async () => {

@@ -1,4 +1,5 @@
 import {
+  AccessDeniedError,
   CallNotFoundError,
   createExecutor,
   defineConfig,
@@ -170,6 +171,56 @@ describe('retry', () => {
     await on.drain()
     expect(await future.state()).toBe('failed')
     await expect(on.executor.retry(future.id)).resolves.toBeDefined()
+  })
+})
+
+describe('retry, with others in the way', () => {
+  test('on a FIFO queue, interrupted, is completed by a submit of its key, which SQS must not swallow', async () => {
+    const on = stage()
+    const key = on.executor.with({ queue: 'ordered', idempotencyKey: 'k' })
+    const future = await key.submit(on.charge, 'a')
+    await on.store.update(future.id, { when: ['id', 'present'], set: { failures: 1, attempts: 1 } })
+    await on.invoke(await on.receive('ordered'), on.handler, 'ordered')
+    expect(await future.state()).toBe('failed')
+    on.state.broken = false
+    const send = vi.spyOn(on.ports.queue, 'send').mockRejectedValueOnce(new Error('no network'))
+    await expect(on.executor.retry(future.id)).rejects.toThrow('retry it again')
+    send.mockRestore()
+    await key.submit(on.charge, 'a')
+    expect(on.queue.inspect('ordered')).toHaveLength(1)
+    await on.invoke(await on.receive('ordered'), on.handler, 'ordered')
+    expect(await on.executor.future(future.id).result()).toBe('charged a')
+  })
+
+  test('is found by retryAll where it was interrupted between record and message', async () => {
+    const on = stage()
+    const future = await on.executor.submit(on.charge, 'a')
+    await on.drain()
+    on.state.broken = false
+    const send = vi.spyOn(on.ports.queue, 'send').mockRejectedValueOnce(new Error('no network'))
+    expect(await on.executor.retryAll({})).toMatchObject({ ids: [], refused: [{ id: future.id }] })
+    send.mockRestore()
+    expect(await on.executor.retryAll({})).toEqual({ ids: [future.id], refused: [] })
+    await on.drain()
+    expect(await on.executor.future(future.id).result()).toBe('charged a')
+    expect(await on.executor.retryAll({})).toEqual({ ids: [], refused: [] })
+  })
+
+  test('retryAll stops where AWS denies it, and nothing of it goes on behind its back', async () => {
+    const on = stage()
+    await on.executor.map(
+      on.charge,
+      Array.from({ length: 40 }, (_, index) => [`${index}`] as const),
+    )
+    await on.drain()
+    await on.drain()
+    const send = vi.spyOn(on.ports.queue, 'send').mockRejectedValue(new AccessDeniedError('no grant'))
+    await expect(on.executor.retryAll({})).rejects.toThrow('no grant')
+    const { calls } = send.mock
+    const sent = calls.length
+    await on.clock.advance({ minutes: 1 })
+    expect([sent, calls.length]).toEqual([sent, sent])
+    expect(sent).toBeLessThanOrEqual(20)
   })
 })
 

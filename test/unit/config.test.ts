@@ -110,6 +110,8 @@ describe('defineConfig refuses', () => {
       { name: 'a', queues: { x: { visibilitySeconds: 59 } } },
       ['`visibilitySeconds` is 59', 'from 60 to 43200', 'no less than its slowest worker'],
     ],
+    ['blobs that are a number', { name: 'a', blobs: 5 }, ['`blobs` is 5', 'true, false, or an object']],
+    ['blobs null', { name: 'a', blobs: null }, ['config `blobs` is null', 'true, false, or an object']],
     ['no workers', { name: 'a', workers: 0 }, ['config `workers` is 0', 'a whole number from 1 to 100']],
     ['half a worker', { name: 'a', workers: 1.5 }, ['config `workers` is 1.5', 'a whole number']],
     ['a worker that is NaN', { name: 'a', workers: Number.NaN }, ['config `workers` is NaN']],

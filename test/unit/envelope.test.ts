@@ -58,10 +58,10 @@ describe('an envelope', () => {
     )
     fc.assert(
       fc.property(fc.string({ unit }), (text) => {
-        const body = encodeEnvelope({ ...envelope, tenant: `t${text}` }, JSON.stringify({ json: [text] }))
+        const body = encodeEnvelope({ ...envelope, task: `t${text}` }, JSON.stringify({ json: [text] }))
         expect(body).toMatch(/^[\x20-\ud7ff\ue000-\ufffd]*$/)
         const decoded = decodeEnvelope(body)
-        expect([decoded.tenant, decoded.args]).toEqual([`t${text}`, { json: [text] }])
+        expect([decoded.task, decoded.args]).toEqual([`t${text}`, { json: [text] }])
       }),
     )
   })

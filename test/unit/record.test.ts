@@ -74,7 +74,7 @@ describe('a claim', () => {
     ['no record, and the call long forgotten', undefined, 5 * DAY, 'stale'],
     ['no record, at the end of its minimum life', undefined, 4.5 * DAY - 1, 'attempt 1'],
     ['pending', waiting, 0, 'attempt 1'],
-    ['pending and expired', { ...waiting, expiresAtSeconds: NOW / 1000 }, 0, 'raced'],
+    ['pending and expired', { ...waiting, expiresAtSeconds: NOW / 1000 }, 0, 'expired'],
     ['pending of another payload', { ...waiting, payloadHash: 'x' }, 0, 'stale'],
     ['scheduled and due', { ...waiting, state: 'scheduled' }, 0, 'attempt 1'],
     [
