@@ -36,7 +36,9 @@ function disturb(sim: Simulation, queue: string, messages: readonly ReceivedMess
       world.after(1000, () => void showAgain(sim, queue, receiptHandle))
     } else if (strikes(sim, 'early-redelivery', messageId)) {
       const delayMs = faults.amount('early-redelivery') * plan.visibilitySeconds * 1000
-      world.after(delayMs, () => void showAgain(sim, queue, receiptHandle))
+      world.after(delayMs, () => {
+        if (!sim.isQuiet) void showAgain(sim, queue, receiptHandle)
+      })
     }
   }
 }
