@@ -81,7 +81,9 @@ export function pollQueue(sim: Simulation, queue: string, lambda: LambdaSide): (
       disturb(sim, queue, messages)
       if (!strikes(sim, 'abandoned', queue)) hand(messages)
       if (strikes(sim, 'twin', queue)) {
-        world.after(sim.faults.amount('twin') * 5000, () => hand(stillThere(messages)))
+        world.after(sim.faults.amount('twin') * 5000, () => {
+          if (!sim.isQuiet) hand(stillThere(messages))
+        })
       }
     }
     // A message may have become a dead letter instead.
