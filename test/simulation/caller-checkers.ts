@@ -163,6 +163,8 @@ export function* cancelIsKept(view: RunView): Generator<[string, number]> {
   for (const { what, answer, id, at } of view.of('told')) {
     if (what !== 'cancel' || answer !== true) continue
     for (const run of view.of('run')) {
+      const deadline = view.invocation(view.claimOfExecution(run.execution)?.invocation)?.deadline ?? 0
+      if (run.at >= deadline && view.gaps.has('late-start')) continue
       if (run.id === id && run.at > at) yield [`${id} runs after its cancel`, run.at]
     }
     const record = view.writesOf(id).at(-1)?.after

@@ -36,7 +36,9 @@ function disturb(sim: Simulation, queue: string, messages: readonly ReceivedMess
       world.after(1000, () => void showAgain(sim, queue, receiptHandle))
     } else if (strikes(sim, 'early-redelivery', messageId)) {
       const delayMs = faults.amount('early-redelivery') * plan.visibilitySeconds * 1000
-      world.after(delayMs, () => void showAgain(sim, queue, receiptHandle))
+      world.after(delayMs, () => {
+        if (!sim.isQuiet) void showAgain(sim, queue, receiptHandle)
+      })
     }
   }
 }
@@ -79,7 +81,9 @@ export function pollQueue(sim: Simulation, queue: string, lambda: LambdaSide): (
       disturb(sim, queue, messages)
       if (!strikes(sim, 'abandoned', queue)) hand(messages)
       if (strikes(sim, 'twin', queue)) {
-        world.after(sim.faults.amount('twin') * 5000, () => hand(stillThere(messages)))
+        world.after(sim.faults.amount('twin') * 5000, () => {
+          if (!sim.isQuiet) hand(stillThere(messages))
+        })
       }
     }
     // A message may have become a dead letter instead.

@@ -75,95 +75,127 @@ function perhapsFreeze(sim: Simulation, process: SimulatedProcess, timeoutMs: nu
   })
 }
 
+/** The state of a function. */
+interface Lambda {
+  readonly sim: Simulation
+  readonly timeoutMs: number
+  readonly idle: Environment[]
+  readonly zombies: Set<SimulatedProcess>
+  busy: number
+  /** An environment that is idle, else a new one. */
+  take(): Environment
+}
+
+/** Lambda ends the environment at its time-out, or means to. */
+function timeOut({ sim, zombies }: Lambda, process: SimulatedProcess): void {
+  if (!strikes(sim, 'zombie', process.name)) {
+    process.kill('time-out')
+    return
+  }
+  process.freeze('outlives its time-out')
+  zombies.add(process)
+  const { onKilled } = process
+  process.onKilled = () => {
+    zombies.delete(process)
+  }
+  onKilled()
+  sim.world.after(1000 + sim.faults.amount('zombie') * 120_000, () => {
+    process.thaw('goes on after its time-out')
+    sim.world.after(ZOMBIE_LIFE_MS, () => process.kill('ends at last'))
+  })
+}
+
+/** Calls the handler; rejects where the environment is killed first. */
+function run(
+  { world, history }: Simulation,
+  { process, handler }: Environment,
+  event: SQSEvent,
+  deadline: number,
+): Promise<unknown> {
+  const context = { getRemainingTimeInMillis: () => Math.max(deadline - world.now(), 0) }
+  return new Promise((resolve, reject) => {
+    process.onKilled = () => reject(new Error('killed'))
+    process.thaw('')
+    handler(event, context).then(resolve, (error: unknown) => {
+      history.add({ kind: 'unhandled', error: `the handler threw: ${String(error)}` })
+      reject(error)
+    })
+  })
+}
+
+/** Tells the history what an environment is given. */
+function begin(
+  { sim, timeoutMs }: Lambda,
+  process: SimulatedProcess,
+  queue: string,
+  messages: readonly ReceivedMessage[],
+): { readonly invocation: number; readonly deadline: number } {
+  const { world, history } = sim
+  const invocation = ++sim.invocations
+  const deadline = world.now() + timeoutMs
+  process.invocation = invocation
+  history.add({ kind: 'invoked', invocation, process: process.name, deadline, messages: messages.length })
+  for (const { messageId, receiveCount, body } of messages) {
+    const { id } = sim.callOf(body)
+    history.add({ kind: 'received', queue, messageId, receiveCount, id, invocation })
+  }
+  return { invocation, deadline }
+}
+
+async function invoke(lambda: Lambda, queue: string, messages: readonly ReceivedMessage[]): Promise<void> {
+  const { sim, idle } = lambda
+  const { world, history } = sim
+  const receivedAt = world.now()
+  lambda.busy++
+  const environment = lambda.take()
+  const { process } = environment
+  await world.pause(1)
+  const { invocation, deadline } = begin(lambda, process, queue, messages)
+  const timer = world.after(lambda.timeoutMs, () => timeOut(lambda, process))
+  perhapsFreeze(sim, process, lambda.timeoutMs)
+  try {
+    const payload = await run(sim, environment, eventOf(messages, arnOf(queue)), deadline)
+    world.cancel(timer)
+    process.onKilled = () => {}
+    const failures = reportedFailures(payload, messages)
+    history.add({ kind: 'answered', invocation, failures: failures?.size })
+    process.freeze('')
+    idle.push(environment)
+    if (failures !== undefined) {
+      const handled = messages.filter(({ messageId }) => !failures.has(messageId))
+      await acknowledgeHandled(sim, queue, handled, invocation, receivedAt)
+    }
+  } catch (error) {
+    world.cancel(timer)
+    history.add({ kind: 'answered', invocation, failures: undefined, error: String(error) })
+  }
+  lambda.busy--
+}
+
 /** Makes the function of one worker. */
 export function lambdaSide(
   sim: Simulation,
   label: string,
   makeEnvironment: (sim: Simulation, name: string) => Environment = workerEnvironment,
 ): LambdaSide {
-  const { world, history, plan } = sim
+  const { environments, timeoutSeconds } = sim.plan
   const idle: Environment[] = []
-  const zombies = new Set<SimulatedProcess>()
-  const timeoutMs = plan.timeoutSeconds * 1000
   let made = 0
-  let busy = 0
-
-  /** Lambda ends the environment at its time-out, or means to. */
-  function timeOut(process: SimulatedProcess): void {
-    if (!strikes(sim, 'zombie', process.name)) {
-      process.kill('time-out')
-      return
-    }
-    process.freeze('outlives its time-out')
-    zombies.add(process)
-    const { onKilled } = process
-    process.onKilled = () => {
-      zombies.delete(process)
-    }
-    onKilled()
-    world.after(1000 + sim.faults.amount('zombie') * 120_000, () => {
-      process.thaw('goes on after its time-out')
-      world.after(ZOMBIE_LIFE_MS, () => process.kill('ends at last'))
-    })
-  }
-
-  function run({ process, handler }: Environment, event: SQSEvent, deadline: number): Promise<unknown> {
-    const context = { getRemainingTimeInMillis: () => Math.max(deadline - world.now(), 0) }
-    return new Promise((resolve, reject) => {
-      process.onKilled = () => reject(new Error('killed'))
-      process.thaw('')
-      handler(event, context).then(resolve, (error: unknown) => {
-        history.add({ kind: 'unhandled', error: `the handler threw: ${String(error)}` })
-        reject(error)
-      })
-    })
-  }
-
-  async function invoke(queue: string, messages: readonly ReceivedMessage[]): Promise<void> {
-    const receivedAt = world.now()
-    busy++
+  const take = () => {
     let environment = idle.pop()
     while (environment?.process.isAlive() === false) environment = idle.pop()
-    environment ??= makeEnvironment(sim, `${label}-${++made}`)
-    const { process } = environment
-    await world.pause(1)
-    const invocation = ++sim.invocations
-    const deadline = world.now() + timeoutMs
-    process.invocation = invocation
-    history.add({ kind: 'invoked', invocation, process: process.name, deadline, messages: messages.length })
-    for (const { messageId, receiveCount, body } of messages) {
-      const { id } = sim.callOf(body)
-      history.add({ kind: 'received', queue, messageId, receiveCount, id, invocation })
-    }
-    const timer = world.after(timeoutMs, () => timeOut(process))
-    perhapsFreeze(sim, process, timeoutMs)
-    try {
-      const payload = await run(environment, eventOf(messages, arnOf(queue)), deadline)
-      process.onKilled = () => {}
-      const failures = reportedFailures(payload, messages)
-      history.add({ kind: 'answered', invocation, failures: failures?.size })
-      process.freeze('')
-      idle.push(environment)
-      if (failures !== undefined) {
-        const handled = messages.filter(({ messageId }) => !failures.has(messageId))
-        await acknowledgeHandled(sim, queue, handled, invocation, receivedAt)
-      }
-    } catch (error) {
-      history.add({ kind: 'answered', invocation, failures: undefined, error: String(error) })
-    }
-    world.cancel(timer)
-    busy--
+    return environment ?? makeEnvironment(sim, `${label}-${++made}`)
   }
-
+  const lambda: Lambda = { sim, timeoutMs: timeoutSeconds * 1000, idle, zombies: new Set(), busy: 0, take }
   return {
-    hasRoom: () => busy < plan.environments,
-    busy: () => busy,
-    invoke,
+    hasRoom: () => lambda.busy < environments,
+    busy: () => lambda.busy,
+    invoke: (queue, messages) => invoke(lambda, queue, messages),
     endIdle() {
       for (const { process } of idle) process.kill('idle for too long')
     },
     endFrozen() {
-      for (const process of zombies) process.kill('ends at last')
+      for (const process of lambda.zombies) process.kill('ends at last')
     },
   }
 }
