@@ -115,8 +115,8 @@ export const claimMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        'set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: progress }',
-        'set: { ...set, startedAt: now }, initial: { ...call, attempts: 1 }, remove: progress }',
+        'set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: leftBehind }',
+        'set: { ...set, startedAt: now }, initial: { ...call, attempts: 1 }, remove: leftBehind }',
       ),
     ],
   },

@@ -41,8 +41,13 @@ const senders: readonly Mutant[] = [
     edits: [
       edit(
         send,
-        ': await settleAll(calls.map(({ record }) => backend.store.put(record, mayCreate(now))))',
-        ': await settleAll(calls.map(({ record }) => { void backend.store.put(record, mayCreate(now)).catch(() => {}); return Promise.resolve({ written: true as const, record }) }))',
+        '? await settleAll(calls.map((call) => write(',
+        '? await settleAll(calls.map((call) => writtenLater(',
+      ),
+      edit(
+        send,
+        'function writeRecord(',
+        'function writtenLater(...given: Parameters<typeof write>) {\n  void write(...given).catch(() => {})\n  return Promise.resolve({ written: true as const, record: given[2].record })\n}\n\nfunction writeRecord(',
       ),
     ],
   },
@@ -85,8 +90,8 @@ const senders: readonly Mutant[] = [
       ),
       edit(
         finish,
-        '  if (bytes <= LIMITS.resultBytes) {\n    return finishWithResult',
-        '  if (bytes <= LIMITS.resultBytes) {\n    await keepMessage(environment, claimed)\n    return finishWithResult',
+        '  if (error === undefined) {\n    return finishWithResult',
+        '  if (error === undefined) {\n    await keepMessage(environment, claimed)\n    return finishWithResult',
       ),
       edit(finish, 'function succeed(', 'async function succeed('),
     ],
@@ -116,9 +121,9 @@ const senders: readonly Mutant[] = [
     edits: [
       edit(
         'src/runtime/follow-up.ts',
-        'followUpId(envelope.id, after, ending),',
+        '    followUpId(envelope.id, after, ending),\n    {',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
-        '`${followUpId(envelope.id, after, ending)}:${Math.floor(now)}`,',
+        '    `${followUpId(envelope.id, after, ending)}:${Math.floor(now)}`,\n    {',
       ),
     ],
   },
