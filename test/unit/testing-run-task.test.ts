@@ -1,5 +1,6 @@
-import { createExecutor, currentTask, defineConfig } from 'errand'
-import { testExecutor } from 'errand/testing'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createExecutor, currentTask, defineConfig, TaskTimeoutError } from 'errand'
+import { type TestExecutorOptions, testExecutor } from 'errand/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { z } from 'zod'
 import { shopUnderTest } from '../support/shop-under-test.ts'
@@ -8,9 +9,9 @@ const config = defineConfig({ name: 'shop' })
 const setup = () => shopUnderTest(config)
 
 /** An executor under test, until the test has ended. */
-function underTest() {
+function underTest(options?: TestExecutorOptions) {
   const executor = createExecutor(config)
-  const t = testExecutor(executor)
+  const t = testExecutor(executor, options)
   onTestFinished(() => t.close())
   return { executor, t }
 }
@@ -89,6 +90,33 @@ describe('runTask', () => {
     await t.drain()
     expect(await executor.future(one).result()).toBe(1)
     expect(charges).toEqual(['order-1'])
+  })
+
+  test('a function that never settles ends by its time limit, and no queue moves meanwhile', async () => {
+    const { executor, t } = underTest({ realWaitSeconds: 0.02 })
+    const ran: string[] = []
+    const note = executor.task('note', (text: string) => void ran.push(text))
+    const stuck = executor.task('stuck', { timeoutSeconds: 7, run: () => new Promise<void>(() => {}) })
+    await note.submit('now')
+    await note.with({ delaySeconds: 3 }).submit('later')
+    const started = t.now()
+    await expect(t.runTask(stuck, [])).rejects.toSatisfy((error) => TaskTimeoutError.is(error))
+    expect(t.now() - started).toBe(7000)
+    expect(ran).toEqual([])
+    await t.drain()
+    expect(ran.toSorted()).toEqual(['later', 'now'])
+  })
+
+  test('a function that waits on real time is waited for, and so is a slow start hook', async () => {
+    const { executor, t } = underTest({ realWaitSeconds: 20 })
+    const slow = executor.task('slow', () => sleep(20, 'slow'))
+    const started = t.now()
+    expect(await t.runTask(slow, [])).toBe('slow')
+    expect(t.now()).toBe(started)
+    const other = underTest({ realWaitSeconds: 0.01 })
+    other.executor.onWorkerStart(() => sleep(60))
+    const quick = other.executor.task('quick', () => 1)
+    expect(await other.t.runTask(quick, [])).toBe(1)
   })
 
   test('moves no time, and leaves no record', async () => {

@@ -1,5 +1,13 @@
-import { createExecutor, defineConfig, SubmitUncertainError } from 'errand'
-import { testExecutor } from 'errand/testing'
+import {
+  BlobLostError,
+  ClosedError,
+  createClient,
+  createExecutor,
+  currentTask,
+  defineConfig,
+  SubmitUncertainError,
+} from 'errand'
+import { type TestExecutorOptions, testExecutor } from 'errand/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { shopUnderTest } from '../support/shop-under-test.ts'
 
@@ -99,6 +107,52 @@ test('a batch that dies is not waited for in real time, whatever its functions s
   expect(t.submitted(charge).length).toBeGreaterThanOrEqual(20)
 })
 
+describe('large payloads', () => {
+  const large = defineConfig({ name: 'large', blobs: true })
+  const big = 'é'.repeat(600_000)
+
+  function underTest(options?: TestExecutorOptions) {
+    const size = (text: string) => text.length
+    const executor = createExecutor(large, { tasks: { size } })
+    const t = testExecutor(executor, options)
+    onTestFinished(() => t.close())
+    return { executor, t, size }
+  }
+
+  test('are shown as they were submitted, by whomever, also when the blob is gone', async () => {
+    const { executor, t, size } = underTest()
+    const twice = executor.task('twice', async () => (await currentTask.submit(size, `${big}2`)).id)
+    const client = createClient<typeof executor>(large, { backend: t.backend })
+    await executor.submit(size, big)
+    await client.submit('size', `${big}1`)
+    expect(t.submitted(size).map(({ args: [text] }) => text.length)).toEqual([600_000, 600_001])
+    await twice.submit()
+    await t.drain()
+    await t.runTask(twice, [])
+    await t.advance({ hours: 24 * 40 })
+    const lengths = t.submitted(size).map(({ args: [text] }) => text.length)
+    expect(lengths).toEqual([600_000, 600_001, 600_001, 600_001])
+  })
+
+  test('that follow a call are shown, under faults as well', async () => {
+    const { executor, t, size } = underTest({ faults: { seed: 3, loseRequest: 0.1, loseResponse: 0.1 } })
+    const make = executor.task('make', () => big)
+    const future = await executor.with({ then: size }).submit(make)
+    await t.drain()
+    expect(t.submitted(size)).toMatchObject([{ id: `${future.id}:then`, parent: future.id, args: [big] }])
+  })
+
+  test('that were never put are named', async () => {
+    const [one, other] = [underTest(), underTest()]
+    await one.executor.submit(one.size, big)
+    const once = { maxMessages: 1, waitSeconds: 0 }
+    const [message] = await one.t.backend.queue.receive('default', once)
+    await other.t.backend.queue.send('default', [{ body: message?.body ?? '' }])
+    expect(() => other.t.submitted(other.size)).toThrow(BlobLostError)
+    expect(() => other.t.submitted(other.size)).toThrow('lie in a blob that was never put')
+  })
+})
+
 describe('by chance', () => {
   const faults = { duplicate: 0.2, delay: 0.2, reorder: 0.2, loseResponse: 0.05, kill: { inTask: 0.05 } }
 
@@ -143,5 +197,12 @@ describe('at the same time', () => {
     await refused
     await expect(t.advance({ hours: 1 })).rejects.toThrow('this testExecutor was closed')
     await expect(t.runTask(stuck, [])).rejects.toThrow('this testExecutor was closed')
+    const meanwhile: readonly (() => unknown)[] = [
+      () => t.submitted(stuck),
+      () => t.failNext(stuck, new Error('busy')),
+      () => t.killNext(stuck),
+      () => t.duplicateNext(stuck),
+    ]
+    for (const work of meanwhile) expect(work).toThrow(ClosedError)
   })
 })
