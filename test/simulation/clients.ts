@@ -5,7 +5,7 @@
 import { createExecutor } from '../../src/index.ts'
 import type { Executor } from '../../src/runtime/executor.ts'
 import type { Future } from '../../src/runtime/future.ts'
-import { backendOf } from './fleet.ts'
+import { backendOf, readTasks } from './fleet.ts'
 import type { PlannedCall, PlannedRequest, Program } from './plan.ts'
 import { type SimulatedTasks, tasksOf, type WorkFunction } from './programs.ts'
 import { type SimulatedProcess, simulatedProcess } from './simulated-process.ts'
@@ -38,6 +38,7 @@ function clientOf(sim: Simulation, name: string): Client {
   const tasks = { ...own, unknown }
   const backend = backendOf(process)
   const executor: Executor = createExecutor(sim.config, { tasks, backend }) as unknown as Executor
+  readTasks(executor)
   return { process, executor, tasks }
 }
 

@@ -46,20 +46,32 @@ export function backendOf(process: SimulatedProcess): Backend {
   return { ...process.ports, kind: 'aws', start: async () => {}, close: async () => {} }
 }
 
+/** The app of a process: every function of a fleet has the same. */
+function executorOf(sim: Simulation, process: SimulatedProcess): Executor {
+  const tasks = tasksOf(sim, process, () => executor)
+  const backend = backendOf(process)
+  const executor: Executor = createExecutor(sim.config, { tasks, backend }) as unknown as Executor
+  return executor
+}
+
 function workerEnvironment(sim: Simulation, name: string): Environment {
   const process = simulatedProcess(sim, name, false)
-  const executor: Executor = createExecutor(sim.config, {
-    tasks: tasksOf(sim, process, () => executor),
-    backend: backendOf(process),
-  }) as unknown as Executor
+  const executor = executorOf(sim, process)
   const { app } = internalsOf(executor)
+  readTasks(executor)
   return { process, handler: createWorkerHandler(app, process.ports, 'main') }
+}
+
+/** Has an executor read its tasks: until then the module of tasks keeps it, and there are a million of them. */
+export function readTasks(executor: object): void {
+  internalsOf(executor).app.registry.names()
 }
 
 /** An environment of the function that ends dead letters. */
 export function deadLetterEnvironment(sim: Simulation, name: string): Environment {
   const process = simulatedProcess(sim, name, false)
-  const executor = createExecutor(sim.config, { tasks: {}, backend: backendOf(process) })
+  const executor = executorOf(sim, process)
+  readTasks(executor)
   return { process, handler: createDeadLetterHandler(internalsOf(executor).app, process.ports) }
 }
 

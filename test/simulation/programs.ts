@@ -24,8 +24,6 @@ export interface Returned {
   readonly padding?: string
 }
 
-const never = new Promise<never>(() => {})
-
 /** A result over 4 KiB lies beside its record. */
 const LARGE = 'x'.repeat(4200)
 
@@ -92,7 +90,7 @@ async function obey(
   if (attempt <= program.throws) throw errorOf(program, execution)
   if (attempt <= program.throws + program.exits) {
     process.kill('process.exit in a task')
-    await never
+    await new Promise<never>(() => {})
   }
   if (attempt <= program.throws + program.exits + program.blocks) {
     process.freeze('the thread is blocked')

@@ -7,7 +7,8 @@ import type { FaultKind } from './faults.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { Simulation } from './simulation.ts'
 
-const never = new Promise<never>(() => {})
+/** One each: a shared one would keep all who wait from being collected. */
+const never = () => new Promise<never>(() => {})
 
 function errorOf(name: string, message: string): Error {
   const error = new Error(message)
@@ -46,7 +47,7 @@ export async function request<T>(
   effect: () => Promise<T>,
 ): Promise<T> {
   const what = `${operation} by ${process.name}`
-  if (crashes(sim, process, `before ${operation}`)) return never
+  if (crashes(sim, process, `before ${operation}`)) return never()
   for (let attempt = 1; ; attempt++) {
     // What has left a process arrives, whatever becomes of the process meanwhile.
     await travel(sim, what)
@@ -59,7 +60,7 @@ export async function request<T>(
       error = errorOf('TimeoutError', 'the request was lost')
     } else {
       const answer = await effect()
-      if (crashes(sim, process, `after ${operation}`)) return never
+      if (crashes(sim, process, `after ${operation}`)) return never()
       if (!strikes(sim, 'lost-response', what)) {
         await travel(sim, what)
         if (process.isFrozen()) await process.awake()

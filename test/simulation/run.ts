@@ -83,8 +83,11 @@ function summaryOf(report: SeedReport, seconds: number): string {
   ].join('\n')
 }
 
+/** Who breaks more than this has broken one thing. */
+const MAX_SHOWN = 20
+
 function showFindings({ findings }: SeedReport): void {
-  for (const { seed, checker, what, faults, trace } of findings) {
+  for (const { seed, checker, what, faults, trace } of findings.slice(0, MAX_SHOWN)) {
     console.log(`\nseed ${seed} breaks ${checker}: ${what}`)
     if (faults === undefined) continue
     console.log(`enough for it: ${faults.join(' ') || 'no fault at all'}\n${trace}`)
