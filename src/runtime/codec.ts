@@ -277,6 +277,7 @@ function followTagged(table: Table, entry: readonly [string, ...unknown[]], dept
 function followError(table: Table, reference: unknown, depth: number): void {
   const fields = ownObject(table, reference)
   if (Object.hasOwn(fields, 'props')) {
+    if (fields.props === reference) malformed('an Error has itself for properties')
     ownObject(table, fields.props)
     // Before the other fields, so that no error among them finds it unreached.
     follow(table, fields.props, depth + 1)
