@@ -3,7 +3,7 @@
  * @module
  */
 import { isFinal } from '../../src/runtime/record.ts'
-import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
+import { isClaim, isLateClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 
 /** I8: a message is deleted only once its call is final, or where it is not its call's. */
 export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, number]> {
@@ -94,6 +94,7 @@ export function* attemptsEndWell(view: RunView): Generator<[string, number]> {
   for (const claim of view.of('write')) {
     const { id, invocation, at, after } = claim
     if (!isClaim(claim) || invocation === undefined || at < view.calmFrom) continue
+    if (isLateClaim(claim) && view.gaps.has('late-start')) continue
     const answered = answers.get(invocation)
     const deadline = view.invocation(invocation)?.deadline ?? 0
     if (answered?.failures === undefined || answered.at > deadline - 2000) continue
@@ -120,7 +121,12 @@ export function* backOffIsKept(view: RunView): Generator<[string, number]> {
     if (last === undefined || last.after.state !== 'retrying' || last.at < view.quietFrom) continue
     const { invocation } = last
     if (invocation === undefined || (view.invocation(invocation)?.at ?? 0) < view.quietFrom) continue
-    if (!(received.get(invocation) ?? []).some((before) => before.messageId === messageId)) continue
+    // An attempt that outlived its invocation has no message to hide any more.
+    const claim = view.claimOf(id, last.after.owner)
+    if (claim === undefined || claim.invocation !== invocation || isLateClaim(claim)) continue
+    // Of two messages of one call in a batch, the other waits for its lease.
+    const own = (received.get(invocation) ?? []).filter((before) => before.id === id)
+    if (own.length !== 1 || own[0]?.messageId !== messageId) continue
     if (last.after.dueAt <= at + toleranceMs) continue
     yield [`${messageId} of ${id} came back ${last.after.dueAt - at} ms before it is due`, at]
   }

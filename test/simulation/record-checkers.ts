@@ -6,7 +6,7 @@ import { createCodec } from '../../src/runtime/codec.ts'
 import { PROTOCOL } from '../../src/runtime/config.ts'
 import { type CallRecord, type CallState, isFinal } from '../../src/runtime/record.ts'
 import type { Returned } from './programs.ts'
-import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
+import { isClaim, isLateClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 
 const codec = createCodec({})
 
@@ -130,8 +130,7 @@ export function* leaseIsExclusive(view: RunView): Generator<[string, number]> {
     const claim = view.claimOf(id, before.owner)
     const deadline = view.invocation(claim?.invocation)?.deadline
     if (claim === undefined || deadline === undefined || at >= deadline) continue
-    const wasLate = claim.at - (claim.after.startedAt ?? claim.at) > 5000
-    if (wasLate && view.gaps.has('late-start')) continue
+    if (isLateClaim(claim) && view.gaps.has('late-start')) continue
     yield [`${process} took ${id} over ${deadline - at} ms before its owner's time-out`, at]
   }
 }

@@ -56,6 +56,11 @@ export function isClaim({ before, after }: Of<'write'>): boolean {
   return before?.state !== 'running' || before.owner !== after.owner || before.attempts !== after.attempts
 }
 
+/** Whether a claim was written long after it was decided on: its invocation may be over by then. */
+export function isLateClaim({ at, after }: Of<'write'>): boolean {
+  return at - (after.startedAt ?? at) > 5000
+}
+
 /** Whether a record was final, and not yet forgotten. */
 export function wasFinal(record: CallRecord | undefined, at: number): record is CallRecord {
   return record !== undefined && isFinal(record.state) && record.expiresAtSeconds * 1000 > at
