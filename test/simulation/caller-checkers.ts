@@ -6,7 +6,7 @@
 import { createCodec } from '../../src/runtime/codec.ts'
 import { type CallState, isFinal } from '../../src/runtime/record.ts'
 import { FIRST_CHILD, FOLLOW_UP, type Returned } from './programs.ts'
-import type { Of, RunView } from './run-view.ts'
+import { type Of, type RunView, stuckRetries } from './run-view.ts'
 import { MAX_EVENTS } from './simulation.ts'
 
 const codec = createCodec({})
@@ -33,19 +33,6 @@ function givenUp(view: RunView): Set<string | undefined> {
     }
   }
   return ids
-}
-
-/** Calls whose retry by hand got stuck half-way, where that is known. */
-function stuckRetries(view: RunView): Set<string> {
-  const stuck = new Set<string>()
-  if (!view.gaps.has('stuck-retry')) return stuck
-  for (const { what, id } of view.of('asked')) if (what === 'retry') stuck.add(id)
-  for (const id of stuck) {
-    const answers = view.of('told').filter((told) => told.what === 'retry' && told.id === id)
-    const asked = view.of('asked').filter((one) => one.what === 'retry' && one.id === id)
-    if (answers.length === asked.length && answers.every(({ answer }) => answer === true)) stuck.delete(id)
-  }
-  return stuck
 }
 
 /** I1, I9: every call that was sent, or whose submit returned, has an end. */

@@ -3,12 +3,13 @@
  * @module
  */
 import { isFinal } from '../../src/runtime/record.ts'
-import { isClaim, isLateClaim, type Of, type RunView, wasFinal } from './run-view.ts'
+import { isClaim, isLateClaim, type Of, type RunView, stuckRetries, wasFinal } from './run-view.ts'
 
 /** I8: a message is deleted only once its call is final, or where it is not its call's. */
 export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, number]> {
+  const stuck = stuckRetries(view)
   for (const deleted of view.of('deleted')) {
-    const { id, record, payloadHash, messageId, receivedAt, at } = deleted
+    const { id, queue, record, payloadHash, messageId, receivedAt, at } = deleted
     if (id === undefined) {
       if (view.writesOf(messageId).length === 0)
         yield [`${messageId} is poison, was deleted, and left no trace`, at]
@@ -24,6 +25,7 @@ export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, num
       const whenReceived = view.writesOf(id).findLast((write) => write.at <= receivedAt)
       const wasOver = whenReceived !== undefined && isFinal(whenReceived.after.state)
       if (wasOver || ended.some((write) => write.at >= receivedAt)) continue
+      if (queue.endsWith('-dead-letters') && stuck.has(id)) continue
       yield [`${messageId} of ${id} was deleted while the call was ${record.state}`, at]
     }
   }

@@ -23,7 +23,7 @@ export const knownGaps: ReadonlySet<string> = new Set([
   // Progress has no number: an eventually consistent read may show an older one after a newer one.
   'progress-lags',
   // A retry by hand that did not come to its send, claimed by way of an older message, whose attempt is then killed:
-  // no message is left, and `retry` refuses a call that is not `failed` or `pending`.
+  // no message is left (a dead letter of the older send is dropped), and `retry` refuses a call that is running.
   'stuck-retry',
   // A claim whose answer comes after the time-out of its invocation still runs.
   'late-start',
@@ -133,4 +133,17 @@ export function viewOf(result: RunResult, mode: Mode): RunView {
     quietFrom: result.faults.length === 0 ? 0 : quiet,
     isGentle: gentle,
   }
+}
+
+/** Calls whose retry by hand got stuck half-way, where that is known. */
+export function stuckRetries(view: RunView): Set<string> {
+  const stuck = new Set<string>()
+  if (!view.gaps.has('stuck-retry')) return stuck
+  for (const { what, id } of view.of('asked')) if (what === 'retry') stuck.add(id)
+  for (const id of stuck) {
+    const answers = view.of('told').filter((told) => told.what === 'retry' && told.id === id)
+    const asked = view.of('asked').filter((one) => one.what === 'retry' && one.id === id)
+    if (answers.length === asked.length && answers.every(({ answer }) => answer === true)) stuck.delete(id)
+  }
+  return stuck
 }
