@@ -94,15 +94,14 @@ const delivered: SendResult = { messageId: 'inline' }
 
 /** Delivers one message until it is acknowledged. */
 async function runInline(inline: Inline, queue: string, message: OutgoingMessage): Promise<void> {
-  const { ports } = inline
   const open = environmentOf(inline, queue)
   if (message.delaySeconds !== undefined) inline.skip(message.delaySeconds)
   const environment = open.ready() ?? (await outsideAnyContext(open.get))
   for (;;) {
     const delivery = {
       body: message.body,
-      // Inline there is no invocation that ends: each attempt has the worker's whole time-out.
-      deadline: ports.clock.now() + open.settings.timeoutSeconds * 1000,
+      // Inline there is no invocation that ends, and the clock may jump: each attempt has the worker's whole time-out.
+      deadline: Number.POSITIVE_INFINITY,
       budgetMs: open.settings.timeoutSeconds * 1000,
     }
     const settlement = await outsideAnyContext(runMessage, environment, delivery)

@@ -13,7 +13,13 @@ import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
-import { MalformedMessageError, TaskKilledError, UndeliverableError, UnknownTaskError } from './errors.ts'
+import {
+  ErrandError,
+  MalformedMessageError,
+  TaskKilledError,
+  UndeliverableError,
+  UnknownTaskError,
+} from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
 import type { Log } from './log.ts'
@@ -91,7 +97,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     try {
       answer = await ports.store.update(envelope.id, change)
     } catch {
-      answer = await claimAgain(environment, envelope.id, change)
+      answer = await claimAgain(environment, envelope.id, change, delivery.deadline)
     }
     const refusal = answer.written ? undefined : refusalOf(claim, answer.existing)
     if (refusal !== undefined && refusal.kind !== 'echo') {
@@ -101,7 +107,11 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const claimed: Claimed = { envelope, claim, delivery, task, record }
     const verdict = verdictOf(environment, claimed)
     if (verdict !== undefined) return await verdict
-    const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, limitMs)
+    // The claim may have taken long, or its environment stood still: what began now would outlive its lease.
+    const leftMs = delivery.deadline - ports.clock.now() - PROTOCOL.finishReserveSeconds * 1000
+    if (leftMs <= 0) return hide(undefined)
+    const atMost = Math.min(limitMs, leftMs)
+    const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, atMost)
     return await settle(environment, claimed, ended)
   } catch (error) {
     environment.log('warn', 'message returned', { error })
@@ -113,9 +123,14 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
  * The same claim once more: it may have been written and its answer lost, and its owner then knows itself again. What
  * fails twice goes back, unclaimed or under a lease that ends.
  */
-async function claimAgain(environment: Environment, id: string, change: Change): Promise<Written> {
-  const { ports } = environment
+async function claimAgain(
+  { ports }: Environment,
+  id: string,
+  change: Change,
+  deadline: number,
+): Promise<Written> {
   await delay(ports.clock, FIRST_RETRY_MS)
+  if (ports.clock.now() >= deadline) throw new ErrandError('the invocation was over before its claim was')
   return ports.store.update(id, change)
 }
 

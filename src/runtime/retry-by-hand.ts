@@ -21,7 +21,7 @@ import { Future } from './future.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
 import { checkKeys } from './option-checks.ts'
 import { messageOf } from './outgoing-call.ts'
-import { type CallRecord, expiryOf, isLive, renewChange, sendsOf } from './record.ts'
+import { type CallRecord, expiryOf, isFinal, isLive, renewChange, sendsOf } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
 import { isCertain } from './send.ts'
 import { UNREADABLE } from './undeliverable-record.ts'
@@ -78,7 +78,8 @@ async function retry(context: RetryContext, backend: Backend, id: string): Promi
   const { store, clock } = backend
   const [record] = await store.read([id], { consistent: true })
   if (!isLive(record, clock.now())) throw notFound(id)
-  const mayBeUnsent = record.state === 'pending' && record.sends !== undefined
+  // An earlier retry may have died before its send, and an older message have claimed the call and be gone since.
+  const mayBeUnsent = !isFinal(record.state) && record.sends !== undefined
   if (record.state !== 'failed' && !mayBeUnsent) {
     throw new RetryRefusedError(
       `the call ${JSON.stringify(id)} is ${record.state}; only a call that has failed can be retried by hand`,

@@ -25,8 +25,6 @@ export const knownGaps: ReadonlySet<string> = new Set([
   // A retry by hand that did not come to its send, claimed by way of an older message, whose attempt is then killed:
   // no message is left (a dead letter of the older send is dropped), and `retry` refuses a call that is running.
   'stuck-retry',
-  // A claim whose answer comes after the time-out of its invocation still runs.
-  'late-start',
 ])
 
 /** What checkers look at. */
