@@ -71,6 +71,8 @@ export interface CallRecord {
   readonly abortReason?: string
   /** The last progress, encoded. */
   readonly progress?: string
+  /** Which of its attempt's it is, from 1: a read that lags may show an older one after it. */
+  readonly progressNumber?: number
   /** The value, or where `state` is `failed` the error, encoded. */
   readonly result?: string
   /** Set where the result was too large for the record and lies beside it, under the owner. */
@@ -123,7 +125,7 @@ const unmarked: Condition = ['abortReason', 'absent']
 const attempted = ['attempts'] as const
 const failed = ['failures'] as const
 /** What a claim leaves behind: of the attempt before, and where the call was retried by hand, of its failure. */
-const leftBehind = ['progress', 'failedIn', 'finishedAt'] as const
+const leftBehind = ['progress', 'progressNumber', 'failedIn', 'finishedAt'] as const
 const lease = ['leaseUntil'] as const
 const leaseAndError = ['leaseUntil', 'lastError'] as const
 const notBegun: Condition = ['state', 'in', ['pending', 'scheduled', 'retrying']]
@@ -248,9 +250,9 @@ export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refus
   return { kind: 'raced' }
 }
 
-/** Writes the progress of the attempt that owns the call. */
-export function progressChange(owner: string, progress: string): Change {
-  return { when: owned(owner), set: { progress } }
+/** Writes the progress of the attempt that owns the call, its `number`th. */
+export function progressChange(owner: string, progress: string, number: number): Change {
+  return { when: owned(owner), set: { progress, progressNumber: number } }
 }
 
 /** How an attempt ends its call. */
@@ -316,6 +318,7 @@ const ending = [
   'reason',
   'abortReason',
   'progress',
+  'progressNumber',
 ] as const
 
 /**

@@ -45,8 +45,8 @@ export const fenceMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        'return { when: owned(owner), set: { progress } }',
-        "return { when: ['id', 'present'], set: { progress } }",
+        'return { when: owned(owner), set: { progress, progressNumber: number } }',
+        "return { when: ['id', 'present'], set: { progress, progressNumber: number } }",
       ),
     ],
   },

@@ -108,6 +108,16 @@ export const endMutants: readonly Mutant[] = [
 /** Breaks of the handling of messages. */
 export const messageMutants: readonly Mutant[] = [
   {
+    name: 'a future shows progress in the order of its reads',
+    edits: [
+      edit(
+        'src/runtime/future.ts',
+        'return (a.progressNumber ?? 0) < (b.progressNumber ?? 0)',
+        'return false',
+      ),
+    ],
+  },
+  {
     name: 'acknowledges under a live lease',
     edits: [edit(attempt, 'return hideUntil(ports, refusal.until)', 'return acknowledge')],
   },

@@ -46,11 +46,19 @@ export interface Simulation {
   /** Told after every change of a queue. */
   onQueueChange(queue: string): void
   /** The call that a message is of, where it is of one. */
-  callOf(body: string): { readonly id?: string; readonly payloadHash?: string }
+  callOf(body: string): CallOfMessage
   invocations: number
   /** Counts executions, so that each attempt returns a value of its own. */
   executions: number
   isQuiet: boolean
+}
+
+/** Which call a message is of; of none, where it is poison. */
+export interface CallOfMessage {
+  readonly id: string | undefined
+  readonly payloadHash: string | undefined
+  /** Which sending of the call's message it is, from 1. */
+  readonly sends: number
 }
 
 /** Where time begins: any fixed moment, so that runs repeat. */
@@ -150,12 +158,12 @@ function memoized<T>(make: (text: string) => T): (text: string) => T {
   }
 }
 
-function callOfBody(body: string): { readonly id?: string; readonly payloadHash?: string } {
+function callOfBody(body: string): CallOfMessage {
   try {
-    const { id, payloadHash } = JSON.parse(body)
-    if (typeof id === 'string' && typeof payloadHash === 'string') return { id, payloadHash }
+    const { id, payloadHash, sends = 1 } = JSON.parse(body)
+    if (typeof id === 'string' && typeof payloadHash === 'string') return { id, payloadHash, sends }
   } catch {
     // Poison is of no call.
   }
-  return {}
+  return { id: undefined, payloadHash: undefined, sends: 1 }
 }

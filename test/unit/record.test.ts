@@ -118,7 +118,7 @@ describe('a claim', () => {
 
 describe('the owner is the fence', () => {
   const changes: Readonly<Record<string, Change>> = {
-    progress: progressChange('me', 'p'),
+    progress: progressChange('me', 'p', 1),
     finish: finishChange('me', { state: 'succeeded', result: 'r', failure: false }, NOW, 1),
     failure: finishChange('me', { state: 'failed', reason: 'threw', failure: true }, NOW, 1),
     retry: retryChange('me', NOW, 'Error', 1),
@@ -145,7 +145,7 @@ describe('final is final', () => {
   const states = ['succeeded', 'failed', 'cancelled'] as const
   const changes: Readonly<Record<string, Change>> = {
     claim: claimChange(claimAt(NOW + 100_000)),
-    progress: progressChange('other', 'p'),
+    progress: progressChange('other', 'p', 1),
     finish: finishChange('other', { state: 'failed', failure: true }, NOW, 1),
     retry: retryChange('other', NOW, 'x', 1),
     cancel: cancelChange(NOW),

@@ -46,6 +46,7 @@ const attributeNames = {
   leaseUntil: 'le',
   abortReason: 'ab',
   progress: 'pr',
+  progressNumber: 'pn',
   result: 'rs',
   resultBytes: 'rb',
   resultIn: 'ri',
