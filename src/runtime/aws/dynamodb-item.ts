@@ -53,6 +53,7 @@ const attributeNames = {
   failedIn: 'fq',
   sends: 'sn',
   forgiven: 'fo',
+  killsBefore: 'kb',
   lastError: 'er',
   tenant: 'tn',
   parent: 'pa',
