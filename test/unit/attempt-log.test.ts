@@ -203,6 +203,9 @@ describe('a killed attempt', () => {
     const outcomes = log.attempts().map(({ attempt, outcome }) => `${attempt} ${outcome}`)
     expect(outcomes).toEqual(['1 killed', '2 retrying', '3 killed', '4 retrying', '5 succeeded'])
     expect(sumsOf(on.lines, 'App=shop')).toEqual({ Kills: 2, Calls: 3, Retries: 2 })
+    // After a kill it was a lease that was waited for, not the queue.
+    const waited = log.attempts().filter((entry) => entry.queueWaitMilliseconds !== undefined)
+    expect(waited.map(({ attempt }) => attempt)).toEqual([5])
   })
 
   test('and those that a retry by hand has forgiven, are no news', async () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createExecutor, defineConfig } from 'errand'
 import { expect, test } from 'vitest'
 import { lambdaMetricLines } from '../../src/handlers/lambda-output.ts'
@@ -5,6 +7,7 @@ import { createMetrics } from '../../src/handlers/metrics.ts'
 import type { AttemptReport } from '../../src/runtime/attempt-report.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import { flawsOfMetricLine, keptMetricLines, metricsOf, sumsOf } from '../support/metric-lines.ts'
+import { root } from '../support/source-files.ts'
 
 // What CloudWatch makes of attempts: counts and durations by app, queue and task, and by nothing that grows.
 
@@ -174,4 +177,18 @@ test.each([
 
 test('outside of a Lambda function there are none', () => {
   expect(lambdaMetricLines({})).toBeUndefined()
+})
+
+test('the documentation lists every metric, and its unit', () => {
+  const { count, flush, lines } = metrics()
+  for (const outcome of ['succeeded', 'retrying', 'killed'] as const) count({ ...attempt, outcome })
+  count({ ...attempt, outcome: 'failed', reason: 'undeliverable' })
+  flush()
+  const text = readFileSync(join(root, 'docs/observability.md'), 'utf8')
+  const listed = [...text.matchAll(/^\| `([A-Z]\w+)` +\| (\w+) /gm)].map(([, Name, Unit]) => ({ Name, Unit }))
+  const [line = ''] = lines
+  const { Metrics } = JSON.parse(line)._aws.CloudWatchMetrics[0]
+  expect(listed).toHaveLength(7)
+  expect(listed).toEqual(expect.arrayContaining(Metrics))
+  expect(Metrics).toHaveLength(listed.length)
 })
