@@ -26,22 +26,29 @@ import {
   settleMessage,
   type WorkerHandler,
 } from './invocation.ts'
+import type { MetricLines } from './metrics.ts'
+import { observeAttempts } from './observe-attempts.ts'
 import { queueOf } from './returned-messages.ts'
 
 const NAME = 'dead-letters'
 
-/** Makes the handler of one environment. It runs no task, and so no start hook. */
-export function createDeadLetterHandler(app: App, ports: Ports): WorkerHandler {
+/**
+ * Makes the handler of one environment. It runs no task, and so no start hook.
+ * @param metrics where metrics go, and with them a line of the log for each call that it ends; @default neither
+ */
+export function createDeadLetterHandler(app: App, ports: Ports, metrics?: MetricLines): WorkerHandler {
   const worker = { ...DEFAULTS.worker, name: NAME, queues: [], batchSize: LIMITS.batchEntries }
-  const log = createLog(worker.logLevel, { app: app.config.name, worker: NAME })
-  const environment: Environment = { app, ports, worker, marks: createMarks(ports), log, context: {} }
-  const invoked = { ports, settings: worker, log }
+  const log = createLog(worker.logLevel, { app: app.config.name, worker: NAME }, ports.clock)
+  const observer = metrics && observeAttempts(app, ports.clock, log, metrics)
+  const marks = createMarks(ports)
+  const environment = { app, ports, worker, marks, log, context: {}, observe: observer?.observe }
+  const invoked = { ports, settings: worker, log, observer }
   const handler = (event: SQSEvent, context?: Partial<InvocationContext>) =>
     handleEvent(invoked, event, context, async (batch) => {
       const end = async (record: SQSRecord) => {
         const settlement = isEnvelope(record.body, ports.clock.now())
           ? await runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
-          : await endUnreadable(environment, record)
+          : await endUnreadable(environment, record, batch.requestId)
         settleMessage(batch, record, settlement)
       }
       await Promise.all(batch.records.map(end))
@@ -61,7 +68,11 @@ function isEnvelope(body: string, now: number): boolean {
 }
 
 /** A body that nobody can read ends under its message's id: it is listed with what failed, and said aloud. */
-async function endUnreadable(environment: Environment, record: SQSRecord): Promise<Settlement> {
+async function endUnreadable(
+  environment: Environment,
+  record: SQSRecord,
+  requestId: string | undefined,
+): Promise<Settlement> {
   const { app, ports, log } = environment
   const id = record.messageId
   const queue = queueOfDeadLetters(queueOf(ports, record) ?? '')
@@ -77,6 +88,16 @@ async function endUnreadable(environment: Environment, record: SQSRecord): Promi
     const ended = undeliverableRecord(app.codec, call, error, now, retentionSeconds)
     await ports.store.put(ended, mayCreate(now))
     log('error', 'a dead letter cannot be read', { id, queue })
+    environment.observe?.({
+      id,
+      task: UNREADABLE,
+      queue,
+      attempt: 0,
+      outcome: 'failed',
+      reason: 'undeliverable',
+      error: error.name,
+      ...(requestId !== undefined && { requestId }),
+    })
     return acknowledge
   } catch (failure) {
     log('warn', 'a dead letter was returned', { id, error: failure })

@@ -10,6 +10,8 @@ import { InvalidOptionError } from '../runtime/errors.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
 import { suggestName } from '../runtime/nearest-name.ts'
+import type { MetricLines } from './metrics.ts'
+import { type AttemptObserver, observeAttempts } from './observe-attempts.ts'
 
 /** An environment that is made when first needed. */
 export interface OpenEnvironment {
@@ -17,6 +19,7 @@ export interface OpenEnvironment {
   readonly ports: Ports
   readonly settings: ResolvedWorker
   readonly log: Log
+  readonly observer: AttemptObserver | undefined
   /** The environment; runs the start hooks at the first call. Where one throws, the next call tries again. */
   get(): Promise<Environment>
   /** The environment where it was made already, so that all batches but the first wait for nothing. */
@@ -32,22 +35,31 @@ export interface OpenEnvironment {
 
 /**
  * Opens an environment of the worker of this name; nothing runs yet.
+ * @param metrics where metrics go, and with them a line of the log for each attempt; @default neither
  * @throws InvalidOptionError where the config has no worker of this name
  */
-export function openEnvironment(app: App, ports: Ports, workerName: string): OpenEnvironment {
+export function openEnvironment(
+  app: App,
+  ports: Ports,
+  workerName: string,
+  metrics?: MetricLines,
+): OpenEnvironment {
   const settings = checkWorkerName(app.config, workerName)
-  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName })
+  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName }, ports.clock)
+  const observer = metrics && observeAttempts(app, ports.clock, log, metrics)
   let starting: Promise<Environment> | undefined
   let environment: Environment | undefined
   const start = async (): Promise<Environment> => {
     const context = await runStartHooks(app)
-    return { app, ports, worker: settings, marks: createMarks(ports), log, context }
+    const marks = createMarks(ports)
+    return { app, ports, worker: settings, marks, log, context, observe: observer?.observe }
   }
   return {
     app,
     ports,
     settings,
     log,
+    observer,
     get() {
       if (starting !== undefined) return starting
       const beginning = start()

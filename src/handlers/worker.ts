@@ -16,6 +16,7 @@ import {
   settleMessage,
   type WorkerHandler,
 } from './invocation.ts'
+import type { MetricLines } from './metrics.ts'
 import { queueOf, type ReturnedMessages } from './returned-messages.ts'
 import { type OpenEnvironment, openEnvironment } from './worker-environment.ts'
 
@@ -24,7 +25,24 @@ import { type OpenEnvironment, openEnvironment } from './worker-environment.ts'
  * @throws InvalidOptionError where the config has no worker of this name
  */
 export function createWorkerHandler(app: App, ports: Ports, workerName: string): WorkerHandler {
-  const worker = openEnvironment(app, ports, workerName)
+  return handlerOf(openEnvironment(app, ports, workerName))
+}
+
+/**
+ * Makes the same handler, which tells of its attempts. Another function, since what makes handlers in one process
+ * passes more than these three.
+ * @throws InvalidOptionError where the config has no worker of this name
+ */
+export function createObservedWorkerHandler(
+  app: App,
+  ports: Ports,
+  workerName: string,
+  metrics: MetricLines | undefined,
+): WorkerHandler {
+  return handlerOf(openEnvironment(app, ports, workerName, metrics))
+}
+
+function handlerOf(worker: OpenEnvironment): WorkerHandler {
   return Object.assign(
     (event: SQSEvent, context?: Partial<InvocationContext>) =>
       handleEvent(worker, event, context, (batch) => runBatch(worker, batch), worker.abandonStart),

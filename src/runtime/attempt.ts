@@ -9,6 +9,7 @@
  * @module
  */
 import type { App } from './app.ts'
+import { type Observe, reportKill } from './attempt-report.ts'
 import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
@@ -50,6 +51,8 @@ export interface Environment {
   readonly log: Log
   /** What the start hooks made. */
   readonly context: unknown
+  /** Is told of each attempt. @default nobody is, and nothing is made for it */
+  readonly observe?: Observe | undefined
 }
 
 /** One message, and how long there is for it. */
@@ -65,6 +68,8 @@ export interface Delivery {
   readonly isDeadLetter?: boolean
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
+  /** The id of the invocation, for those who observe. */
+  readonly requestId?: string
 }
 
 /** Runs the call of one message, as far as the protocol lets it. Never throws. */
@@ -105,14 +110,16 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     }
     const record = answer.written ? answer.record : (refusal as Refusal & { kind: 'echo' }).record
     const claimed: Claimed = { envelope, claim, delivery, task, record }
+    reportKill(environment, claimed)
     const verdict = verdictOf(environment, claimed)
     if (verdict !== undefined) return await verdict
     // The claim may have taken long, or its environment stood still: what began now would outlive its lease.
-    const leftMs = delivery.deadline - ports.clock.now() - PROTOCOL.finishReserveSeconds * 1000
+    const begunAt = ports.clock.now()
+    const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000
     if (leftMs <= 0) return hide(undefined)
     const atMost = Math.min(limitMs, leftMs)
     const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, atMost)
-    return await settle(environment, claimed, ended)
+    return await settle(environment, claimed, ended, begunAt)
   } catch (error) {
     environment.log('warn', 'message returned', { error })
     return hide(PROTOCOL.unreadableHideSeconds)

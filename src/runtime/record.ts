@@ -86,6 +86,8 @@ export interface CallRecord {
   readonly sends?: number
   /** The attempts before the last retry by hand: they count neither as failures nor as kills. */
   readonly forgiven?: number
+  /** The kills before its last failure, absent being none: what a claim finds beyond them is new to it. */
+  readonly killsBefore?: number
   /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
   readonly lastError?: string
   readonly tenant?: string
@@ -109,6 +111,16 @@ export function isLive(record: CallRecord | undefined, nowMs: number): record is
 export function killsOf(record: CallRecord): number {
   const counted = record.attempts - (record.forgiven ?? 0)
   return counted - record.failures - (record.state === 'running' ? 1 : 0)
+}
+
+/**
+ * Whether the attempt before this claim ended without a word. Each claim follows one attempt at most, so each kill is
+ * found by one claim.
+ */
+export function followsKill(record: CallRecord, { isAttempt }: Pick<Claim, 'isAttempt'>): boolean {
+  // Only an attempt counts itself.
+  const kills = isAttempt ? killsOf(record) : killsOf(record) + 1
+  return kills > (record.killsBefore ?? 0)
 }
 
 /** When a record written now, of a call due at `dueAtMs`, may be deleted, in epoch seconds. */
@@ -289,19 +301,24 @@ export function isEchoOfFinish(existing: CallRecord | undefined, owner: string):
   return existing !== undefined && existing.owner === owner && isFinal(existing.state)
 }
 
-/** Gives the call back to be tried again at `dueAt`; only for its owner, and never where it is marked. */
+/**
+ * Gives the call back to be tried again at `dueAt`; only for its owner, and never where it is marked.
+ * @param kills how many the attempt's own claim knew of; @default 0
+ */
 export function retryChange(
   owner: string,
   dueAt: number,
   lastError: string,
   expiresAtSeconds: number,
+  kills = 0,
 ): Change {
-  return {
+  const change: Change = {
     when: { all: [owned(owner), unmarked] },
     set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },
     increment: failed,
     remove: lease,
   }
+  return kills === 0 ? change : { ...change, set: { ...change.set, killsBefore: kills } }
 }
 
 /** Whether a refused retry was our own, its response lost. */
@@ -319,6 +336,7 @@ const ending = [
   'abortReason',
   'progress',
   'progressNumber',
+  'killsBefore',
 ] as const
 
 /**

@@ -54,6 +54,7 @@ const attributeNames = {
   failedIn: 'fq',
   sends: 'sn',
   forgiven: 'fo',
+  killsBefore: 'kb',
   lastError: 'er',
   tenant: 'tn',
   parent: 'pa',
