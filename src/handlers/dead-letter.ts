@@ -11,7 +11,7 @@ import type { App } from '../runtime/app.ts'
 import { checkTimes, type Environment, runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import { DEFAULTS, LIMITS, PROTOCOL } from '../runtime/config.ts'
-import { decodeEnvelope } from '../runtime/envelope.ts'
+import { decodeEnvelope, isOfNewerVersion } from '../runtime/envelope.ts'
 import { UndeliverableError } from '../runtime/errors.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
@@ -41,7 +41,9 @@ export function createDeadLetterHandler(app: App, ports: Ports): WorkerHandler {
       const end = async (record: SQSRecord) => {
         const settlement = isEnvelope(record.body, ports.clock.now())
           ? await runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
-          : await endUnreadable(environment, record)
+          : isOfNewerVersion(record.body)
+            ? waitForDeployment(environment, record)
+            : await endUnreadable(environment, record)
         settleMessage(batch, record, settlement)
       }
       await Promise.all(batch.records.map(end))
@@ -58,6 +60,12 @@ function isEnvelope(body: string, now: number): boolean {
   } catch {
     return false
   }
+}
+
+/** A newer version wrote it, and knows which call it is of: to end it here would leave that call waiting for ever. */
+function waitForDeployment({ log }: Environment, { messageId: id }: SQSRecord): Settlement {
+  log('error', 'a dead letter is of a newer version, and waits for its deployment', { id })
+  return hide(PROTOCOL.unknownTaskSeconds)
 }
 
 /** A body that nobody can read ends under its message's id: it is listed with what failed, and said aloud. */
