@@ -94,12 +94,16 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   return fields as unknown as ReceivedEnvelope
 }
 
-/** Whether a body is an envelope of a version that this code does not read yet: a newer worker will. */
+/**
+ * Whether a body is an envelope of a version that this code does not read yet: a newer worker will. Whatever a version
+ * changes, its envelopes tell it by `v`, and their call by `id`.
+ */
 export function isOfNewerVersion(body: string): boolean {
   try {
-    const value = parse(body)
-    const version: unknown = Object.hasOwn(Object(value), 'v') ? (value as { v: unknown }).v : undefined
-    return Number.isSafeInteger(version) && (version as number) > ENVELOPE_VERSION
+    const fields = Object(parse(body)) as Record<string, unknown>
+    if (!Object.hasOwn(fields, 'v') || !Object.hasOwn(fields, 'id')) return false
+    const isNewer = Number.isSafeInteger(fields.v) && (fields.v as number) > ENVELOPE_VERSION
+    return isNewer && typeof fields.id === 'string' && fields.id !== ''
   } catch {
     return false
   }

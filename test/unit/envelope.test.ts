@@ -79,15 +79,18 @@ describe('an envelope', () => {
   })
 
   test.each([
-    ['a newer one', '{"v":2}', true],
-    ['one of a far future, of another form', '{"v":9,"x":[]}', true],
-    ['one of today', '{"v":1}', false],
-    ['none', '{}', false],
-    ['one that says so in words', '{"v":"2"}', false],
-    ['half a version', '{"v":2.5}', false],
-    ['an inherited version', '{"__proto__":{"v":2}}', false],
+    ['a newer one', '{"v":2,"id":"x"}', true],
+    ['one of a far future, of another form', '{"v":9,"id":"x","y":[]}', true],
+    ['one of today', '{"v":1,"id":"x"}', false],
+    ['one of no version', '{"id":"x"}', false],
+    ['one of no call', '{"v":9}', false],
+    ['one of an empty id', '{"v":9,"id":""}', false],
+    ['one whose id is a number', '{"v":9,"id":1}', false],
+    ['one that says so in words', '{"v":"2","id":"x"}', false],
+    ['half a version', '{"v":2.5,"id":"x"}', false],
+    ['an inherited version', '{"__proto__":{"v":2},"id":"x"}', false],
     ['null', 'null', false],
-    ['no JSON', '{"v":2', false],
+    ['no JSON', '{"v":2,"id":"x"', false],
   ])('%s is of a newer version or not', (_, body, isNewer) => {
     expect(isOfNewerVersion(body)).toBe(isNewer)
   })
