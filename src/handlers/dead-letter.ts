@@ -11,7 +11,7 @@ import type { App } from '../runtime/app.ts'
 import { checkTimes, type Environment, runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import { DEFAULTS, LIMITS, PROTOCOL } from '../runtime/config.ts'
-import { decodeEnvelope } from '../runtime/envelope.ts'
+import { decodeEnvelope, isOfNewerVersion } from '../runtime/envelope.ts'
 import { UndeliverableError } from '../runtime/errors.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
@@ -20,6 +20,7 @@ import { mayCreate } from '../runtime/record.ts'
 import { acknowledge, hide, type Settlement } from '../runtime/settlement.ts'
 import { UNREADABLE, undeliverableRecord } from '../runtime/undeliverable-record.ts'
 import {
+  type Batch,
   deliveryOf,
   handleEvent,
   type InvocationContext,
@@ -46,15 +47,20 @@ export function createDeadLetterHandler(app: App, ports: Ports, metrics?: Metric
   const handler = (event: SQSEvent, context?: Partial<InvocationContext>) =>
     handleEvent(invoked, event, context, async (batch) => {
       const end = async (record: SQSRecord) => {
-        const settlement = isEnvelope(record.body, ports.clock.now())
-          ? await runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
-          : await endUnreadable(environment, record, batch.requestId)
-        settleMessage(batch, record, settlement)
+        settleMessage(batch, record, await endMessage(environment, batch, record))
       }
       await Promise.all(batch.records.map(end))
       await batch.returned.flush()
     })
   return Object.assign(handler, { stop: async () => {} })
+}
+
+async function endMessage(environment: Environment, batch: Batch, record: SQSRecord): Promise<Settlement> {
+  if (isEnvelope(record.body, environment.ports.clock.now())) {
+    return runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
+  }
+  if (isOfNewerVersion(record.body)) return waitForDeployment(environment, record)
+  return endUnreadable(environment, record, batch.requestId)
 }
 
 /** Whether a worker would take it: what none takes would otherwise never end. */
@@ -65,6 +71,12 @@ function isEnvelope(body: string, now: number): boolean {
   } catch {
     return false
   }
+}
+
+/** A newer version wrote it, and knows which call it is of: to end it here would leave that call waiting for ever. */
+function waitForDeployment({ log }: Environment, { messageId: id }: SQSRecord): Settlement {
+  log('error', 'a dead letter is of a newer version, and waits for its deployment', { id })
+  return hide(PROTOCOL.unknownTaskSeconds)
 }
 
 /** A body that nobody can read ends under its message's id: it is listed with what failed, and said aloud. */

@@ -89,9 +89,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
       !isDeadLetter &&
       (waitsForDeployment || (await isRetrying(environment, envelope.id)))
     ) {
-      const known = suggestName(envelope.task, app.registry.names())
-      const name = JSON.stringify(envelope.task)
-      environment.log('warn', `no task ${name} here, its call waits up to an hour for a deployment; ${known}`)
+      warnOfUnknown(environment, envelope)
       return hide(PROTOCOL.unreadableHideSeconds)
     }
     const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery, now)
@@ -176,6 +174,12 @@ function callOf(envelope: ReceivedEnvelope): Claim['call'] {
   if (parent !== undefined) call.parent = parent
   if (depth !== undefined) call.depth = depth
   return call
+}
+
+function warnOfUnknown({ app, ports, log }: Environment, { id, task, version }: ReceivedEnvelope): void {
+  const known = suggestName(task, app.registry.names())
+  const message = `no task ${JSON.stringify(task)} here, its call waits up to an hour for a deployment; ${known}`
+  log('warn', message, { id, senderVersion: version, workerVersion: ports.version })
 }
 
 /** Whether the call waited for its back-off until lately: then its hour of waiting for a deployment begins there. */
@@ -278,16 +282,11 @@ async function replaceExpired(
 
 /** Ends a call that is not to be run (any more): nobody knows its task, or it was killed too often. */
 function verdictOf(environment: Environment, claimed: Claimed): Promise<Settlement> | undefined {
-  const { app } = environment
   const { task, record, envelope, delivery } = claimed
   if (delivery.isDeadLetter === true)
     return fail(environment, claimed, undeliverable(envelope), 'undeliverable', false)
   if (task === undefined) {
-    const known = quoteNames(app.registry.names())
-    const error = new UnknownTaskError(
-      `no worker of ${JSON.stringify(app.config.name)} has had a task ${JSON.stringify(envelope.task)} for an hour; registered: ${known}. Deploy the workers before the clients`,
-    )
-    return fail(environment, claimed, error, 'unknown-task', false)
+    return fail(environment, claimed, unknownTask(environment, envelope), 'unknown-task', false)
   }
   const kills = killsOf(record)
   if (kills < task.options.maxKills) return undefined
@@ -295,6 +294,13 @@ function verdictOf(environment: Environment, claimed: Claimed): Promise<Settleme
     `${kills} attempts of task ${JSON.stringify(task.name)} ended without a word (out of memory, process.exit, a crash or a blocked event loop), at most ${task.options.maxKills}; give its worker more memory or time`,
   )
   return fail(environment, claimed, error, 'killed', false)
+}
+
+function unknownTask({ app, ports }: Environment, { task, version }: ReceivedEnvelope): UnknownTaskError {
+  const known = quoteNames(app.registry.names())
+  return new UnknownTaskError(
+    `no worker of ${JSON.stringify(app.config.name)} has had a task ${JSON.stringify(task)} for an hour; sent by the code version ${version ?? 'unknown'}, this worker's is ${ports.version ?? 'unknown'}; registered: ${known}. Deploy the workers before the clients, and give a renamed task its old name in \`formerly\`; then executor.retry(id)`,
+  )
 }
 
 function undeliverable({ task, queue }: ReceivedEnvelope): UndeliverableError {

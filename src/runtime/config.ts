@@ -8,6 +8,11 @@
 export interface QueueOptions {
   /** First in, first out within a tenant; one call at a time. @default false */
   readonly fifo?: boolean
+  /**
+   * On its way out: workers run what it holds, and submits to it are refused. Not for the default queue, and no route
+   * may lead to it. @default false
+   */
+  readonly draining?: boolean
   /** How long SQS keeps a message, 60–1,209,600 s (14 days). @default 345600 (4 days) */
   readonly retentionSeconds?: number
   /**
@@ -64,6 +69,11 @@ export interface TaskOptions {
   readonly timeoutSeconds?: number
   /** How long to wait between attempts. */
   readonly backoff?: Backoff
+  /**
+   * The names that the task had: calls that were sent under one of them run as this task. Not by a pattern. Both count,
+   * the task's own and those of the config. @default none
+   */
+  readonly formerly?: readonly string[]
 }
 
 /** Where large payloads go. */
@@ -165,6 +175,8 @@ export const LIMITS = {
   backoffSeconds: 39_600,
   /** Characters of a task's name, and of an id. */
   nameLength: 128,
+  /** Characters of a code version: it travels with each call. */
+  versionLength: 64,
   /** How deep tasks may submit tasks: Lambda's own loop detection is off, so this is what ends a runaway chain. */
   depth: 100,
   /** Calls in a group. */
@@ -209,6 +221,8 @@ export const ENV = {
   bucket: 'ERRAND_BUCKET',
   /** Which worker of the config this function is. */
   worker: 'ERRAND_WORKER',
+  /** The version of this function's code, for errors about calls that another version sent. */
+  version: 'ERRAND_VERSION',
 } as const
 
 /** How one task's attempts are made, every default filled in. */
@@ -224,6 +238,7 @@ export interface ResolvedTaskOptions {
 export interface ResolvedQueue {
   readonly name: string
   readonly fifo: boolean
+  readonly draining: boolean
   readonly retentionSeconds: number
   readonly visibilitySeconds: number
 }

@@ -42,7 +42,7 @@ export async function runTask(
   limitMs: number,
 ): Promise<Ended> {
   const { app, ports, marks } = environment
-  const attempt = new RunningAttempt(environment, record, owner)
+  const attempt = new RunningAttempt(environment, task.name, record, owner)
   marks.watch(attempt)
   try {
     const answer = runAs(attempt, callFunction, environment, task, envelope, attempt)

@@ -12,7 +12,13 @@ import type { ResolvedConfig, ResolvedWorker } from '../../src/runtime/config.ts
 import { ClosedError } from '../../src/runtime/errors.ts'
 import { cancelChange } from '../../src/runtime/record.ts'
 
-const queue = (name: string) => ({ name, fifo: false, retentionSeconds: 345_600, visibilitySeconds: 90 })
+const queue = (name: string) => ({
+  name,
+  fifo: false,
+  draining: false,
+  retentionSeconds: 345_600,
+  visibilitySeconds: 90,
+})
 
 function worker(name: string, options: Partial<ResolvedWorker> = {}): ResolvedWorker {
   return {
