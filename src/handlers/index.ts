@@ -10,8 +10,8 @@ import { createLog } from '../runtime/log.ts'
 import { createDeadLetterHandler } from './dead-letter.ts'
 import { type InvocationContext, returnAll, type WorkerHandler } from './invocation.ts'
 import { lambdaMetricLines } from './lambda-output.ts'
-import { createObservedWorkerHandler } from './worker.ts'
-import { checkWorkerName } from './worker-environment.ts'
+import { workerHandlerOf } from './worker.ts'
+import { checkWorkerName, openEnvironment } from './worker-environment.ts'
 
 export type { InvocationContext, WorkerHandler } from './invocation.ts'
 
@@ -32,7 +32,7 @@ export function workerHandler(
   const name = options.worker ?? process.env[ENV.worker] ?? first
   checkWorkerName(app.config, name)
   const metrics = lambdaMetricLines(process.env)
-  return openedOnce(async () => createObservedWorkerHandler(app, await connect(), name, metrics))
+  return openedOnce(async () => workerHandlerOf(openEnvironment(app, await connect(), name, { metrics })))
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Environment } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
+import { createLeases } from '../runtime/leases.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
 import { suggestName } from '../runtime/nearest-name.ts'
@@ -33,16 +34,23 @@ export interface OpenEnvironment {
   stop(): Promise<void>
 }
 
+/** What differs between environments. */
+export interface EnvironmentOptions {
+  /** Where metrics go, and with them a line of the log for each attempt. @default neither */
+  readonly metrics?: MetricLines | undefined
+  /** Whether its leases are short, and renewed: nothing kills it at a time. @default false: they last as long as Lambda lets it */
+  readonly renewsLeases?: boolean
+}
+
 /**
  * Opens an environment of the worker of this name; nothing runs yet.
- * @param metrics where metrics go, and with them a line of the log for each attempt; @default neither
  * @throws InvalidOptionError where the config has no worker of this name
  */
 export function openEnvironment(
   app: App,
   ports: Ports,
   workerName: string,
-  metrics?: MetricLines,
+  { metrics, renewsLeases = false }: EnvironmentOptions = {},
 ): OpenEnvironment {
   const settings = checkWorkerName(app.config, workerName)
   const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName }, ports.clock)
@@ -52,7 +60,8 @@ export function openEnvironment(
   const start = async (): Promise<Environment> => {
     const context = await runStartHooks(app)
     const marks = createMarks(ports)
-    return { app, ports, worker: settings, marks, log, context, observe: observer?.observe }
+    const leases = renewsLeases ? createLeases(ports) : undefined
+    return { app, ports, worker: settings, marks, leases, log, context, observe: observer?.observe }
   }
   return {
     app,

@@ -23,6 +23,7 @@ import {
 } from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
+import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
@@ -48,6 +49,8 @@ export interface Environment {
   readonly ports: Ports
   readonly worker: ResolvedWorker
   readonly marks: Marks
+  /** What renews leases. Absent where a lease lasts until the environment is killed. */
+  readonly leases?: Leases | undefined
   readonly log: Log
   /** What the start hooks made. */
   readonly context: unknown
@@ -114,7 +117,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     // The claim may have taken long, or its environment stood still: what began now would outlive its lease.
     const begunAt = ports.clock.now()
     const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000
-    if (leftMs <= 0) return hide(undefined)
+    if (leftMs <= 0 || begunAt >= leaseEndOf(environment, delivery, now)) return hide(undefined)
     const atMost = Math.min(limitMs, leftMs)
     const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, atMost)
     return await settle(environment, claimed, ended, begunAt)
@@ -151,12 +154,17 @@ function claimOf(
     id: envelope.id,
     call: callOf(envelope),
     owner: ports.entropy.owner(),
-    leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,
+    leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,
     now,
     retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
     sends: sendsOf(envelope),
     isAttempt: delivery.isDeadLetter !== true,
   }
+}
+
+/** When the worker no longer counts on its lease: others take the call over a margin later. */
+function leaseEndOf({ leases }: Environment, { deadline }: Delivery, now: number): number {
+  return leases === undefined ? deadline : renewedLeaseUntil(now)
 }
 
 /** Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest. */

@@ -187,6 +187,9 @@ export const LIMITS = {
 export const PROTOCOL = {
   /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */
   leaseMarginSeconds: 3,
+  /** How long a lease lasts where nothing kills the worker at a time: one of a process, which renews it this often. */
+  renewedLeaseSeconds: 60,
+  renewSeconds: 20,
   /** A call that is due within this is due. */
   dueToleranceSeconds: 1,
   /** The attempt ends this long before the invocation does, so that its end can be written. */

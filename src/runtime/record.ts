@@ -267,6 +267,11 @@ export function progressChange(owner: string, progress: string, number: number):
   return { when: owned(owner), set: { progress, progressNumber: number } }
 }
 
+/** Renews the lease of the attempt that owns the call. */
+export function extendLeaseChange(owner: string, leaseUntil: number): Change {
+  return { when: owned(owner), set: { leaseUntil } }
+}
+
 /** How an attempt ends its call. */
 export interface Finish {
   readonly state: 'succeeded' | 'failed' | 'cancelled'

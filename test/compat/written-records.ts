@@ -36,6 +36,8 @@ const everyField: Required<CallRecord> = {
   leaseUntil: 1_767_225_663_000,
   abortReason: 'site is down',
   progress: '{"json":{"page":3}}',
+  progressNumber: 3,
+  killsBefore: 1,
   result: '{"json":null}',
   resultBytes: 5000,
   resultIn: 'blob',
@@ -50,7 +52,13 @@ const everyField: Required<CallRecord> = {
 const records: Readonly<Record<string, CallRecord>> = {
   pending: base,
   scheduled: { ...base, state: 'scheduled', dueAt: base.dueAt + 90_000 },
-  running: { ...begun, state: 'running', leaseUntil: 1_767_225_663_000, progress: '{"json":1}' },
+  running: {
+    ...begun,
+    state: 'running',
+    leaseUntil: 1_767_225_663_000,
+    progress: '{"json":1}',
+    progressNumber: 1,
+  },
   'running and marked': { ...begun, state: 'running', leaseUntil: 1_767_225_663_000, abortReason: 'enough' },
   retrying: {
     ...begun,

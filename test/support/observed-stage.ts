@@ -5,7 +5,8 @@
 import type { Config } from 'errand'
 import { vi } from 'vitest'
 import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
-import { createObservedWorkerHandler } from '../../src/handlers/worker.ts'
+import { workerHandlerOf } from '../../src/handlers/worker.ts'
+import { openEnvironment } from '../../src/handlers/worker-environment.ts'
 import { environmentPorts } from '../../src/local-emulator/environment-ports.ts'
 import type { Ports } from '../../src/runtime/backend.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
@@ -37,7 +38,7 @@ export function observedStage(config: Config, tasks: TaskTree) {
   const metrics = keptMetricLines()
   const { app } = internalsOf(on.executor)
   const environment = (own: Partial<Ports> = {}) =>
-    createObservedWorkerHandler(app, { ...on.ports, ...own }, 'main', metrics)
+    workerHandlerOf(openEnvironment(app, { ...on.ports, ...own }, 'main', { metrics }))
   const handler = environment()
   const deadLetters = createDeadLetterHandler(app, on.ports, metrics)
   return {
