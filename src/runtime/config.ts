@@ -31,8 +31,15 @@ export interface WorkerOptions {
   readonly concurrency?: number
   /** Memory of one environment, 128–10,240 MiB; CPU grows with it. @default 512 */
   readonly memoryMiB?: number
-  /** How long one invocation may take, 10–900 s (Lambda's limit). @default 60 */
+  /**
+   * How long one invocation may take, 10–900 s (Lambda's limit); in a container how long one call may, up to 39,600 s
+   * (11 h: SQS hides a message for 12 h at most). @default 60
+   */
   readonly timeoutSeconds?: number
+  /**
+   * Where it runs: as a Lambda function, or as processes that you start (`errand worker`), in any container. @default 'lambda'
+   */
+  readonly runsOn?: 'lambda' | 'container'
   /** @default 'info' */
   readonly logLevel?: LogLevel
   /** The queues it consumes. @default all queues */
@@ -116,7 +123,14 @@ export interface Config {
 export const DEFAULTS = {
   queue: 'default',
   queueRetentionSeconds: 345_600,
-  worker: { concurrency: 10, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'info', batchWindowSeconds: 0 },
+  worker: {
+    concurrency: 10,
+    memoryMiB: 512,
+    timeoutSeconds: 60,
+    runsOn: 'lambda',
+    logLevel: 'info',
+    batchWindowSeconds: 0,
+  },
   task: { maxAttempts: 3, maxKills: 3 },
   backoff: { baseSeconds: 5, factor: 2, maxSeconds: 3600 },
   record: 'on-submit',
@@ -152,6 +166,8 @@ export const LIMITS = {
   tenantLength: 128,
   /** Lambda: the function time-out. */
   timeoutSeconds: 900,
+  /** A call in a container: its message is hidden all the while, and SQS hides it for 12 h at most. */
+  containerTimeoutSeconds: 39_600,
   /** Lambda: memory. */
   minMemoryMiB: 128,
   maxMemoryMiB: 10_240,

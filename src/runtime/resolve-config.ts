@@ -135,12 +135,22 @@ function resolveWorkers(workers: Config['workers'], queues: readonly string[]): 
   return new Map([...named].map(([name, options]) => [name, resolveWorker(name, options, queues)] as const))
 }
 
+/** How long a worker's time-out may be, and why. */
+const longestTimeout = {
+  lambda: [
+    LIMITS.timeoutSeconds,
+    "Lambda's limit is 900; what takes longer runs with `runsOn: 'container'`. Below 10 there is no room for an attempt and its final write",
+  ],
+  container: [LIMITS.containerTimeoutSeconds, 'SQS hides a message for 12 h at most'],
+} as const
+
 function resolveWorker(name: string, options: WorkerOptions, queues: readonly string[]): ResolvedWorker {
   const where = `worker ${JSON.stringify(name)}`
   checkKeys(where, options, [
     'concurrency',
     'memoryMiB',
     'timeoutSeconds',
+    'runsOn',
     'logLevel',
     'queues',
     'batchSize',
@@ -155,12 +165,19 @@ function resolveWorker(name: string, options: WorkerOptions, queues: readonly st
     )
   const concurrency = whole('concurrency', 1, 10_000)
   const consumed = checkWorkerQueues(where, options.queues ?? queues, queues)
-  const timeoutWhy = "Lambda's limit is 900; below 10 there is no room for an attempt and its final write"
+  const runsOn = checkWord(
+    `${where}: \`runsOn\``,
+    options.runsOn,
+    ['lambda', 'container'],
+    DEFAULTS.worker.runsOn,
+  )
+  const [longest, timeoutWhy] = longestTimeout[runsOn]
   return {
     name,
     concurrency,
     memoryMiB: whole('memoryMiB', LIMITS.minMemoryMiB, LIMITS.maxMemoryMiB, "Lambda's limits"),
-    timeoutSeconds: whole('timeoutSeconds', PROTOCOL.minTimeoutSeconds, LIMITS.timeoutSeconds, timeoutWhy),
+    timeoutSeconds: whole('timeoutSeconds', PROTOCOL.minTimeoutSeconds, longest, timeoutWhy),
+    runsOn,
     batchWindowSeconds: whole('batchWindowSeconds', 0, LIMITS.batchWindowSeconds, "Lambda's limit"),
     logLevel: checkWord(
       `${where}: \`logLevel\``,
@@ -223,7 +240,7 @@ function resolveQueue(
       `${where} has no worker, its calls would never run; add it to the \`queues\` of one of ${quoteNames([...workers.keys()])}`,
     )
   }
-  const longest = Math.max(...consumers.map((worker) => worker.timeoutSeconds + worker.batchWindowSeconds))
+  const hidden = consumers.map(hiddenSecondsOf)
   const retention = {
     min: LIMITS.minRetentionSeconds,
     max: LIMITS.maxRetentionSeconds,
@@ -231,7 +248,7 @@ function resolveQueue(
     why: "SQS's limits",
   }
   const visibility = {
-    min: Math.max(...consumers.map((worker) => worker.timeoutSeconds)),
+    min: Math.max(...hidden.map(({ least }) => least)),
     max: LIMITS.visibilitySeconds,
     whole: true,
     why: 'no less than its slowest worker may take, or a message comes back while it runs',
@@ -250,7 +267,7 @@ function resolveQueue(
       `${where}: \`visibilitySeconds\``,
       options.visibilitySeconds,
       visibility,
-      longest + 30,
+      Math.max(...hidden.map(({ usual }) => usual)),
     ),
   }
 }
@@ -266,6 +283,14 @@ function checkDefaultQueue([first = '', ...others]: readonly string[], draining:
   throw new InvalidOptionError(
     `queue ${JSON.stringify(first)}: \`draining\` is true, but it is the default queue, which calls without a route go to; ${fix}`,
   )
+}
+
+/** How long a message is hidden for a worker: a process in a container hides it anew, as long as it runs. */
+function hiddenSecondsOf({ runsOn, timeoutSeconds, batchWindowSeconds }: ResolvedWorker) {
+  if (runsOn === 'container') {
+    return { least: PROTOCOL.renewedLeaseSeconds, usual: PROTOCOL.renewedLeaseSeconds + 30 }
+  }
+  return { least: timeoutSeconds, usual: timeoutSeconds + batchWindowSeconds + 30 }
 }
 
 function checkRoutes(

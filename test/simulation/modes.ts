@@ -52,7 +52,7 @@ const lowReceiveCount = (plan: Plan): Plan => ({
 const longAttempts = (plan: Plan): Plan => ({
   ...plan,
   timeoutSeconds: plan.timeoutSeconds * 10,
-  visibilitySeconds: plan.visibilitySeconds * 10,
+  visibilitySeconds: 60 + (plan.seed % 30),
   quietAtMs: plan.quietAtMs * 4,
   calls: plan.calls.map((call) => {
     const { durationMs } = call.program
@@ -72,8 +72,9 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
       what: 'workers are processes of their own, with short leases that they renew',
       renewsLeases: true,
       adjust: longAttempts,
-      // A lease ends long before the time-out there; leaseIsKept says what holds instead.
-      without: ['leaseIsExclusive'],
+      // A lease ends long before the time-out there, leaseIsKept says what holds instead; and nobody here keeps messages
+      // hidden, as the process does, so that one comes back while its call waits.
+      without: ['leaseIsExclusive', 'backOffIsKept'],
     },
     { ...full, name: 'no-marks', what: 'workers cannot read marks', readsMarks: false },
     { ...full, name: 'no-hiding', what: 'workers cannot change visibility', changesVisibility: false },

@@ -67,13 +67,14 @@ export const START_MS = Date.UTC(2026, 0, 1)
 /** A run that goes on after so many events is a loop. */
 export const MAX_EVENTS = 30_000
 
-function configOf(plan: Plan): Config {
+function configOf(plan: Plan, { renewsLeases }: Mode): Config {
   const { visibilitySeconds } = plan
   const queue = { visibilitySeconds, retentionSeconds: RETENTION_SECONDS }
   const worker = {
     timeoutSeconds: plan.timeoutSeconds,
     batchSize: plan.batchSize,
     logLevel: 'error',
+    runsOn: renewsLeases ? 'container' : 'lambda',
   } as const
   const { maxAttempts, maxKills } = plan
   const task = { maxAttempts, maxKills, backoff: { baseSeconds: 2, factor: 2, maxSeconds: 30 } }
@@ -104,7 +105,7 @@ export function simulationOf(seed: number, mode: Mode, only?: ReadonlySet<string
   const world = virtualWorld(START_MS, MAX_EVENTS)
   const faults = faultsOf(seed, only)
   const outage = outageOf(faults)
-  const config = configOf(plan)
+  const config = configOf(plan, mode)
   const resolved = resolveConfig(config)
   const clock: Clock = {
     now: world.now,

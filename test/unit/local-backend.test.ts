@@ -26,6 +26,7 @@ function worker(name: string, options: Partial<ResolvedWorker> = {}): ResolvedWo
     concurrency: 4,
     memoryMiB: 512,
     timeoutSeconds: 60,
+    runsOn: 'lambda',
     logLevel: 'info',
     queues: ['low', 'high'],
     batchSize: 1,
