@@ -300,7 +300,7 @@ describe('words', () => {
 })
 
 const entries = Object.values(ownPackage.exports).map((paths) =>
-  paths.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'),
+  paths.default.replace('./dist/', '').replace(/\.js$/, '.ts'),
 )
 
 describe('exports', () => {

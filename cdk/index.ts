@@ -1,0 +1,5 @@
+/**
+ * `errand/cdk`: the AWS stack of an app, from its config.
+ * @module
+ */
+export {}
