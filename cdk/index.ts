@@ -2,4 +2,14 @@
  * `errand/cdk`: the AWS stack of an app, from its config.
  * @module
  */
-export {}
+export { ErrandFleet } from './errand-fleet.ts'
+export type { FleetOutput } from './fleet-output.ts'
+export type {
+  AlarmThresholds,
+  ClientAccess,
+  ErrandFleetProps,
+  ExistingQueue,
+  WorkerProps,
+} from './fleet-props.ts'
+export type { FleetQueue } from './fleet-queues.ts'
+export type { FleetWorker } from './fleet-workers.ts'
