@@ -3,6 +3,7 @@
  * @module
  */
 export { AppDiscoveryError } from './app-discovery-error.ts'
+export { loadEsbuild } from './build-app.ts'
 export { type DiscoverOptions, discoverApp } from './discover-app.ts'
 export type { DiscoveredApp, DiscoveredTask } from './discovered-app.ts'
-export { type ProgramRun, runProgram } from './run-program.ts'
+export { type ProgramOptions, type ProgramRun, readRequest, runProgram, writeAnswer } from './run-program.ts'
