@@ -64,7 +64,8 @@ export function makeTable(
     removalPolicy,
     ...(encryptionKey !== undefined && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
   })
-  return fleetTable(table)
+  // The CDK's classes do not fit its own interfaces under exactOptionalPropertyTypes.
+  return fleetTable(table as ITableV2)
 }
 
 /**
