@@ -3,7 +3,7 @@
  * its dead letters. Made without Docker and without network, and the same bytes on each run and in each folder.
  * @module
  */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type DiscoveredApp, runProgram } from '../src/app-discovery/index.ts'
 import type { BundleAnswer, BundleRequest } from './bundling/build-bundle.ts'
@@ -53,18 +53,14 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
   const directory = join(resolve(outdir), 'workers')
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  const outfile = join(directory, 'index.mjs')
   const request: BundleRequest = {
     modulePath: app.modulePath,
     entry: entryOf(app),
     root: rootOf(app.modulePath),
-    outfile,
+    outdir: directory,
     minify,
-    external: [
-      ...neverBundled,
-      ...externalModules,
-      ...(app.config.blobs === undefined ? ['@aws-sdk/client-s3'] : []),
-    ],
+    external: [...neverBundled, ...externalModules],
+    hasBlobs: app.config.blobs !== undefined,
   }
   const run = runProgram<BundleAnswer>(import.meta.url, 'bundling/build-bundle', request, {
     cwd: request.root,
@@ -75,9 +71,17 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
   if (answer === undefined || 'problems' in answer) {
     throw new BundleError(JSON.stringify(answer ?? run))
   }
-  const sourceMap = join(resolve(outdir), 'workers.mjs.map')
-  renameSync(`${outfile}.map`, sourceMap)
-  return { directory, sourceMap, bytes: statSync(outfile).size }
+  const sourceMaps = join(resolve(outdir), 'workers-source-maps')
+  moveMaps(directory, sourceMaps)
+  return { directory, sourceMap: sourceMaps, bytes: readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0) }
+}
+
+function moveMaps(from: string, to: string): void {
+  rmSync(to, { recursive: true, force: true })
+  mkdirSync(to, { recursive: true })
+  for (const name of readdirSync(from)) {
+    if (name.endsWith('.map')) renameSync(join(from, name), join(to, name))
+  }
 }
 
 /** The text of the module that Lambda loads. */
