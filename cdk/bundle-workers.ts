@@ -73,7 +73,11 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
   }
   const sourceMaps = join(resolve(outdir), 'workers-source-maps')
   moveMaps(directory, sourceMaps)
-  return { directory, sourceMap: sourceMaps, bytes: readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0) }
+  return {
+    directory,
+    sourceMap: sourceMaps,
+    bytes: readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0),
+  }
 }
 
 function moveMaps(from: string, to: string): void {

@@ -45,7 +45,15 @@ const banner = [
   'globalThis.__filename??=import.meta.filename;globalThis.__dirname??=import.meta.dirname;',
 ].join('')
 
-function optionsOf({ modulePath, entry, root, outdir, minify, external, hasBlobs }: BundleRequest): BuildOptions {
+function optionsOf({
+  modulePath,
+  entry,
+  root,
+  outdir,
+  minify,
+  external,
+  hasBlobs,
+}: BundleRequest): BuildOptions {
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: 'index.ts', loader: 'ts' },
     outdir,

@@ -65,15 +65,20 @@ export function leanSdk(hasBlobs: boolean): Plugin {
 }
 
 function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
-  build.onResolve({ filter: /^@aws-sdk\/client-(dynamodb|s3|sqs)$/ }, async ({ path, kind, importer, resolveDir }) => {
-    if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
-    if (path === '@aws-sdk/client-s3') {
-      const found = hasBlobs ? await build.resolve(path, { kind: 'import-statement', resolveDir }) : undefined
-      // Lambda's own copy is then what is found, if anything.
-      if (found === undefined || found.errors.length > 0) return { path, external: true }
-    }
-    return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
-  })
+  build.onResolve(
+    { filter: /^@aws-sdk\/client-(dynamodb|s3|sqs)$/ },
+    async ({ path, kind, importer, resolveDir }) => {
+      if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
+      if (path === '@aws-sdk/client-s3') {
+        const found = hasBlobs
+          ? await build.resolve(path, { kind: 'import-statement', resolveDir })
+          : undefined
+        // Lambda's own copy is then what is found, if anything.
+        if (found === undefined || found.errors.length > 0) return { path, external: true }
+      }
+      return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
+    },
+  )
   build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
     const names = usedOfSdk[path] ?? []
     const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
