@@ -5,6 +5,7 @@
 import { Annotations, RemovalPolicy } from 'aws-cdk-lib'
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITable, ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
@@ -191,7 +192,7 @@ function fleetResources(
   const table: FleetTable =
     props.table === undefined
       ? makeTable(fleet, { listing, removalPolicy, encryptionKey })
-      : useTable(fleet, props.table, { listing })
+      : useTable(fleet, props.table as ITableV2, { listing })
   return { table, queues: queues.map(({ queue }) => queue), blobs: fleetBlobs(fleet, config, props) }
 }
 
@@ -203,7 +204,11 @@ function fleetBlobs(
   if (config.blobs === undefined) return undefined
   const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey } = props
   const prefix = `${config.blobs.prefix}${config.name}/`
-  return { prefix, bucket: props.bucket ?? makeBucket(fleet, { prefix, removalPolicy, encryptionKey }) }
+  return {
+    prefix,
+    bucket:
+      (props.bucket as IBucket | undefined) ?? makeBucket(fleet, { prefix, removalPolicy, encryptionKey }),
+  }
 }
 
 function functionDefaults(
@@ -235,7 +240,8 @@ function fleetWorkers(
 ): Map<string, FleetWorker> {
   const scope = new Construct(fleet, 'Workers')
   const { vpc, vpcSubnets } = props
-  const network = vpc === undefined ? undefined : { vpc, ...(vpcSubnets !== undefined && { vpcSubnets }) }
+  const network =
+    vpc === undefined ? undefined : { vpc: vpc as IVpc, ...(vpcSubnets !== undefined && { vpcSubnets }) }
   return new Map(
     sorted(config.workers.keys()).map((name) => {
       const settings = declared(fleet, 'worker', name, config.workers)
