@@ -31,7 +31,7 @@ import {
   warnOfExternals,
 } from './guard-rails.ts'
 import { declared } from './refusal.ts'
-import { type WorkerAsset, workerAsset } from './worker-asset.ts'
+import { fleetApp, type WorkerAsset, workerAsset } from './worker-asset.ts'
 
 /**
  * The queues, workers and table of one app. The config decides what is made; the props add what only a deployment
@@ -64,9 +64,10 @@ export class ErrandFleet extends Construct {
 
   constructor(scope: Construct, id: string, props: ErrandFleetProps) {
     super(scope, id)
-    const asset = workerAsset(this, props)
-    const { config } = asset.app
+    const app = fleetApp(this, props)
+    const { config } = app
     checkProps(this, config, props)
+    const asset = workerAsset(this, app, props)
     this.config = config
     this.version = asset.version
     this.#queues = fleetQueues(this, config, props)
@@ -160,7 +161,14 @@ export class ErrandFleet extends Construct {
   }
 
   #problems(): string[] {
-    return [...this.#functions()].flatMap(([name, made]) => functionProblems(this, name, made))
+    const { config, deadLetterFunction } = this
+    const ofWorkers = [...this.#workers].flatMap(([name, { function: made }]) => {
+      const { queues } = declared(this, 'worker', name, config.workers)
+      const consumed = queues.map((queue) => declared(this, 'queue', queue, config.queues))
+      return functionProblems(this, `worker ${JSON.stringify(name)}`, made, consumed)
+    })
+    if (deadLetterFunction === undefined) return ofWorkers
+    return [...ofWorkers, ...functionProblems(this, 'dead letters', deadLetterFunction, [])]
   }
 }
 

@@ -18,6 +18,7 @@ import { cyclesOf } from '../support/import-cycles.ts'
 import {
   apps,
   fleetTemplate,
+  resourceOf,
   resourcesOf,
   stackFleet,
   userFunction,
@@ -123,9 +124,7 @@ describe('CloudFormation', () => {
 
   test('updates the workers and their mappings before a client', () => {
     const template = Template.fromStack(wholeFleet().stack)
-    const [[, web]] = [...resourcesOf(template, 'AWS::Lambda::Function')].filter(([id]) =>
-      id.startsWith('Web'),
-    ) as [[string, { DependsOn: string[] }]]
+    const web = resourceOf(template, 'AWS::Lambda::Function', 'Web')
     const mappings = [...resourcesOf(template, 'AWS::Lambda::EventSourceMapping').keys()]
     const workers = [...resourcesOf(template, 'AWS::Lambda::Function').keys()].filter((id) =>
       id.startsWith('JobsWorkers'),
