@@ -45,14 +45,23 @@ const banner = [
   'globalThis.__filename??=import.meta.filename;globalThis.__dirname??=import.meta.dirname;',
 ].join('')
 
-function optionsOf({ modulePath, entry, root, outdir, minify, external, hasBlobs }: BundleRequest): BuildOptions {
+function optionsOf({
+  modulePath,
+  entry,
+  root,
+  outdir,
+  minify,
+  external,
+  hasBlobs,
+}: BundleRequest): BuildOptions {
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: 'index.ts', loader: 'ts' },
     outdir,
     entryNames: 'index',
     chunkNames: 'chunk-[hash]',
     outExtension: { '.js': '.mjs' },
-    splitting: !process.env.NOSPLIT,
+    // What is loaded when it is needed is not read before, and only so can the SDK's modules be shaken.
+    splitting: true,
     absWorkingDir: root,
     bundle: true,
     minify,
