@@ -50,9 +50,15 @@ async function powertoolsBundle(folder: string): Promise<Bundle> {
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
-    nodePaths: (process.env.NODE_PATH ?? '').split(':'), logLevel: 'error',
+    nodePaths: (process.env.NODE_PATH ?? '').split(':'),
+    logLevel: 'error',
   })
-  return { name: 'Powertools', path: outfile, bytes: statSync(outfile).size, actions: ['PutItem', 'UpdateItem'] }
+  return {
+    name: 'Powertools',
+    path: outfile,
+    bytes: statSync(outfile).size,
+    actions: ['PutItem', 'UpdateItem'],
+  }
 }
 
 function eventOf(): object {

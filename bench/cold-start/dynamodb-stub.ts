@@ -21,7 +21,11 @@ export interface DynamoDbStub {
 }
 
 /** The attributes that an update assigns, as though there had been none before. */
-function assigned({ UpdateExpression = '', ExpressionAttributeNames = {}, ExpressionAttributeValues = {} }: Update) {
+function assigned({
+  UpdateExpression = '',
+  ExpressionAttributeNames = {},
+  ExpressionAttributeValues = {},
+}: Update) {
   const assignments = UpdateExpression.matchAll(/(#\w+) = (?:if_not_exists\(#\w+, )?(:\w+)/g)
   return Object.fromEntries(
     [...assignments].map(([, name = '', value = '']) => [

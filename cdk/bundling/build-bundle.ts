@@ -60,7 +60,8 @@ function optionsOf({
     entryNames: 'index',
     chunkNames: 'chunk-[hash]',
     outExtension: { '.js': '.mjs' },
-    splitting: !process.env.NOSPLIT,
+    // What is loaded when it is needed is not read before, and only so can the SDK's modules be shaken.
+    splitting: true,
     absWorkingDir: root,
     bundle: true,
     minify,

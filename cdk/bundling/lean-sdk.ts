@@ -10,6 +10,7 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { OnLoadResult, Plugin, PluginBuild } from 'esbuild'
 
 /** What errand uses of each client. A test holds it against the sources. */
@@ -32,6 +33,9 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
     'SendMessageBatchCommand',
   ],
 }
+
+/** For the entry: the client that every call needs, so that it is loaded before the first call comes. */
+export const PRELOADED_SDK = 'errand-preloaded-sdk'
 
 const notOnLambda = [
   "const absent = () => async () => { throw Object.assign(new Error('left out of the worker bundle: Lambda has no such source of credentials'), { tryNextLink: true }) }",
@@ -79,6 +83,12 @@ function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
       return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
     },
   )
+  build.onResolve({ filter: new RegExp(`^${PRELOADED_SDK}$`) }, async ({ kind, resolveDir }) => {
+    // As errand itself finds it: the app need not have it in reach.
+    const errand = await build.resolve('errand/lambda', { kind, resolveDir })
+    const path = '@aws-sdk/client-dynamodb'
+    return { path, namespace: 'used-of-sdk', pluginData: dirname(errand.path), sideEffects: false }
+  })
   build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
     const names = usedOfSdk[path] ?? []
     const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
