@@ -65,7 +65,8 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
     root: rootOf(app.modulePath),
     outdir: directory,
     minify,
-    external: [...neverBundled, ...externalModules],
+    external: externalModules,
+    absent: neverBundled.filter((name) => !externalModules.includes(name)),
     hasBlobs: app.config.blobs !== undefined,
   })
   checkSize(inputs, sizes)
