@@ -24,8 +24,9 @@ import { type FleetTable, makeTable, useTable } from './fleet-table.ts'
 import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
 import { type FleetBlobs, type FleetResources, grantManage, grantRead, grantSubmit } from './grants.ts'
 import {
-  checkAccess,
+  checkClient,
   checkProps,
+  claimVariables,
   functionProblems,
   warnOfConcurrency,
   warnOfExternals,
@@ -87,7 +88,9 @@ export class ErrandFleet extends Construct {
       resources: this.#resources,
       app: config.name,
     })
-    this.alarms = fleetAlarms(this, config, props, queues, this.#functions())
+    const functions = this.#functions()
+    for (const made of functions.values()) claimVariables(this, made)
+    this.alarms = fleetAlarms(this, config, props, queues, functions)
     this.node.addValidation({ validate: () => this.#problems() })
     warnOfConcurrency(this, config)
     warnOfExternals(this, props)
@@ -125,10 +128,11 @@ export class ErrandFleet extends Construct {
   /**
    * Wires a function that submits calls or reads futures: grants, variables, and that it is deployed after the
    * workers, so that they know each task that it submits.
-   * @throws InvalidOptionError where no access is given
+   * @throws InvalidOptionError where no access is given, or the function has the variables of a fleet already
    */
   addClient(client: LambdaFunction, access: ClientAccess): void {
-    checkAccess(this, client, access)
+    checkClient(this, client, access)
+    claimVariables(this, client)
     if (access.submit === true) this.grantSubmit(client)
     if (access.read === true) this.grantRead(client)
     if (access.manage === true) this.grantManage(client)
