@@ -67,7 +67,7 @@ describe('a concurrency is refused that', () => {
 
   test('is less than a mapping can', () => {
     expect(refusalOf(odd('single'))).toContain(
-      'that is 1 invocations at once, and Lambda takes whole numbers from 2 to 1000; use 2,',
+      'that is 1 invocation at once, and Lambda takes whole numbers from 2 to 1000; use 2,',
     )
   })
 
