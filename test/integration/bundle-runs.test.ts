@@ -51,7 +51,7 @@ const chain = (_a: number): { id: string; text: string } => ({ id: '', text: '' 
 const fail = () => {}
 
 /** What Lambda does with an event, in a process of its own. */
-async function invoke(directory: string, event: object): Promise<object> {
+async function invoke(directory: string, event: object): Promise<{ answer: object; log: string }> {
   const url = pathToFileURL(join(directory, 'index.mjs')).href
   const code = `import(${JSON.stringify(url)}).then(async ({ handler }) => {
     process.stdout.write(JSON.stringify(await handler(${JSON.stringify(event)}, { getRemainingTimeInMillis: () => 30000 })))
@@ -67,8 +67,8 @@ async function invoke(directory: string, event: object): Promise<object> {
     ERRAND_QUEUE_URLS: JSON.stringify(sqs.queueUrls),
     ERRAND_WORKER: 'worker-1',
   }
-  const { stdout } = await run(process.execPath, ['-e', code], { cwd: directory, env })
-  return JSON.parse(stdout)
+  const { stdout, stderr } = await run(process.execPath, ['-e', code], { cwd: directory, env })
+  return { answer: JSON.parse(stdout), log: stderr }
 }
 
 test('calls succeed, submit others, store large results, and are hidden when they fail', async () => {
@@ -95,7 +95,8 @@ test('calls succeed, submit others, store large results, and are hidden when the
     attributes: { ApproximateReceiveCount: '1' },
     eventSourceARN: arnOf('default'),
   }))
-  const answer = await invoke(directory, { Records })
+  const { answer, log } = await invoke(directory, { Records })
+  expect(log).not.toContain('visibility not changed')
   const rows = await store.read(
     futures.map(({ id }) => id),
     { consistent: true },
