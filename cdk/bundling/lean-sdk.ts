@@ -1,0 +1,116 @@
+/**
+ * What of the AWS SDK no worker runs is left out of its bundle: bytes that every cold start would read.
+ *
+ * - Of the clients that errand itself loads: commands it does not send, with their schemas. A task that imports a
+ *   client has all of it.
+ * - Sources of credentials that Lambda has not: profiles, single sign-on, login, other processes, web identity, EC2's
+ *   metadata. What stays are the variables, which is where Lambda puts them, and the container's endpoint.
+ *   `@aws-sdk/credential-providers`, for a task that assumes a role, is whole.
+ * - `bowser`, which reads the user agents of browsers, and the descriptions in the SDK's package.json files.
+ * @module
+ */
+import { readFile } from 'node:fs/promises'
+import { dirname, extname, join } from 'node:path'
+import type { OnLoadResult, Plugin, PluginBuild } from 'esbuild'
+
+/** What errand uses of each client. A test holds it against the sources. */
+export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-dynamodb': [
+    'BatchGetItemCommand',
+    'DynamoDBClient',
+    'GetItemCommand',
+    'PutItemCommand',
+    'QueryCommand',
+    'UpdateItemCommand',
+  ],
+  '@aws-sdk/client-s3': ['GetObjectCommand', 'PutObjectCommand', 'S3Client'],
+  '@aws-sdk/client-sqs': [
+    'ChangeMessageVisibilityBatchCommand',
+    'DeleteMessageBatchCommand',
+    'GetQueueAttributesCommand',
+    'ReceiveMessageCommand',
+    'SQSClient',
+    'SendMessageBatchCommand',
+  ],
+}
+
+/**
+ * For the entry: what every call needs and errand loads at the first of them. Lambda gives an environment more CPU while
+ * it starts than a small function has later, and one graph of modules loads faster than one after the other.
+ */
+export const preloaded = ['errand-preloaded:backend', 'errand-preloaded:sdk'] as const
+
+const notOnLambda = [
+  "const absent = () => async () => { throw Object.assign(new Error('left out of the worker bundle: Lambda has no such source of credentials'), { tryNextLink: true }) }",
+  'export { absent as fromSSO, absent as fromIni, absent as fromProcess, absent as fromTokenFile }',
+  'export { absent as fromContainerMetadata, absent as fromInstanceMetadata }',
+  "export const ENV_CMDS_FULL_URI = 'AWS_CONTAINER_CREDENTIALS_FULL_URI'",
+  "export const ENV_CMDS_RELATIVE_URI = 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'",
+].join('\n')
+
+const ofErrand = /[\\/]runtime[\\/]aws[\\/][\w-]+\.[jt]s$/
+const ofSdk = /[\\/]@aws-sdk[\\/]/
+const ofChain = /[\\/]@aws-sdk[\\/]credential-provider-node[\\/]/
+
+/** Leaves out of the SDK what no worker runs; the S3 client too, unless the app has `blobs` and has installed it. */
+export function leanSdk(hasBlobs: boolean): Plugin {
+  return {
+    name: 'lean-sdk',
+    setup(build) {
+      takeUsedClients(build, hasBlobs)
+      preload(build)
+      leaveSources(build)
+      build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
+        return ofSdk.test(importer) ? { path, namespace: 'empty', sideEffects: false } : undefined
+      })
+      build.onLoad({ filter: /./, namespace: 'empty' }, () => ({ contents: 'export default {}' }))
+      build.onLoad({ filter: /[\\/]@aws-sdk[\\/][\w-]+[\\/]package\.json$/ }, async ({ path }) => {
+        const { name, version } = JSON.parse(await readFile(path, 'utf8'))
+        return { contents: JSON.stringify({ name, version }), loader: 'json' }
+      })
+    },
+  }
+}
+
+function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
+  build.onResolve(
+    { filter: /^@aws-sdk\/client-(dynamodb|s3|sqs)$/ },
+    async ({ path, kind, importer, resolveDir }) => {
+      if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
+      if (path === '@aws-sdk/client-s3') {
+        const found = hasBlobs
+          ? await build.resolve(path, { kind: 'import-statement', resolveDir })
+          : undefined
+        // Lambda's own copy is then what is found, if anything.
+        if (found === undefined || found.errors.length > 0) return { path, external: true }
+      }
+      return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
+    },
+  )
+  build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
+    const names = usedOfSdk[path] ?? []
+    const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
+    return { contents, resolveDir: pluginData as string }
+  })
+}
+
+function preload(build: PluginBuild): void {
+  build.onResolve({ filter: /^errand-preloaded:/ }, async ({ path, kind, resolveDir }) => {
+    // As errand itself finds them: the app need not have them in reach.
+    const { path: lambda } = await build.resolve('errand/lambda', { kind, resolveDir })
+    const backend = join(dirname(lambda), `../runtime/aws/aws-backend${extname(lambda)}`)
+    if (path === 'errand-preloaded:backend') return { path: backend, sideEffects: true }
+    const sdk = { path: '@aws-sdk/client-dynamodb', namespace: 'used-of-sdk' }
+    return { ...sdk, pluginData: dirname(backend), sideEffects: true }
+  })
+}
+
+function leaveSources(build: PluginBuild): void {
+  const left =
+    /^(@aws-sdk\/credential-provider-(sso|ini|process|web-identity)|@smithy\/credential-provider-imds)$/
+  build.onResolve({ filter: left }, ({ importer }) => {
+    if (!ofChain.test(importer)) return undefined
+    return { path: 'credentials', namespace: 'not-on-lambda', sideEffects: false }
+  })
+  build.onLoad({ filter: /./, namespace: 'not-on-lambda' }, () => ({ contents: notOnLambda }))
+}

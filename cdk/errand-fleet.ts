@@ -1,0 +1,159 @@
+/**
+ * The AWS stack of an app, from its config: queues, workers, table, dead letters, roles, alarms.
+ * @module
+ */
+import { Annotations } from 'aws-cdk-lib'
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
+import type { ITable, ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { IGrantable } from 'aws-cdk-lib/aws-iam'
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { IBucket } from 'aws-cdk-lib/aws-s3'
+import { Construct } from 'constructs'
+import type { ResolvedConfig } from '../src/runtime/config.ts'
+import { makeAlarms } from './fleet-alarms.ts'
+import { writeOutput } from './fleet-output.ts'
+import { type FleetParts, makeParts } from './fleet-parts.ts'
+import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
+import type { FleetQueue } from './fleet-queues.ts'
+import type { FleetWorker } from './fleet-workers.ts'
+import { grantManage, grantRead, grantSubmit } from './grants.ts'
+import {
+  checkClient,
+  claimVariables,
+  functionProblems,
+  warnOfConcurrency,
+  warnOfExternals,
+} from './guard-rails.ts'
+import { declared } from './refusal.ts'
+
+/**
+ * The queues, workers and table of one app. The config decides what is made; the props add what only a deployment
+ * knows.
+ *
+ * @example
+ * const fleet = new ErrandFleet(this, 'Jobs', { app: 'src/errand.ts' })
+ * fleet.addClient(web, { submit: true, read: true })
+ * @throws AppDiscoveryError where the app cannot be loaded
+ * @throws BundleError where it cannot be bundled
+ * @throws InvalidOptionError where the config or the props ask for what AWS would refuse, or what would lose work
+ */
+export class ErrandFleet extends Construct {
+  /** The app's config, every default filled in. */
+  readonly config: ResolvedConfig
+  /** The version of the code: the first 12 digits of the bundle's hash; `ERRAND_VERSION` in the functions. */
+  readonly version: string
+  /** The records. */
+  readonly table: ITable | ITableV2
+  /** Large payloads, where the config has `blobs`. */
+  readonly bucket: IBucket | undefined
+  /** The function that ends dead letters; `undefined` where all queues were given without a dead-letter queue. */
+  readonly deadLetterFunction: LambdaFunction | undefined
+  /** The alarms, of which each may be given actions of its own. */
+  readonly alarms: readonly Alarm[]
+  readonly #parts: FleetParts
+
+  constructor(scope: Construct, id: string, props: ErrandFleetProps) {
+    super(scope, id)
+    const parts = makeParts(this, props)
+    this.#parts = parts
+    this.config = parts.config
+    this.version = parts.version
+    this.table = parts.resources.table.table
+    this.bucket = parts.resources.blobs?.bucket
+    this.deadLetterFunction = parts.deadLetterFunction
+    this.alarms = fleetAlarms(this, parts, props)
+    for (const made of functionsOf(parts).values()) claimVariables(this, made)
+    this.node.addValidation({ validate: () => problemsOf(this, parts) })
+    warnOfConcurrency(this, parts.config)
+    warnOfExternals(this, props)
+    writeOutput(this, parts)
+  }
+
+  /**
+   * A worker of the config: `bucket.grantRead(fleet.worker('foo'))`.
+   * @throws InvalidOptionError where the config has none of this name
+   */
+  worker(name: string): FleetWorker {
+    return declared(this, 'worker', name, this.#parts.workers)
+  }
+
+  /**
+   * A queue of the config, with its dead-letter queue.
+   * @throws InvalidOptionError where the config has none of this name
+   */
+  queue(name: string): FleetQueue {
+    return declared(this, 'queue', name, this.#parts.queues)
+  }
+
+  /** The variables that tell a process where the fleet is; `addClient` sets them. */
+  get clientEnvironment(): Readonly<Record<string, string>> {
+    return { ...this.#parts.environment }
+  }
+
+  /**
+   * Wires a function that submits calls or reads futures: grants, variables, and that it is deployed after the
+   * workers, so that they know each task that it submits.
+   * @throws InvalidOptionError where no access is given, or the function has the variables of a fleet already
+   */
+  addClient(client: LambdaFunction, access: ClientAccess): void {
+    checkClient(this, client, access)
+    claimVariables(this, client)
+    if (access.submit === true) this.grantSubmit(client)
+    if (access.read === true) this.grantRead(client)
+    if (access.manage === true) this.grantManage(client)
+    for (const [name, value] of Object.entries(this.#parts.environment)) client.addEnvironment(name, value)
+    // The function alone, not its role: a worker may yet be granted something of the client's.
+    const deployed = client.node.defaultChild ?? client
+    for (const worker of this.#parts.workers.values())
+      deployed.node.addDependency(worker.function, ...worker.mappings)
+  }
+
+  /** Grants what submitting takes, and nothing else; `addClient` sets variables too. */
+  grantSubmit(grantee: IGrantable): void {
+    grantSubmit(this.#parts.resources, grantee)
+  }
+
+  /** Grants what reading futures takes. */
+  grantRead(grantee: IGrantable): void {
+    grantRead(this.#parts.resources, grantee)
+  }
+
+  /** Grants what cancelling, aborting and retrying by hand take, submitting and reading among it. */
+  grantManage(grantee: IGrantable): void {
+    grantManage(this.#parts.resources, grantee)
+  }
+}
+
+/** The workers' functions and the dead letters', by the names that alarms have. */
+function functionsOf({ workers, deadLetterFunction }: FleetParts): Map<string, LambdaFunction> {
+  const functions = new Map([...workers].map(([name, worker]) => [`worker-${name}`, worker.function]))
+  if (deadLetterFunction !== undefined) functions.set('dead-letters', deadLetterFunction)
+  return functions
+}
+
+function problemsOf(fleet: Construct, { config, workers, deadLetterFunction }: FleetParts): string[] {
+  const ofWorkers = [...workers].flatMap(([name, { function: made }]) => {
+    const { queues } = declared(fleet, 'worker', name, config.workers)
+    const consumed = queues.map((queue) => declared(fleet, 'queue', queue, config.queues))
+    return functionProblems(fleet, `worker ${JSON.stringify(name)}`, made, consumed)
+  })
+  if (deadLetterFunction === undefined) return ofWorkers
+  return [...ofWorkers, ...functionProblems(fleet, 'dead letters', deadLetterFunction, [])]
+}
+
+function fleetAlarms(fleet: Construct, parts: FleetParts, props: ErrandFleetProps): readonly Alarm[] {
+  const { alarms = true, alarmTopic } = props
+  if (alarms === false) {
+    if (alarmTopic !== undefined) {
+      const text = '`alarmTopic` is given and `alarms` is false: nobody is told'
+      Annotations.of(fleet).addWarningV2('errand:no-alarms', text)
+    }
+    return []
+  }
+  const watched = {
+    app: parts.config.name,
+    queues: [...parts.queues.values()],
+    functions: functionsOf(parts),
+  }
+  return makeAlarms(fleet, watched, alarms === true ? {} : alarms, alarmTopic)
+}
