@@ -3,7 +3,7 @@
  * its dead letters. Made without Docker and without network, and the same bytes on each run and in each folder.
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type DiscoveredApp, runProgram } from '../src/app-discovery/index.ts'
 import type { BundleAnswer, BundleInputs, BundleRequest } from './bundling/build-bundle.ts'
@@ -64,13 +64,14 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
     entry: entryOf(app),
     root: rootOf(app.modulePath),
     outdir: directory,
+    // Lambda would unzip them at every cold start.
+    mapdir: sourceMap,
     minify,
     external: externalModules,
     absent: neverBundled.filter((name) => !externalModules.includes(name)),
     hasBlobs: app.config.blobs !== undefined,
   })
   checkSize(inputs, sizes)
-  moveMaps(directory, sourceMap)
   copyFiles(files, directory)
   return { directory, sourceMap, bytes: bytesUnder(directory) }
 }
@@ -87,13 +88,6 @@ function build(request: BundleRequest): BundleInputs {
     text: `its process ended with ${ending ?? `no answer in ${BUILD_TIMEOUT_SECONDS} s`}\n${output}`,
   }
   throw unbuildable(request.modulePath, answer?.problems ?? [crash])
-}
-
-/** Maps stay out of the asset: Lambda would unzip them at every cold start, and whoever reads the asset the sources. */
-function moveMaps(from: string, to: string): void {
-  for (const name of readdirSync(from)) {
-    if (name.endsWith('.map')) renameSync(join(from, name), join(to, name))
-  }
 }
 
 /** The text of the module that Lambda loads. */

@@ -3,11 +3,13 @@
  * a construct cannot but wait.
  * @module
  */
-import { dirname } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { builtInsAtNeed } from './built-ins.ts'
 import { leanSdk } from './lean-sdk.ts'
+import { nameChunks } from './named-chunks.ts'
 
 /** What to build. */
 export interface BundleRequest {
@@ -18,6 +20,8 @@ export interface BundleRequest {
   /** Where paths in the bundle begin: never an absolute one, so that every folder gives the same bytes. */
   readonly root: string
   readonly outdir: string
+  /** Where source maps go: not into the asset. */
+  readonly mapdir: string
   readonly minify: boolean
   readonly external: readonly string[]
   /** Left out as well, and not there where the worker runs. */
@@ -79,7 +83,6 @@ function optionsOf({
     legalComments: 'none',
     sourcemap: 'external',
     sourcesContent: false,
-    metafile: true,
     logLevel: 'silent',
   }
 }
@@ -104,10 +107,17 @@ function importsOfAbsent({ inputs, outputs }: Metafile, absent: readonly string[
 async function build(request: BundleRequest): Promise<BundleAnswer> {
   try {
     const esbuild = await loadEsbuild(request.modulePath)
-    const { metafile } = await esbuild.build(optionsOf(request))
-    const problems = importsOfAbsent(metafile as Metafile, request.absent)
+    const { metafile, outputFiles } = await esbuild.build({
+      ...optionsOf(request),
+      write: false,
+      metafile: true,
+    })
+    const problems = importsOfAbsent(metafile, request.absent)
     if (problems.length > 0) return { problems }
-    const inputs = Object.values(metafile?.outputs ?? {}).flatMap((output) => Object.entries(output.inputs))
+    for (const { name, text } of nameChunks(outputFiles)) {
+      writeFileSync(join(name.endsWith('.map') ? request.mapdir : request.outdir, name), text)
+    }
+    const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
     return { inputs: inputs.map(([path, { bytesInOutput }]) => [path, bytesInOutput]) }
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>

@@ -48,7 +48,9 @@ const works = 'deadLetters,handler function'
 
 describe('the asset', () => {
   test('is the same bytes on each run and in each folder, and names none of them', () => {
-    const [one, two] = [writeApp({ 'errand.ts': shop }), writeApp({ 'errand.ts': shop })]
+    const one = writeApp({ 'errand.ts': shop })
+    // Packages lie elsewhere, seen from there.
+    const two = join(writeApp({ 'a/b/c/errand.ts': shop, 'a/b/c/package.json': '{}' }), 'a/b/c')
     const first = textsOf(bundle(one).directory)
     expect(Object.keys(first)).toContain('index.mjs')
     expect(textsOf(bundle(one).directory)).toEqual(first)
