@@ -15,8 +15,8 @@ import { writeOutput } from './fleet-output.ts'
 import { type FleetParts, makeParts } from './fleet-parts.ts'
 import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
 import type { FleetQueue } from './fleet-queues.ts'
-import type { FleetWorker } from './fleet-workers.ts'
-import { grantManage, grantRead, grantSubmit } from './grants.ts'
+import { type FleetWorker, sorted } from './fleet-workers.ts'
+import { grantManage, grantRead, grantSubmit, grantWork } from './grants.ts'
 import {
   checkClient,
   claimVariables,
@@ -24,7 +24,7 @@ import {
   warnOfConcurrency,
   warnOfExternals,
 } from './guard-rails.ts'
-import { declared } from './refusal.ts'
+import { declared, refusal } from './refusal.ts'
 
 /**
  * The queues, workers and table of one app. The config decides what is made; the props add what only a deployment
@@ -71,9 +71,15 @@ export class ErrandFleet extends Construct {
 
   /**
    * A worker of the config: `bucket.grantRead(fleet.worker('foo'))`.
-   * @throws InvalidOptionError where the config has none of this name
+   * @throws InvalidOptionError where the config has none of this name, or it runs in containers
    */
   worker(name: string): FleetWorker {
+    if (this.config.workers.get(name)?.runsOn === 'container') {
+      throw refusal(
+        this,
+        `worker ${JSON.stringify(name)} runs in containers, and the fleet makes no function for it; \`grantWork\` its role, or leave \`runsOn\` out of the config`,
+      )
+    }
     return declared(this, 'worker', name, this.#parts.workers)
   }
 
@@ -121,6 +127,16 @@ export class ErrandFleet extends Construct {
   /** Grants what cancelling, aborting and retrying by hand take, submitting and reading among it. */
   grantManage(grantee: IGrantable): void {
     grantManage(this.#parts.resources, grantee)
+  }
+
+  /**
+   * Grants what a worker does to who runs it in containers; the variables are `clientEnvironment`, and `ERRAND_WORKER`.
+   * @throws InvalidOptionError where the config has no worker of this name
+   */
+  grantWork(grantee: IGrantable, worker: string): void {
+    const { queues } = declared(this, 'worker', worker, this.config.workers)
+    const consumed = sorted(queues).map((name) => this.queue(name).queue)
+    grantWork(this.#parts.resources, consumed, grantee, true)
   }
 }
 

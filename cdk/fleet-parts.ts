@@ -139,11 +139,13 @@ function fleetWorkers(
   const network =
     vpc === undefined ? undefined : { vpc: vpc as IVpc, ...(vpcSubnets !== undefined && { vpcSubnets }) }
   return new Map(
-    sorted(config.workers.keys()).map((name) => {
+    sorted(config.workers.keys()).flatMap((name) => {
       const settings = declared(fleet, 'worker', name, config.workers)
+      // Its processes are the user's to start.
+      if (settings.runsOn === 'container') return []
       const own = props.workers?.[name] ?? {}
       checkEnvironment(fleet, `\`environment\` of worker ${JSON.stringify(name)}`, own.environment)
-      return [name, makeWorker(scope, settings, own, { ...parts, network, app: config.name })]
+      return [[name, makeWorker(scope, settings, own, { ...parts, network, app: config.name })]]
     }),
   )
 }

@@ -47,9 +47,15 @@ const knownOfWorker: Readonly<Record<keyof WorkerProps, true>> = {
  */
 export function checkProps(scope: Construct, config: ResolvedConfig, props: ErrandFleetProps): void {
   checkKeys(scope, 'the fleet', props, known)
-  for (const settings of config.workers.values()) mappingConcurrency(scope, settings)
+  for (const settings of config.workers.values()) {
+    if (settings.runsOn === 'lambda') mappingConcurrency(scope, settings)
+  }
   for (const [name, own] of Object.entries(props.workers ?? {})) {
-    declared(scope, '`workers`: worker', name, config.workers)
+    const { runsOn } = declared(scope, '`workers`: worker', name, config.workers)
+    if (runsOn === 'container') {
+      const what = `\`workers\` ${JSON.stringify(name)} is given props, and it runs in containers, which the fleet does not make`
+      throw refusal(scope, `${what}; give them to the container, and \`fleet.grantWork\` to its role`)
+    }
     checkKeys(scope, `\`workers\` ${JSON.stringify(name)}`, own, knownOfWorker)
   }
   for (const name of Object.keys(props.queues ?? {})) declared(scope, '`queues`: queue', name, config.queues)
