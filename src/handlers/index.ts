@@ -7,6 +7,7 @@ import { ENV } from '../runtime/config.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
 import { createDeadLetterHandler } from './dead-letter.ts'
 import { type InvocationContext, returnAll, type WorkerHandler } from './invocation.ts'
+import { answeringPings } from './ping.ts'
 import { createWorkerHandler } from './worker.ts'
 import { checkWorkerName } from './worker-environment.ts'
 
@@ -28,7 +29,8 @@ export function workerHandler(
   const [first = ''] = app.config.workers.keys()
   const name = options.worker ?? process.env[ENV.worker] ?? first
   checkWorkerName(app.config, name)
-  return openedOnce(async () => createWorkerHandler(app, await connect(), name))
+  const handler = openedOnce(async () => createWorkerHandler(app, await connect(), name))
+  return answeringPings(app, name, handler)
 }
 
 /**
