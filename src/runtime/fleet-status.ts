@@ -6,7 +6,7 @@
 import type { Backend } from './backend.ts'
 import type { ResolvedConfig } from './config.ts'
 import { NotWiredError } from './errors.ts'
-import type { Fleet, QueueHoldings } from './fleet.ts'
+import type { Fleet, QueueHoldings, WorkerAnswer } from './fleet.ts'
 import { type Notices, readNotices } from './heartbeat.ts'
 import type { WorkerReport } from './worker-report.ts'
 
@@ -60,17 +60,35 @@ export function fleetOf(config: ResolvedConfig, { fleet, kind }: Backend): Fleet
   )
 }
 
-/** What there is to know of each worker. */
-export async function workerStats(
-  config: ResolvedConfig,
-  backend: Backend,
-): Promise<Readonly<Record<string, WorkerStats>>> {
-  const fleet = fleetOf(config, backend)
-  const [answers, paused, notices] = await Promise.all([
-    fleet.ping(),
-    fleet.paused(),
-    readNotices(backend.store, backend.clock, config.name),
+/** Which queues are paused, and what was left in the store. */
+export interface Told {
+  readonly paused: ReadonlyMap<string, ReadonlySet<string>> | undefined
+  readonly notices: Notices
+}
+
+/**
+ * Reads what workers and queues are told of alike.
+ * @param options.withPaused whether anybody asks for what is paused; @default true
+ */
+export async function readTold(
+  { name }: ResolvedConfig,
+  { store, clock }: Backend,
+  fleet: Fleet,
+  { withPaused = true }: { readonly withPaused?: boolean } = {},
+): Promise<Told> {
+  const [paused, notices] = await Promise.all([
+    withPaused ? fleet.paused() : undefined,
+    readNotices(store, clock, name),
   ])
+  return { paused, notices }
+}
+
+/** What there is to know of each worker. */
+export function workerStats(
+  config: ResolvedConfig,
+  answers: readonly WorkerAnswer[],
+  { paused, notices }: Told,
+): Readonly<Record<string, WorkerStats>> {
   const names = new Set(
     [...answers, ...notices.processes.map(({ report }) => report)].map(({ worker }) => worker),
   )
@@ -128,23 +146,26 @@ function silenceOf(processes: number): string {
     : `${processes} of its processes stopped reporting, and said nothing`
 }
 
+/** What each queue holds, by queue. */
+export async function readHoldings(
+  { queues }: ResolvedConfig,
+  fleet: Fleet,
+): Promise<ReadonlyMap<string, QueueHoldings>> {
+  const names = [...queues.keys()]
+  return new Map(await Promise.all(names.map(async (name) => [name, await fleet.holdings(name)] as const)))
+}
+
 /** What there is to know of each queue. */
-export async function queueStats(
+export function queueStats(
   config: ResolvedConfig,
-  backend: Backend,
-): Promise<Readonly<Record<string, QueueStats>>> {
-  const fleet = fleetOf(config, backend)
-  const names = [...config.queues.keys()]
-  const [paused, notices, holdings] = await Promise.all([
-    fleet.paused(),
-    readNotices(backend.store, backend.clock, config.name),
-    Promise.all(names.map((name) => fleet.holdings(name))),
-  ])
+  holdings: ReadonlyMap<string, QueueHoldings>,
+  { paused, notices }: Told,
+): Readonly<Record<string, QueueStats>> {
   return Object.fromEntries(
-    names.map((name, index) => [
+    [...holdings].map(([name, held]) => [
       name,
       {
-        ...(holdings[index] as QueueHoldings),
+        ...held,
         ...(paused && { paused: isPausedFor(consumersOf(config, name), name, paused, notices) }),
       },
     ]),

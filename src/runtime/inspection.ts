@@ -24,6 +24,8 @@ import {
   fleetOf,
   type QueueStats,
   queueStats,
+  readHoldings,
+  readTold,
   type Status,
   type WorkerStats,
   workerStats,
@@ -152,11 +154,19 @@ export function createInspection(context: InspectionContext): Inspection {
     requireListing(context)
     return listCalls(context, await connect(), filter, page, test)
   }
-  const workers = async () => workerStats(config, await connect())
-  const queues = async () => queueStats(config, await connect())
+  const fleetHere = async () => {
+    const backend = await connect()
+    return { backend, fleet: fleetOf(config, backend) }
+  }
+  const workers = async (withPaused: boolean) => {
+    const { backend, fleet } = await fleetHere()
+    const telling = readTold(config, backend, fleet, { withPaused })
+    const [answers, told] = await Promise.all([fleet.ping(), telling])
+    return workerStats(config, answers, told)
+  }
   return {
     async status() {
-      const states = Object.entries(await workers()).map(([name, { state }]) => [name, state] as const)
+      const states = Object.entries(await workers(true)).map(([name, { state }]) => [name, state] as const)
       return {
         ping: states.length > 0 && states.every(([, state]) => state !== 'no answer'),
         workers: Object.fromEntries(states),
@@ -170,16 +180,23 @@ export function createInspection(context: InspectionContext): Inspection {
       revoked: (filter = {}, page = {}) => list(stated(filter, ['cancelled', 'running']), page, isRevoked),
       reserved: (options = {}) => reserved(context, options),
       async registered() {
-        const known = Object.entries(await workers()).filter(([, { processes }]) => processes.length > 0)
+        const known = Object.entries(await workers(false)).filter(([, { processes }]) => processes.length > 0)
         return Object.fromEntries(
           known.map(([name, { processes }]) => [name, [...new Set(processes.flatMap(({ tasks }) => tasks))]]),
         )
       },
       async stats() {
-        const [ofWorkers, ofQueues] = await Promise.all([workers(), queues()])
-        return { workers: ofWorkers, queues: ofQueues }
+        const { backend, fleet } = await fleetHere()
+        const reading = [readTold(config, backend, fleet), readHoldings(config, fleet)] as const
+        const [answers, told, holdings] = await Promise.all([fleet.ping(), ...reading])
+        return { workers: workerStats(config, answers, told), queues: queueStats(config, holdings, told) }
       },
-      queues,
+      async queues() {
+        const { backend, fleet } = await fleetHere()
+        const reading = [readTold(config, backend, fleet), readHoldings(config, fleet)] as const
+        const [told, holdings] = await Promise.all(reading)
+        return queueStats(config, holdings, told)
+      },
     },
     queues: controlOf(context),
   }
@@ -233,15 +250,12 @@ async function reserved(context: InspectionContext, options: Pick<PageOptions, '
   requireListing(context)
   checkKeys('the options of reserved', options, ['lookAt'])
   const backend = await context.connect()
-  const fleet = fleetOf(context.config, backend)
-  const names = [...context.config.queues.keys()]
-  const begun = new Map(names.map((name) => [name, 0]))
-  const holdings = await Promise.all(names.map((name) => fleet.holdings(name)))
+  const holdings = await readHoldings(context.config, fleetOf(context.config, backend))
+  const begun = new Map<string, number>()
   const found = await countBegun(context, backend, options, begun)
-  const counts = names.map((name, index) => {
-    const inFlight = holdings[index]?.inFlight ?? 0
-    return [name, Math.max(inFlight - (begun.get(name) ?? 0), 0)] as const
-  })
+  const counts = [...holdings].map(
+    ([name, { inFlight }]) => [name, Math.max(inFlight - (begun.get(name) ?? 0), 0)] as const,
+  )
   return { queues: Object.fromEntries(counts), ...found }
 }
 

@@ -119,12 +119,8 @@ async function answer(api: Api, request: IncomingMessage, response: ServerRespon
 
 async function invoke(api: Api, name: string, body: string, response: ServerResponse): Promise<void> {
   if (isRefused(api, 'Invoke', name, response)) return
-  const found = api.functions[name]
-  if (found === undefined) {
-    const type = { 'x-amzn-errortype': 'ResourceNotFoundException' }
-    send(response, 404, { Message: `Function not found: ${name}` }, type)
-    return
-  }
+  const found = functionOf(api, name, response)
+  if (found === undefined) return
   try {
     // As the runtime does: what cannot be JSON fails, what is nothing is null.
     send(response, 200, JSON.parse(JSON.stringify((await found.handler(JSON.parse(body))) ?? null)))
@@ -134,10 +130,19 @@ async function invoke(api: Api, name: string, body: string, response: ServerResp
   }
 }
 
+/** The function of this name; where there is none, says so. */
+function functionOf(api: Api, name: string, response: ServerResponse): DeployedFunction | undefined {
+  const found = api.functions[name]
+  if (found !== undefined) return found
+  const type = { 'x-amzn-errortype': 'ResourceNotFoundException' }
+  send(response, 404, { Message: `Function not found: ${name}` }, type)
+  return undefined
+}
+
 /** One mapping a page, so that pages are followed. */
 function list(api: Api, search: URLSearchParams, response: ServerResponse): void {
   const name = search.get('FunctionName') ?? ''
-  if (isRefused(api, 'List', name, response)) return
+  if (isRefused(api, 'List', name, response) || functionOf(api, name, response) === undefined) return
   const own = api.mappings.filter(({ functionName }) => functionName === name)
   const from = Number(search.get('Marker') ?? 0)
   const more = from + 1 < own.length && { NextMarker: String(from + 1) }

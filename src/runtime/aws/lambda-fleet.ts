@@ -155,7 +155,11 @@ const isOff = ({ state }: SourceMapping) => state === 'Disabled' || state === 'D
 const isOn = ({ state }: SourceMapping) => state === 'Enabled' || state === 'Enabling'
 
 async function pausedOf(options: LambdaFleetOptions, each: WorkerFunction): Promise<ReadonlySet<string>> {
-  const mappings = await allMappings(options, each)
+  // A function that is gone is the ping's to tell.
+  const mappings = await allMappings(options, each).catch((error: unknown) => {
+    if (ResourceNotFoundError.is(error)) return []
+    throw error
+  })
   const { queues = [] } = options.config.workers.get(each.worker) ?? {}
   return new Set(
     queues.filter((queue) => {
