@@ -49,7 +49,10 @@ const packages: Readonly<
     types: ['@standard-schema/spec'],
   },
   'src/runtime/aws/': {
-    values: ['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs', '@aws-sdk/client-s3'],
+    values: [
+      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'],
+      ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+    ],
     types: [],
   },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
@@ -367,8 +370,9 @@ describe('a worker bundle', () => {
       platform: 'node',
       target: 'node22',
       format: 'esm',
-      // An app without a bucket has not installed the optional peer; bundlers then leave its name alone.
-      external: ['errand/local-emulator', '@aws-sdk/client-s3'],
+      // An app without a bucket has not installed the optional peer; bundlers then leave its name alone. The other is for
+      // those who look at workers.
+      external: ['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
       logLevel: 'error',
     })
     const inputs = Object.keys(metafile.inputs)

@@ -10,6 +10,7 @@ import { createLog } from '../runtime/log.ts'
 import { createDeadLetterHandler } from './dead-letter.ts'
 import { type InvocationContext, returnAll, type WorkerHandler } from './invocation.ts'
 import { lambdaMetricLines } from './lambda-output.ts'
+import { answeringPings } from './ping.ts'
 import { workerHandlerOf } from './worker.ts'
 import { checkWorkerName, openEnvironment } from './worker-environment.ts'
 
@@ -32,7 +33,8 @@ export function workerHandler(
   const name = options.worker ?? process.env[ENV.worker] ?? first
   checkWorkerName(app.config, name)
   const metrics = lambdaMetricLines(process.env)
-  return openedOnce(async () => workerHandlerOf(openEnvironment(app, await connect(), name, { metrics })))
+  const open = async () => workerHandlerOf(openEnvironment(app, await connect(), name, { metrics }))
+  return answeringPings(app, name, openedOnce(open))
 }
 
 /**

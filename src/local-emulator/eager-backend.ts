@@ -16,6 +16,7 @@ import { NotWiredError } from '../runtime/errors.ts'
 import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
 import { type InProcessStore, inProcessStore } from './in-process-store.ts'
+import { inlineFleet } from './inline-fleet.ts'
 
 /** How to make an eager backend. */
 export interface EagerBackendOptions {
@@ -36,6 +37,9 @@ interface Inline {
   /** By queue. */
   readonly environments: Map<string, OpenEnvironment>
   app: App | undefined
+  /** How many calls so far, and how many at this moment. */
+  received: number
+  running: number
 }
 
 /** Makes the eager backend of one app. */
@@ -47,7 +51,13 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
     send: async (name, messages) => {
       const results: SendResult[] = []
       for (const message of messages) {
-        await runInline(inline, name, message)
+        inline.received++
+        inline.running++
+        try {
+          await runInline(inline, name, message)
+        } finally {
+          inline.running--
+        }
         results.push(delivered)
       }
       return results
@@ -71,9 +81,12 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
     },
     environments: new Map(),
     app: undefined,
+    received: 0,
+    running: 0,
   }
   return {
     ...ports,
+    fleet: inlineFleet(() => inline, shifted),
     kind: 'eager',
     propagate: options.propagate ?? false,
     attach: (app) => {

@@ -99,6 +99,9 @@ function guardedStore(store: Store, life: Life): Store {
         yield next.value
       }
     },
+    list: (stretch) => guard(() => store.list(stretch)),
+    putNotice: (notice) => guard(() => store.putNotice(notice)),
+    notices: () => guard(() => store.notices()),
     ...(watch && { watch }),
   }
 }

@@ -15,7 +15,7 @@ import { LIMITS, type ResolvedQueue } from '../runtime/config.ts'
 import { deadlineHeap } from '../runtime/deadline-heap.ts'
 import type { Entropy } from '../runtime/entropy.ts'
 import { deadLettersOf, type Queue, type QueueCounts } from '../runtime/queue.ts'
-import { changeVisibilities, deleteMessages } from './queue-receipts.ts'
+import { changeVisibilities, deleteMessages, purgeMessages } from './queue-receipts.ts'
 import { type QueueState, receive, wakeReceivers } from './queue-receivers.ts'
 import { sendMessages } from './queue-sending.ts'
 import { noSuchQueue } from './sqs-refusals.ts'
@@ -54,6 +54,10 @@ export interface InspectedMessage {
 export interface InProcessQueue extends Queue {
   /** What a queue, or its dead-letter queue, holds, in the order of sending; changes nothing. */
   inspect(queue: string): readonly InspectedMessage[]
+  /** Deletes all of a queue's messages, in flight or not, as `PurgeQueue` does; its dead-letter queue keeps its own. */
+  purge(queue: string): void
+  /** When the oldest message of a queue was sent, in flight or not; `undefined` where there is none. */
+  oldestSentAt(queue: string): number | undefined
   /** How many messages there are in all queues but the dead-letter queues. */
   unfinished(): number
 }
@@ -124,6 +128,14 @@ function inspect(state: QueueState, now: number): readonly InspectedMessage[] {
     }))
 }
 
+function oldestSentAt(state: QueueState, now: number): number | undefined {
+  let oldest: number | undefined
+  for (const { sentAt } of [...state.waiting.items(), ...state.hidden.items()]) {
+    if (sentAt > now - state.retentionMs && sentAt < (oldest ?? Number.POSITIVE_INFINITY)) oldest = sentAt
+  }
+  return oldest
+}
+
 function countsOf(state: QueueState, clock: Clock): QueueCounts {
   wakeReceivers(state, clock)
   const inFlight = state.inFlight.size
@@ -160,6 +172,8 @@ export function inProcessQueue(options: InProcessQueueOptions): InProcessQueue {
       return states.has(name) ? name : undefined
     },
     inspect: (queue) => inspect(stateOf(queue), clock.now()),
+    purge: (queue) => purgeMessages(stateOf(queue), clock),
+    oldestSentAt: (queue) => oldestSentAt(stateOf(queue), clock.now()),
     unfinished() {
       let count = 0
       for (const name of options.queues.keys()) count += inspect(stateOf(name), clock.now()).length

@@ -9,6 +9,8 @@ import { ResultTooLargeError } from '../runtime/errors.ts'
 import { type CallRecord, isFinal } from '../runtime/record.ts'
 import type { Change, Condition, Store, Written } from '../runtime/store.ts'
 import { changed, holds } from './condition.ts'
+import { listAmong } from './in-process-listing.ts'
+import { inProcessNotices } from './in-process-notices.ts'
 import { sweeper } from './sweeper.ts'
 
 interface KeptText {
@@ -111,6 +113,8 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     putMessage: (id, body, expiresAtSeconds) => beside.put(keyOfMessage(id), body, expiresAtSeconds),
     readMessage: (id) => beside.get(keyOfMessage(id)),
     failed: (queue, sinceMs, untilMs) => failedAmong([...records.values()], queue, sinceMs, untilMs),
+    list: async (stretch) => listAmong([...records.values()], stretch),
+    ...inProcessNotices(),
     unfinished() {
       let count = 0
       for (const { state } of records.values()) if (!isFinal(state)) count += 1

@@ -18,14 +18,15 @@ import { faultyBlobs } from './faulty-blobs.ts'
 import { faultyQueue } from './faulty-queue.ts'
 import { faultyStore } from './faulty-store.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
+import { inProcessFleet } from './in-process-fleet.ts'
 import { type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
 import { inProcessStore } from './in-process-store.ts'
 import {
   abandonFleet,
   attachApp,
   closeFleet,
-  type Fleet,
   type FleetOptions,
+  type LocalFleet,
   startFleet,
 } from './local-fleet.ts'
 import { watchForLoss } from './lost-calls.ts'
@@ -64,7 +65,7 @@ export interface LocalBackend extends Backend {
 }
 
 /** The queue as submitters see it, tasks among them: a send starts the workers, and a closed backend takes none. */
-function clientQueue(queue: Queue, startWorkers: boolean, fleet: () => Fleet): Queue {
+function clientQueue(queue: Queue, startWorkers: boolean, fleet: () => LocalFleet): Queue {
   return {
     ...queue,
     // No async function: awaiting nothing of its own, it would only add a turn to the way of each call.
@@ -123,7 +124,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   const store = plan ? faultyStore(soundStore, plan) : soundStore
   const blobs = config.blobs && { blobs: blobsOf(clock, plan) }
   const ports: Ports = { clock, entropy, queue, store, ...blobs }
-  const fleet: Fleet = {
+  const fleet: LocalFleet = {
     ...{ config, options, ports, plan, gate },
     taskOf: (id) => soundStore.peek(id)?.task,
     app: undefined,
@@ -131,6 +132,10 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     isAbandoned: false,
     functions: [],
     mappings: [],
+    stopping: new Set(),
+    paused: new Set(),
+    counts: new Map(),
+    startedAt: 0,
   }
   // A message may be left of a call that was cancelled; only where calls that wait have no record do messages count.
   const count = config.record === 'on-claim' ? sound.unfinished : soundStore.unfinished
@@ -138,6 +143,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   return {
     ...ports,
     kind: 'local',
+    fleet: inProcessFleet(fleet, sound),
     inspect: sound.inspect,
     attach: (app) => outsideAnyContext(attachApp, fleet, app),
     start: async () => outsideAnyContext(startFleet, fleet),

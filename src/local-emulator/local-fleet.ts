@@ -3,6 +3,7 @@
  * dead-letter queues.
  * @module
  */
+import type { SQSEvent } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
@@ -33,8 +34,24 @@ export interface FleetOptions {
   onError?(error: Error, worker: string, queue: string): void
 }
 
+/** A function that is mapped to a queue. */
+interface QueueMapping {
+  readonly queueName: string
+  start(): EventSourceMapping
+  /** Absent while the queue is paused. */
+  running: EventSourceMapping | undefined
+}
+
+/** What a worker was given. */
+interface WorkerCounts {
+  /** Messages so far. */
+  received: number
+  /** Messages of invocations that run. */
+  running: number
+}
+
 /** The workers of one app. */
-export interface Fleet {
+export interface LocalFleet {
   readonly config: ResolvedConfig
   readonly options: FleetOptions
   /** What the workers' environments see. */
@@ -51,7 +68,15 @@ export interface Fleet {
   /** Nothing is invoked any more. */
   isAbandoned: boolean
   readonly functions: LambdaFunction[]
-  readonly mappings: EventSourceMapping[]
+  readonly mappings: QueueMapping[]
+  /** Mappings that poll no more, until the invocations that they started have ended. */
+  readonly stopping: Set<Promise<void>>
+  /** Queues that are not polled. */
+  readonly paused: Set<string>
+  /** By worker. */
+  readonly counts: Map<string, WorkerCounts>
+  /** When the workers were started, in epoch milliseconds. */
+  startedAt: number
 }
 
 function sayError(error: Error, worker: string, queue: string): void {
@@ -59,16 +84,16 @@ function sayError(error: Error, worker: string, queue: string): void {
 }
 
 /** Errors that the switches made are no news. */
-function isWanted(fleet: Fleet, error: Error): boolean {
+function isWanted(fleet: LocalFleet, error: Error): boolean {
   return fleet.plan !== undefined && (isInjected(error) || error.name === 'Runtime.ExitError')
 }
 
-function attachedApp(fleet: Fleet): App {
+function attachedApp(fleet: LocalFleet): App {
   if (fleet.app) return fleet.app
   throw new Error(`no app is attached to the local backend of "${fleet.config.name}"`)
 }
 
-function functionOf(fleet: Fleet, worker: ResolvedWorker): LambdaFunction {
+function functionOf(fleet: LocalFleet, worker: ResolvedWorker): LambdaFunction {
   const { ports, options, plan, taskOf } = fleet
   return lambdaFunction({
     name: `${fleet.config.name}-${worker.name}`,
@@ -94,7 +119,7 @@ interface MappingOptions {
 }
 
 function map(
-  fleet: Fleet,
+  fleet: LocalFleet,
   lambda: LambdaFunction,
   who: string,
   queueName: string,
@@ -102,25 +127,45 @@ function map(
 ): void {
   const { ports, options, gate } = fleet
   const { onError = sayError } = options
-  const mapping = startEventSourceMapping({
-    ...how,
-    queue: gate === undefined ? ports.queue : gate.guard(ports.queue),
-    queueName,
-    arn: arnOf(queueName),
-    invoke: (event) => (fleet.isAbandoned ? abandoned : lambda.invoke(event)),
-    clock: ports.clock,
-    // An idle worker then holds no timer: on virtual time there is nothing to jump to but due work.
-    pollSeconds: Number.POSITIVE_INFINITY,
-    onError: (error) => {
-      if (!fleet.isAbandoned && !isWanted(fleet, error)) onError(error, who, queueName)
-    },
+  const counts = countsOf(fleet, who)
+  const start = () =>
+    startEventSourceMapping({
+      ...how,
+      queue: gate === undefined ? ports.queue : gate.guard(ports.queue),
+      queueName,
+      arn: arnOf(queueName),
+      invoke: (event) => (fleet.isAbandoned ? abandoned : counted(counts, lambda, event)),
+      clock: ports.clock,
+      // An idle worker then holds no timer: on virtual time there is nothing to jump to but due work.
+      pollSeconds: Number.POSITIVE_INFINITY,
+      onError: (error) => {
+        if (!fleet.isAbandoned && !isWanted(fleet, error)) onError(error, who, queueName)
+      },
+    })
+  fleet.mappings.push({ queueName, start, running: fleet.paused.has(queueName) ? undefined : start() })
+}
+
+function countsOf({ counts }: LocalFleet, who: string): WorkerCounts {
+  const own = counts.get(who) ?? { received: 0, running: 0 }
+  counts.set(who, own)
+  return own
+}
+
+/** Its own promise goes back: one more in between would be one more turn in the way of each call. */
+function counted(counts: WorkerCounts, lambda: LambdaFunction, event: SQSEvent): Promise<InvokeResult> {
+  const { length } = event.Records
+  counts.received += length
+  counts.running += length
+  const result = lambda.invoke(event)
+  void result.then(() => {
+    counts.running -= length
   })
-  fleet.mappings.push(mapping)
+  return result
 }
 
 const abandoned = Promise.resolve<InvokeResult>({ ok: false, error: new Error('the backend was abandoned') })
 
-function startWorker(fleet: Fleet, worker: ResolvedWorker): void {
+function startWorker(fleet: LocalFleet, worker: ResolvedWorker): void {
   const lambda = functionOf(fleet, worker)
   fleet.functions.push(lambda)
   const { batchSize, batchWindowSeconds, queues } = worker
@@ -133,7 +178,7 @@ function startWorker(fleet: Fleet, worker: ResolvedWorker): void {
 const deadLetterMapping: MappingOptions = { batchSize: 10, batchWindowSeconds: 0, maximumConcurrency: 2 }
 const DEAD_LETTER_TIMEOUT_SECONDS = 60
 
-function startDeadLetters(fleet: Fleet): void {
+function startDeadLetters(fleet: LocalFleet): void {
   const { makeDeadLetterHandler: makeHandler } = fleet.options
   if (makeHandler === undefined) return
   const name = 'dead-letters'
@@ -151,16 +196,17 @@ function startDeadLetters(fleet: Fleet): void {
 }
 
 /** Starts the workers, once; where there is no app yet, as soon as there is one. */
-export function startFleet(fleet: Fleet): void {
+export function startFleet(fleet: LocalFleet): void {
   if (fleet.phase === 'running' || fleet.phase === 'closed') return
   fleet.phase = fleet.app ? 'running' : 'wanted'
   if (!fleet.app) return
+  fleet.startedAt = fleet.ports.clock.now()
   for (const worker of fleet.config.workers.values()) startWorker(fleet, worker)
   startDeadLetters(fleet)
 }
 
 /** Has the workers run the calls of this app, in place of an earlier one's. */
-export function attachApp(fleet: Fleet, app: App): void {
+export function attachApp(fleet: LocalFleet, app: App): void {
   // The same app again is no deployment: its environments keep what their start hooks made.
   if (fleet.app === app) return
   if (fleet.app !== undefined) warnOfMissing(fleet.config.name, fleet.app, app)
@@ -184,16 +230,37 @@ function warnOfMissing(name: string, before: App, after: App): void {
   }
 }
 
+/** Stops polling a queue; what was received runs to its end. */
+export function pauseQueue(fleet: LocalFleet, queue: string): void {
+  fleet.paused.add(queue)
+  for (const mapping of fleet.mappings) {
+    if (mapping.queueName !== queue || mapping.running === undefined) continue
+    const stopped = mapping.running.stop()
+    mapping.running = undefined
+    fleet.stopping.add(stopped)
+    void stopped.then(() => fleet.stopping.delete(stopped))
+  }
+}
+
+/** Polls it again: at once, so until what ran at the pause has ended there may be more invocations than usual. */
+export function resumeQueue(fleet: LocalFleet, queue: string): void {
+  fleet.paused.delete(queue)
+  if (fleet.phase !== 'running') return
+  for (const mapping of fleet.mappings) {
+    if (mapping.queueName === queue) mapping.running ??= mapping.start()
+  }
+}
+
 /** Ends the workers after the invocations that run; no more are started. */
-export async function closeFleet(fleet: Fleet): Promise<void> {
+export async function closeFleet(fleet: LocalFleet): Promise<void> {
   fleet.phase = 'closed'
-  await Promise.all(fleet.mappings.map((mapping) => mapping.stop()))
+  await Promise.all([...fleet.stopping, ...fleet.mappings.map(({ running }) => running?.stop())])
   await Promise.all(fleet.functions.map((lambda) => lambda.stopIdle()))
   for (const lambda of fleet.functions) lambda.killAll()
 }
 
 /** Ends the workers at once: the invocations that run are killed. */
-export async function abandonFleet(fleet: Fleet): Promise<void> {
+export async function abandonFleet(fleet: LocalFleet): Promise<void> {
   fleet.isAbandoned = true
   await Promise.all(fleet.functions.map((lambda) => lambda.stopIdle()))
   for (const lambda of fleet.functions) lambda.killAll()

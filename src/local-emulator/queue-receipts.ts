@@ -1,5 +1,5 @@
 /**
- * What a receipt is good for: deleting its message, and changing its visibility.
+ * What a receipt is good for: deleting its message, and changing its visibility. And what ends all of them.
  * @module
  */
 import type { Clock } from '../runtime/clock.ts'
@@ -89,4 +89,19 @@ export function changeVisibilities(
   } finally {
     wakeReceivers(state, clock)
   }
+}
+
+/** Deletes every message: what is in flight first, so that no group of a FIFO queue is held by it. */
+export function purgeMessages(state: QueueState, clock: Clock): void {
+  surface(state, clock.now())
+  for (const message of state.hidden.items()) {
+    const wasTaken = message.receipt !== undefined
+    endReceipt(state, message)
+    if (wasTaken) state.waiting.release(message)
+  }
+  const batch = ++state.lastBatch
+  for (let message = state.waiting.take(batch); message !== undefined; message = state.waiting.take(batch)) {
+    state.waiting.release(message)
+  }
+  wakeReceivers(state, clock)
 }

@@ -6,6 +6,7 @@ import type { App } from './app.ts'
 import type { Blobs } from './blobs.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
+import type { Fleet } from './fleet.ts'
 import type { Queue } from './queue.ts'
 import type { Store } from './store.ts'
 
@@ -29,6 +30,8 @@ export interface Backend extends Ports {
   readonly kind: BackendKind
   /** Whether a submit rejects with the error of a call that failed: an option of `eager`. @default false */
   readonly propagate?: boolean
+  /** The workers as seen from outside. Without it nobody can ask for their status, or pause a queue. */
+  readonly fleet?: Fleet
   /**
    * Gives a backend that runs workers itself the app whose tasks they run. Called once an executor first needs
    * its backend; again, with a reloaded app of the same name, it replaces the earlier one.

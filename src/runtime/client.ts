@@ -19,6 +19,7 @@ import {
 } from './executor.ts'
 import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
+import { createInspection } from './inspection.ts'
 import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
 import { checkTaskName, type RegisteredTask } from './registry.ts'
@@ -79,7 +80,7 @@ export interface NameSubmitter<Tasks> {
 /** Submits by name, and holds futures. */
 export interface Client<Tasks, C extends Config = Config>
   extends NameSubmitter<Tasks>,
-    Pick<Executor<never, C>, 'future' | 'group' | 'retry' | 'retryAll' | 'close'> {
+    Pick<Executor<never, C>, 'future' | 'group' | 'retry' | 'retryAll' | 'status' | 'inspect' | 'close'> {
   /** Options of the sender for the calls that follow. */
   with(options: CallOptions<QueueName<C>>): NameSubmitter<Tasks>
   /** Adds middleware; a client runs only its `submit` part. */
@@ -99,7 +100,10 @@ export function buildClient<Tasks, C extends Config>(
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const sender = createSender({ config, codec, calls, connect, middleware, resolve: resolveName })
+  const { status, inspect } = createInspection({ config, calls, connect, resolve: resolveName })
   return {
+    status,
+    inspect,
     ...submitterOf<Tasks>(sender, NO_OPTIONS),
     with: (callOptions) => submitterOf<Tasks>(sender, callOptions),
     use: (layer) => {

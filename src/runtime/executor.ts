@@ -15,6 +15,7 @@ import { sizeOfGroup } from './entropy.ts'
 import { ClosedError, InvalidOptionError } from './errors.ts'
 import { Future } from './future.ts'
 import { FutureGroup } from './future-group.ts'
+import { createInspection, type Inspection } from './inspection.ts'
 import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
 import { checkFunction } from './option-checks.ts'
@@ -60,7 +61,9 @@ export interface TaskRegistrar {
 export declare const declaredTypes: unique symbol
 
 /** Tasks are registered on it and submitted to it. */
-export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = Config> extends Submitter {
+export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = Config>
+  extends Submitter,
+    Inspection<QueueName<C>> {
   readonly [declaredTypes]?: { readonly tasks: Tasks; readonly config: C }
   /** The checked config. */
   readonly config: ResolvedConfig
@@ -224,6 +227,7 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
     ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
+    ...createInspection({ config, calls, connect, resolve: registry.taskOf }),
     use: (layer) => {
       middleware.push(checkMiddleware(layer))
     },

@@ -45,6 +45,45 @@ export interface ReadOptions {
   readonly consistent?: boolean
 }
 
+/** A place in the listing of calls. */
+export interface ListingPosition {
+  readonly id: string
+  /** Epoch milliseconds. */
+  readonly createdAt: number
+}
+
+/** Which stretch of the listing to read. */
+export interface ListingStretch {
+  readonly queues: readonly string[]
+  /** Calls made from this time, epoch milliseconds, up to `untilMs`, both included. */
+  readonly sinceMs: number
+  readonly untilMs: number
+  /** Only what comes after this position: older calls. */
+  readonly after?: ListingPosition
+  /** How many at most. */
+  readonly limit: number
+}
+
+/** A stretch of the listing. */
+export interface Listed {
+  /** The newest first, by `compareListed`. */
+  readonly entries: readonly ListingPosition[]
+  /** Whether it is sure that nothing comes after the last of them. */
+  readonly isComplete: boolean
+}
+
+/** A row that is of no call: a worker process's heartbeat, a paused queue. */
+export interface Notice {
+  /** At most 512 bytes. A notice replaces the one of the same key. */
+  readonly key: string
+  /** At most 32 KiB. */
+  readonly text: string
+  readonly expiresAtSeconds: number
+}
+
+/** How many notices are read at most: the first by their keys. */
+export const MAX_NOTICES = 1000
+
 /** Where records live. */
 export interface Store {
   /**
@@ -76,6 +115,15 @@ export interface Store {
    * failed a moment ago may be missing, and what was retried since may be among them.
    */
   failed(queue: string, sinceMs: number, untilMs: number): AsyncIterable<string>
+  /**
+   * Reads the listing, newest first; it holds what was written with a queue and a time of creation. What was written a
+   * moment ago may be missing, and what expired may be among it.
+   */
+  list(stretch: ListingStretch): Promise<Listed>
+  /** Leaves a notice, whatever was there. */
+  putNotice(notice: Notice): Promise<void>
+  /** All notices in the order of their keys, `MAX_NOTICES` of them at most; those whose time is over may be among them. */
+  notices(): Promise<readonly Notice[]>
   /**
    * Where the store can tell: calls `listener` after every write, until the returned function is called. Waiting
    * then costs no reads.

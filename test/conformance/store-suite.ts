@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { ResultTooLargeError } from '../../src/runtime/errors.ts'
 import type { Store } from '../../src/runtime/store.ts'
 import { describeFailed } from './store-failed.ts'
+import { describeListing, describeNotices } from './store-listing.ts'
 import { describeModel } from './store-model.ts'
 import { anything, given, NOW, newRecord, stored, type UsingStore } from './store-records.ts'
 import { describeTransitions } from './store-transitions.ts'
@@ -50,6 +51,8 @@ export function describeStore(
     describeResults(using)
     describeTransitions(using)
     describeFailed(using)
+    describeListing(using)
+    describeNotices(using)
     describeModel(using, options.runs ?? 60, options.emptyTextInList ?? true)
   })
 }

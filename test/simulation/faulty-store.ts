@@ -70,6 +70,10 @@ export function faultyStore(sim: Simulation, process: SimulatedProcess): Store {
       send(`keep the message of ${id}`, () => store.putMessage(id, body, expiresAtSeconds)),
     readMessage: (id) => send(`read the message of ${id}`, () => store.readMessage(id)),
     failed: (queue, sinceMs, untilMs) => store.failed(queue, sinceMs, untilMs),
+    // Nothing on the way of a call reads or writes these.
+    list: (stretch) => store.list(stretch),
+    putNotice: (notice) => store.putNotice(notice),
+    notices: () => store.notices(),
     readResult: (id, owner) => send(`read the result of ${id}`, () => store.readResult(id, owner)),
   }
 }

@@ -17,6 +17,8 @@ import {
   type SqsOptions,
 } from './aws-clients.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
+import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
+import { lambdaFleet } from './lambda-fleet.ts'
 import { s3Blobs } from './s3-blobs.ts'
 import { lazyS3, type S3Options } from './s3-client.ts'
 import { sqsQueue } from './sqs-queue.ts'
@@ -34,6 +36,12 @@ export interface AwsOptions {
   /** The bucket's name, where the config has `blobs`. @default `ERRAND_BUCKET` */
   readonly bucket?: string
   readonly s3?: S3Options
+  /**
+   * The workers' functions, names or ARNs, by the names of the config: for `status`, `inspect` and `queues`. A worker that
+   * is left out is a process of its own. @default `ERRAND_FUNCTIONS`
+   */
+  readonly functionNames?: Readonly<Record<string, string>>
+  readonly lambda?: LambdaOptions
   /** @default the system's */
   readonly clock?: Clock
   /** @default the system's */
@@ -49,7 +57,7 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const env: Environment = process.env
   const { clock = systemClock, entropy = systemEntropy, region } = options
   const tableName = options.tableName ?? env[ENV.table]
-  const queueUrls = options.queueUrls ?? queueUrlsOf(env[ENV.queueUrls])
+  const queueUrls = options.queueUrls ?? byName(ENV.queueUrls, env[ENV.queueUrls], URLS)
   if (!tableName || queueUrls === undefined) {
     const missing = [
       ...(tableName ? [] : [`${ENV.table} (or the option \`tableName\`)`]),
@@ -64,17 +72,20 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const dynamodb = lazyDynamoDb(options.dynamodb ?? {}, env, region)
   const large = blobsOf(config, options, env)
   const version = codeVersionOf(env[ENV.version])
+  const lambda = lazyLambda(options.lambda ?? {}, env, region)
+  const functionNames = options.functionNames ?? byName(ENV.functions, env[ENV.functions], FUNCTIONS)
   return {
     kind: 'aws',
     clock,
     entropy,
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
     store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
+    fleet: lambdaFleet({ config, functionNames, lambda, queueUrls, sqs }),
     ...(large !== undefined && { blobs: large.blobs }),
     ...(version !== undefined && { version }),
     async start() {},
     async close() {
-      await Promise.all([sqs.close(), dynamodb.close(), large?.close()])
+      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), lambda.close()])
     },
   }
 }
@@ -101,19 +112,25 @@ function blobsOf(
   return { blobs: s3Blobs({ bucket, prefix, s3 }), close: s3.close }
 }
 
-function queueUrlsOf(json: string | undefined): Readonly<Record<string, string>> | undefined {
+/** What the variables hold, as errors show it. */
+const URLS =
+  'URLs by queue name, such as {"default":"https://sqs.eu-west-1.amazonaws.com/123456789012/shop-default"}'
+const FUNCTIONS = 'names of functions by worker, such as {"default":"shop-default-4F2A"}'
+
+function byName(
+  variable: string,
+  json: string | undefined,
+  what: string,
+): Readonly<Record<string, string>> | undefined {
   if (!json) return undefined
-  const urls = parsed(json)
+  const values = parsed(json)
   const valid =
-    typeof urls === 'object' &&
-    urls !== null &&
-    !Array.isArray(urls) &&
-    Object.values(urls).every((url) => typeof url === 'string')
-  if (valid) return urls as Record<string, string>
-  throw new InvalidOptionError(
-    `${ENV.queueUrls} is ${json.slice(0, 80)}, expected a JSON object of URLs by queue name, ` +
-      'such as {"default":"https://sqs.eu-west-1.amazonaws.com/123456789012/shop-default"}',
-  )
+    typeof values === 'object' &&
+    values !== null &&
+    !Array.isArray(values) &&
+    Object.values(values).every((value) => typeof value === 'string')
+  if (valid) return values as Record<string, string>
+  throw new InvalidOptionError(`${variable} is ${json.slice(0, 80)}, expected a JSON object of ${what}`)
 }
 
 function parsed(json: string): unknown {

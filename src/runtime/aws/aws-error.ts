@@ -39,6 +39,12 @@ const grantOf: Readonly<Record<string, string>> = {
   's3:PutObject': 'fleet.addClient(fn, { submit: true })',
   's3:GetObject': 'fleet.addClient(fn, { read: true })',
   'dynamodb:UpdateItem': 'fleet.addClient(fn, { manage: true })',
+  'dynamodb:Query': 'fleet.addClient(fn, { manage: true })',
+  'sqs:GetQueueAttributes': 'fleet.addClient(fn, { manage: true })',
+  'sqs:PurgeQueue': 'fleet.addClient(fn, { manage: true })',
+  'lambda:InvokeFunction': 'fleet.addClient(fn, { manage: true })',
+  'lambda:ListEventSourceMappings': 'fleet.addClient(fn, { manage: true })',
+  'lambda:UpdateEventSourceMapping': 'fleet.addClient(fn, { manage: true })',
 }
 
 /**

@@ -30,6 +30,8 @@ import {
   resultKey,
   resultOf,
 } from './dynamodb-item.ts'
+import { listFrom } from './dynamodb-listing.ts'
+import { putNotice, readNotices } from './dynamodb-notices.ts'
 import { jitteredDelay } from './jittered-delay.ts'
 
 /** What a DynamoDB store is made of. */
@@ -56,6 +58,9 @@ export function dynamoDbStore(options: DynamoDbStoreOptions): Store {
       putResult(options, messageItem(id, body, expiresAtSeconds), body),
     readMessage: (id) => readBeside(options, messageKey(id)),
     failed: (queue, sinceMs, untilMs) => failed(options, queue, sinceMs, untilMs),
+    list: (stretch) => listFrom(options, stretch),
+    putNotice: (notice) => putNotice(options, notice),
+    notices: () => readNotices(options),
   }
 }
 

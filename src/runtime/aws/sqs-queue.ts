@@ -40,7 +40,8 @@ function lastOf(text: string, separator: string): string {
   return text.slice(text.lastIndexOf(separator) + 1)
 }
 
-function addressOf(queueUrls: Readonly<Record<string, string>>, name: string): Address {
+/** Where a queue is. */
+export function addressOf(queueUrls: Readonly<Record<string, string>>, name: string): Address {
   const url = Object.hasOwn(queueUrls, name) ? queueUrls[name] : undefined
   if (url === undefined) {
     const known = Object.keys(queueUrls).join(', ') || 'none'
