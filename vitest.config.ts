@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^errand\/lambda$/, replacement: source('./src/handlers/index.ts') },
       { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
       { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
+      { find: /^errand\/cdk$/, replacement: source('./cdk/index.ts') },
     ],
   },
   test: {
@@ -20,6 +21,6 @@ export default defineConfig({
     typecheck: { enabled: false },
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    coverage: { provider: 'v8', include: ['src/**'] },
+    coverage: { provider: 'v8', include: ['src/**', 'cdk/**'] },
   },
 })

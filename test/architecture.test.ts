@@ -49,7 +49,7 @@ const packages: Readonly<
     types: [],
   },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
-  'src/app-discovery/': { values: [], types: [] },
+  'src/app-discovery/': { values: ['esbuild'], types: [] },
   'src/hono/': { values: ['hono'], types: [] },
   'src/local-emulator/': { values: [], types: ['aws-lambda'] },
   'src/monitor/': { values: ['hono'], types: [] },
@@ -300,7 +300,7 @@ describe('words', () => {
 })
 
 const entries = Object.values(ownPackage.exports).map((paths) =>
-  paths.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'),
+  paths.default.replace('./dist/', '').replace(/\.js$/, '.ts'),
 )
 
 describe('exports', () => {

@@ -265,7 +265,7 @@ function runScript(
 }
 
 // The scripts import the built package by its name; `npm test` builds it first.
-describe.skipIf(!existsSync(`${root}/dist/index.js`))('the demo', () => {
+describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the demo', () => {
   test('--once prints the right table and ends', async () => {
     const { code, stdout, stderr } = await runScript('demo.ts', ['--once'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -311,7 +311,7 @@ describe.skipIf(!existsSync(`${root}/dist/index.js`))('the demo', () => {
   }, 30_000)
 })
 
-describe.skipIf(!existsSync(`${root}/dist/index.js`))('the server', () => {
+describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the server', () => {
   test('says when its port is in use, or is no port', async () => {
     const { createServer } = await import('node:http')
     const other = createServer().listen(0, '127.0.0.1')

@@ -88,8 +88,8 @@ describe('what is packed', () => {
     /^package\.json$/,
     /^(README|CHANGELOG)\.md$/,
     /^LICENSE$/,
-    /^src\/.+\.ts$/,
-    /^dist\/.+\.(js|d\.ts)(\.map)?$/,
+    /^(src|cdk)\/.+\.ts$/,
+    /^dist\/(src|cdk)\/.+\.(js|d\.ts)(\.map)?$/,
   ]
 
   test('is the build, its sources and the papers, and nothing else', () => {
@@ -103,7 +103,7 @@ describe('what is packed', () => {
     const files = new Set(packedFiles())
     for (const path of files) {
       if (!path.startsWith('dist/')) continue
-      const source = path.replace(/^dist\//, 'src/').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
+      const source = path.replace(/^dist\//, '').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
       expect(files, path).toContain(source)
       if (!path.endsWith('.map')) continue
       const { sources, sourceRoot } = JSON.parse(readFileSync(join(installed, path), 'utf8'))
@@ -204,7 +204,7 @@ describe('installed', () => {
 
   test('what is not exported cannot be reached', async () => {
     const answer = await runScript('inside.mjs', [
-      "const reached = await import('errand/dist/runtime/record.js').catch((error) => error.code)",
+      "const reached = await import('errand/dist/src/runtime/record.js').catch((error) => error.code)",
       'console.log(JSON.stringify(reached))',
     ])
     expect(answer).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')

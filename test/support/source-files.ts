@@ -164,7 +164,7 @@ function nameOf(node: SyntaxNode, parent: SyntaxNode | undefined): string {
 function readOwnNames(): Map<string, string> {
   const { name, exports } = readPackage()
   const entries = Object.entries(exports).map(([subpath, conditions]) => {
-    const source = conditions.default.replace(/^\.\/dist\//, 'src/').replace(/\.js$/, '.ts')
+    const source = conditions.default.replace(/^\.\/dist\//, '').replace(/\.js$/, '.ts')
     return [posix.join(name, subpath), source] as const
   })
   return new Map(entries)

@@ -1,0 +1,87 @@
+/**
+ * The program that builds a worker bundle, in a process of its own, since esbuild's plugins cannot be waited for and
+ * a construct cannot but wait.
+ * @module
+ */
+import { dirname } from 'node:path'
+import type { BuildFailure, BuildOptions, Message } from 'esbuild'
+import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
+import { builtInsAtNeed } from './built-ins.ts'
+import { leanSdk } from './lean-sdk.ts'
+
+/** What to build. */
+export interface BundleRequest {
+  /** The app's module. */
+  readonly modulePath: string
+  /** The text of the entry, whose imports are relative to that module's folder. */
+  readonly entry: string
+  /** Where paths in the bundle begin: never an absolute one, so that every folder gives the same bytes. */
+  readonly root: string
+  readonly outfile: string
+  readonly minify: boolean
+  readonly external: readonly string[]
+}
+
+/** What stood in the way, and where it is imported. */
+export interface BundleProblem {
+  readonly text: string
+  /** `src/tasks.ts:3` */
+  readonly importer?: string
+}
+
+/** The files that went into a bundle, and how many bytes of it each is. */
+export type BundleInputs = readonly (readonly [path: string, bytes: number])[]
+
+/** What the program answers. */
+export type BundleAnswer = { readonly inputs: BundleInputs } | { readonly problems: readonly BundleProblem[] }
+
+/**
+ * What CommonJS expects to find, which an ESM file has not. On the global object, since a module of the app may well
+ * declare a `require` or a `__dirname` of its own, and nothing minified may collide with them.
+ */
+const banner = [
+  'globalThis.require??=process.getBuiltinModule("node:module").createRequire(import.meta.url);',
+  'globalThis.__filename??=import.meta.filename;globalThis.__dirname??=import.meta.dirname;',
+].join('')
+
+function optionsOf({ modulePath, entry, root, outfile, minify, external }: BundleRequest): BuildOptions {
+  return {
+    stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: 'index.ts', loader: 'ts' },
+    outfile,
+    absWorkingDir: root,
+    bundle: true,
+    minify,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
+    mainFields: ['module', 'main'],
+    external: [...external],
+    plugins: [builtInsAtNeed, leanSdk],
+    banner: { js: banner },
+    legalComments: 'none',
+    sourcemap: 'external',
+    sourcesContent: false,
+    metafile: true,
+    logLevel: 'silent',
+  }
+}
+
+function problemOf({ text, location }: Message): BundleProblem {
+  return location === null ? { text } : { text, importer: `${location.file}:${location.line}` }
+}
+
+async function build(request: BundleRequest): Promise<BundleAnswer> {
+  try {
+    const esbuild = await loadEsbuild(request.modulePath)
+    const { metafile } = await esbuild.build(optionsOf(request))
+    const inputs = Object.values(metafile?.outputs ?? {}).flatMap((output) => Object.entries(output.inputs))
+    return { inputs: inputs.map(([path, { bytesInOutput }]) => [path, bytesInOutput]) }
+  } catch (error) {
+    const { errors } = error as Partial<BuildFailure>
+    return { problems: errors?.map(problemOf) ?? [{ text: String(error) }] }
+  }
+}
+
+const { folder, request } = readRequest<BundleRequest>()
+writeAnswer(folder, await build(request))

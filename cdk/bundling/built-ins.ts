@@ -1,0 +1,26 @@
+/**
+ * Node's own modules, as a worker takes them. An ESM import of one reads every export it has, and so runs whatever
+ * stands behind a lazy getter: for `node:http` that is the whole of undici. Measured on Node 24: 20–28 ms for
+ * `import 'node:http'`, 3–5 ms by `process.getBuiltinModule`; 2 to 4 ms each for `fs`, `util` and `process`.
+ * @module
+ */
+import { builtinModules } from 'node:module'
+import type { Plugin } from 'esbuild'
+
+const names = new Set(builtinModules)
+
+/** Takes Node's modules by `process.getBuiltinModule`, as CommonJS whose exports are read when they are used. */
+export const builtInsAtNeed: Plugin = {
+  name: 'built-ins-at-need',
+  setup(build) {
+    build.onResolve({ filter: /^(node:)?[a-z_]/ }, ({ path, kind }) => {
+      const name = path.replace(/^node:/, '')
+      if (kind === 'entry-point' || (!path.startsWith('node:') && !names.has(name))) return undefined
+      return { path: `node:${name}`, namespace: 'built-in', sideEffects: false }
+    })
+    build.onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+      loader: 'js',
+    }))
+  },
+}

@@ -1,0 +1,138 @@
+/**
+ * The variables of a fleet's functions and clients: what is set, and what users may add.
+ * @module
+ */
+import { Stack } from 'aws-cdk-lib'
+import { CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { Construct } from 'constructs'
+import { ENV } from '../src/runtime/config.ts'
+import type { FleetQueue } from './fleet-queues.ts'
+import type { FleetResources } from './grants.ts'
+import { refusal } from './refusal.ts'
+
+/** What tells a process where the fleet is. */
+export function fleetEnvironment(
+  scope: Construct,
+  resources: FleetResources,
+  queues: readonly FleetQueue[],
+  version: string,
+): Record<string, string> {
+  const urls = queues.map(({ name, queue }) => [name, queue.queueUrl] as const)
+  return {
+    [ENV.table]: resources.table.table.tableName,
+    [ENV.queueUrls]: toJson(scope, urls),
+    ...(resources.blobs !== undefined && { [ENV.bucket]: resources.blobs.bucket.bucketName }),
+    [VERSION]: version,
+  }
+}
+
+/** Which version of the code a function runs: what an unknown task's error names. */
+const VERSION = 'ERRAND_VERSION'
+
+/** The dead-letter function knows its own queues too, as `<queue>-dead-letters`. */
+export function deadLetterUrls(scope: Construct, queues: readonly FleetQueue[]): Record<string, string> {
+  const urls = queues.flatMap(({ name, queue, deadLetterQueue }) => [
+    [name, queue.queueUrl] as const,
+    ...(deadLetterQueue === undefined ? [] : [[`${name}-dead-letters`, deadLetterQueue.queueUrl] as const]),
+  ])
+  return { [ENV.queueUrls]: toJson(scope, urls) }
+}
+
+function toJson(scope: Construct, urls: readonly (readonly [string, string])[]): string {
+  return Stack.of(scope).toJsonString(Object.fromEntries(urls))
+}
+
+/** Lambda sets these itself, and refuses a function that does. */
+const reserved = new Set([
+  '_HANDLER',
+  '_X_AMZN_TRACE_ID',
+  'AWS_ACCESS_KEY',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_DEFAULT_REGION',
+  'AWS_EXECUTION_ENV',
+  'AWS_LAMBDA_FUNCTION_MEMORY_SIZE',
+  'AWS_LAMBDA_FUNCTION_NAME',
+  'AWS_LAMBDA_FUNCTION_VERSION',
+  'AWS_LAMBDA_INITIALIZATION_TYPE',
+  'AWS_LAMBDA_LOG_GROUP_NAME',
+  'AWS_LAMBDA_LOG_STREAM_NAME',
+  'AWS_LAMBDA_RUNTIME_API',
+  'AWS_REGION',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'LAMBDA_RUNTIME_DIR',
+  'LAMBDA_TASK_ROOT',
+])
+
+/**
+ * The variables that a user gives.
+ * @throws InvalidOptionError where one is not theirs to set, or no name that Lambda takes
+ */
+export function checkEnvironment(
+  scope: Construct,
+  what: string,
+  environment: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  for (const name of Object.keys(environment)) {
+    const refuse = (why: string) => refusal(scope, `${what} sets ${JSON.stringify(name)}, ${why}`)
+    if (name.startsWith('ERRAND_')) {
+      throw refuse('which the fleet sets from the config; leave it out, or change the config')
+    }
+    if (reserved.has(name)) throw refuse('which Lambda sets itself and refuses to be given; use another name')
+    if (!/^[A-Za-z][A-Za-z0-9_]+$/.test(name)) {
+      throw refuse('and Lambda takes letters, digits and `_`, two at least, a letter first; use another name')
+    }
+  }
+  return environment
+}
+
+/** Lambda's limit of all variables of a function, names and values. */
+const MAX_ENVIRONMENT_BYTES = 4096
+
+/**
+ * What is wrong with the variables of a function once all are set: Lambda refuses more than 4 KB. Values that only the
+ * deployment knows are counted at the least that they can have.
+ */
+export function environmentProblems(made: LambdaFunction): string[] {
+  const resource = made.node.defaultChild
+  if (!(resource instanceof CfnFunction)) return []
+  const stack = Stack.of(made)
+  const environment = stack.resolve(resource.environment) as
+    | { variables?: Record<string, unknown> }
+    | undefined
+  const sizes = Object.entries(environment?.variables ?? {}).map(
+    ([name, value]) => [name, name.length + leastBytes(stack, value)] as const,
+  )
+  const bytes = sizes.reduce((sum, [, size]) => sum + size, 0)
+  if (bytes <= MAX_ENVIRONMENT_BYTES) return []
+  const largest = sizes.sort(([, one], [, other]) => other - one).slice(0, 3)
+  const listed = largest.map(([name, size]) => `${name} ${size}`).join(', ')
+  return [
+    `\`environment\` has at least ${bytes} bytes, and Lambda takes ${MAX_ENVIRONMENT_BYTES} (largest: ${listed}); keep large values in a parameter, ` +
+      'and declare fewer queues where it is the queues: tasks can share one',
+  ]
+}
+
+/** `https://sqs.eu-west-1.amazonaws.com/123456789012/`, of the shortest region. */
+const URL_START_BYTES = 49
+
+/** Names that CloudFormation makes: stack, logical id, and 13 characters; SQS takes 80. */
+function leastBytes(stack: Stack, value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value)
+  if (typeof value !== 'object' || value === null) return String(value).length
+  const [kind, content] = Object.entries(value)[0] ?? ['', '']
+  if (kind === 'Fn::Join') {
+    const [separator, parts] = content as [string, unknown[]]
+    const inner = parts.reduce<number>((sum, part) => sum + leastBytes(stack, part), 0)
+    return inner + separator.length * (parts.length - 1)
+  }
+  const logicalId = kind === 'Ref' && typeof content === 'string' ? content : undefined
+  const resource = stack.node.findAll().find((each) => isQueueOf(stack, each, logicalId))
+  if (logicalId === undefined || resource === undefined) return 1
+  return URL_START_BYTES + Math.min(80, logicalId.length + 14)
+}
+
+function isQueueOf(stack: Stack, each: unknown, logicalId: string | undefined): boolean {
+  const { cfnResourceType, logicalId: own } = each as { cfnResourceType?: string; logicalId?: string }
+  return cfnResourceType === 'AWS::SQS::Queue' && own !== undefined && stack.resolve(own) === logicalId
+}

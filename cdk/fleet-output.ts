@@ -1,0 +1,66 @@
+/**
+ * What a deployed fleet tells of itself: one output of its stack, by which the command line finds it.
+ * @module
+ */
+import { CfnOutput, Stack } from 'aws-cdk-lib'
+import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
+import type { Construct } from 'constructs'
+import type { FleetQueue } from './fleet-queues.ts'
+import type { FleetWorker } from './fleet-workers.ts'
+import type { FleetResources } from './grants.ts'
+
+/** What the output's JSON has. */
+export interface FleetOutput {
+  /** The version of this form: 1. */
+  readonly errand: 1
+  /** The app's name in the config. */
+  readonly app: string
+  /** The code's version, as `ERRAND_VERSION` has it. */
+  readonly version: string
+  /** The table's name. */
+  readonly table: string
+  /** The bucket's name, where the config has `blobs`. */
+  readonly bucket?: string
+  /** URLs by the queues' names. */
+  readonly queues: Readonly<Record<string, string>>
+  /** URLs of the dead-letter queues, by the queues' names. */
+  readonly deadLetters: Readonly<Record<string, string>>
+  /** Names of functions, by the workers' names. */
+  readonly workers: Readonly<Record<string, string>>
+  /** The name of the function that ends dead letters. */
+  readonly deadLetterFunction?: string
+}
+
+/** Writes the output, JSON whose description begins with `errand fleet`. */
+export function writeOutput(
+  scope: Construct,
+  fleet: {
+    readonly app: string
+    readonly version: string
+    readonly resources: FleetResources
+    readonly queues: readonly FleetQueue[]
+    readonly workers: readonly FleetWorker[]
+    readonly deadLetterFunction: LambdaFunction | undefined
+  },
+): void {
+  const { app, version, resources, queues, workers, deadLetterFunction } = fleet
+  const output: FleetOutput = {
+    errand: 1,
+    app,
+    version,
+    table: resources.table.table.tableName,
+    ...(resources.blobs !== undefined && { bucket: resources.blobs.bucket.bucketName }),
+    queues: Object.fromEntries(queues.map(({ name, queue }) => [name, queue.queueUrl])),
+    deadLetters: Object.fromEntries(
+      queues.flatMap(({ name, deadLetterQueue }) =>
+        deadLetterQueue === undefined ? [] : [[name, deadLetterQueue.queueUrl]],
+      ),
+    ),
+    workers: Object.fromEntries(workers.map(({ name, function: made }) => [name, made.functionName])),
+    ...(deadLetterFunction !== undefined && { deadLetterFunction: deadLetterFunction.functionName }),
+  }
+  new CfnOutput(scope, 'Fleet', {
+    value: Stack.of(scope).toJsonString(output),
+    description: `errand fleet ${app}: its table, queues and functions as JSON`,
+  })
+}

@@ -1,0 +1,163 @@
+/**
+ * The queues of a fleet, each with its dead-letter queue.
+ * @module
+ */
+import { Annotations, Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import {
+  CfnQueue,
+  DeduplicationScope,
+  FifoThroughputLimit,
+  type IQueue,
+  Queue,
+  QueueEncryption,
+  type QueueProps,
+} from 'aws-cdk-lib/aws-sqs'
+import { Construct } from 'constructs'
+import { LIMITS, type ResolvedQueue } from '../src/runtime/config.ts'
+import type { ExistingQueue } from './fleet-props.ts'
+import { refusal } from './refusal.ts'
+
+/** One queue of a fleet. */
+export interface FleetQueue {
+  readonly name: string
+  readonly queue: IQueue
+  /** Where SQS puts what it gave up on; the fleet consumes it. Absent for an imported queue that was given without. */
+  readonly deadLetterQueue?: IQueue
+}
+
+/** SQS counts throttling and postponements too; errand counts attempts itself, so this is only the last resort. */
+const MAX_RECEIVE_COUNT = 100
+
+/** SQS's default, where a template says nothing. */
+const DEFAULT_VISIBILITY_SECONDS = 30
+
+/**
+ * Makes a queue and its dead-letter queue. Their physical names are CloudFormation's, so that stages do not collide.
+ *
+ * Both are retained when they leave the stack, unless `removalPolicy` says otherwise: a queue that is taken out of the
+ * config may hold calls, and somebody awaits them. The dead-letter queue takes letters of any queue: naming its one
+ * source (`RedriveAllowPolicy`) would make the two depend on each other, which CloudFormation refuses.
+ */
+export function makeQueue(
+  parent: Construct,
+  settings: ResolvedQueue,
+  options: { readonly removalPolicy: RemovalPolicy; readonly encryptionKey: IKey | undefined },
+): FleetQueue {
+  const { name, fifo, retentionSeconds, visibilitySeconds } = settings
+  const scope = new Construct(parent, name)
+  const both = {
+    ...guardedBy(options.encryptionKey),
+    ...orderedBy(fifo),
+    removalPolicy: options.removalPolicy,
+  }
+  const deadLetterQueue = new Queue(scope, 'DeadLetters', {
+    ...both,
+    // A standard queue's messages keep the age they had: what came late would else be gone on arrival.
+    retentionPeriod: Duration.seconds(LIMITS.maxRetentionSeconds),
+    visibilityTimeout: Duration.seconds(DEAD_LETTER_VISIBILITY_SECONDS),
+  })
+  const queue = new Queue(scope, 'Queue', {
+    ...both,
+    retentionPeriod: Duration.seconds(retentionSeconds),
+    visibilityTimeout: Duration.seconds(visibilitySeconds),
+    deadLetterQueue: { queue: deadLetterQueue, maxReceiveCount: MAX_RECEIVE_COUNT },
+  })
+  if (!fifo && retentionSeconds > LIMITS.maxRetentionSeconds - DAY_SECONDS) warnOfRetention(scope, settings)
+  return { name, queue, deadLetterQueue }
+}
+
+const DAY_SECONDS = 86_400
+
+/** How long the dead-letter function may take, in seconds: its batches write a few items each. */
+export const DEAD_LETTER_TIMEOUT_SECONDS = 60
+
+const DEAD_LETTER_VISIBILITY_SECONDS = DEAD_LETTER_TIMEOUT_SECONDS + 30
+
+function guardedBy(key: IKey | undefined): QueueProps {
+  const encryption = key === undefined ? QueueEncryption.SQS_MANAGED : QueueEncryption.KMS
+  return { enforceSSL: true, encryption, ...(key !== undefined && { encryptionMasterKey: key }) }
+}
+
+/** High throughput: de-duplicated and limited by message group, 300 requests a second for each instead of for all. */
+function orderedBy(fifo: boolean): QueueProps {
+  if (!fifo) return {}
+  return {
+    fifo: true,
+    contentBasedDeduplication: false,
+    deduplicationScope: DeduplicationScope.MESSAGE_GROUP,
+    fifoThroughputLimit: FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+  }
+}
+
+function warnOfRetention(scope: Construct, { name, retentionSeconds }: ResolvedQueue): void {
+  Annotations.of(scope).addWarningV2(
+    'errand:retention',
+    `queue "${name}" keeps messages for ${retentionSeconds} s: SQS counts the 14 days of the dead-letter queue from the ` +
+      'send, so a late dead letter is gone before its call is ended; set `retentionSeconds` to 13 days or less',
+  )
+}
+
+/**
+ * The queue that is given. What is known of it, where it is made in this CDK app, is checked.
+ * @throws InvalidOptionError
+ */
+export function useQueue(
+  scope: Construct,
+  settings: ResolvedQueue,
+  given: IQueue | ExistingQueue,
+): FleetQueue {
+  const { name, fifo } = settings
+  const { queue, deadLetterQueue = deadLettersOf(queue) } = 'queue' in given ? given : { queue: given }
+  const what = `\`queues\` "${name}" is given ${queue.node.path}`
+  if (queue.fifo !== fifo) {
+    const [is, says] = queue.fifo ? ['a FIFO queue', '`fifo: true`'] : ['a standard queue', 'no `fifo`']
+    throw refusal(
+      scope,
+      `${what}, which is ${is}, and the config says otherwise; give the queue ${says} in the config, or give another`,
+    )
+  }
+  checkVisibility(scope, what, settings, queue)
+  if (deadLetterQueue === undefined) warnOfNoDeadLetters(scope, what)
+  else if (deadLetterQueue.fifo !== fifo) {
+    throw refusal(
+      scope,
+      `${what}, whose dead-letter queue is not ${fifo ? 'FIFO' : 'standard'} as it is; SQS wants both alike`,
+    )
+  }
+  return { name, queue, ...(deadLetterQueue !== undefined && { deadLetterQueue }) }
+}
+
+function deadLettersOf(queue: IQueue): IQueue | undefined {
+  return queue instanceof Queue ? (queue.deadLetterQueue?.queue as IQueue | undefined) : undefined
+}
+
+/** Lambda refuses a mapping whose function may take longer than a message stays hidden. */
+function checkVisibility(scope: Construct, what: string, settings: ResolvedQueue, queue: IQueue): void {
+  const resource = queue.node.defaultChild
+  if (!(resource instanceof CfnQueue)) return
+  const { visibilityTimeout = DEFAULT_VISIBILITY_SECONDS, redrivePolicy } = Stack.of(resource).resolve({
+    visibilityTimeout: resource.visibilityTimeout,
+    redrivePolicy: resource.redrivePolicy,
+  })
+  if (typeof visibilityTimeout === 'number' && visibilityTimeout < settings.visibilitySeconds) {
+    throw refusal(
+      scope,
+      `${what}, whose \`visibilityTimeout\` is ${visibilityTimeout} s, and a message would come back while it runs; set it to ${settings.visibilitySeconds} s or more (the longest time-out and batch window of its workers, and 30 s)`,
+    )
+  }
+  const receives = redrivePolicy?.maxReceiveCount
+  if (typeof receives === 'number' && receives < MAX_RECEIVE_COUNT) {
+    Annotations.of(scope).addWarningV2(
+      `errand:max-receive-count:${settings.name}`,
+      `${what}, whose \`maxReceiveCount\` is ${receives}: throttling and postponements count too, so SQS may give up on calls that only wait; set it to ${MAX_RECEIVE_COUNT}`,
+    )
+  }
+}
+
+function warnOfNoDeadLetters(scope: Construct, what: string): void {
+  Annotations.of(scope).addWarningV2(
+    'errand:no-dead-letters',
+    `${what} without a dead-letter queue: a future whose message is lost there ends only when its record does; give \`{ queue, deadLetterQueue }\``,
+  )
+}

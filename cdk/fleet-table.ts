@@ -1,0 +1,118 @@
+/**
+ * The table of a fleet, made as `tableDefinition` of the runtime says (a test compares), or the one that is given.
+ * @module
+ */
+import { RemovalPolicy, Stack } from 'aws-cdk-lib'
+import {
+  AttributeType,
+  Billing,
+  CfnGlobalTable,
+  CfnTable,
+  type GlobalSecondaryIndexPropsV2,
+  type ITable,
+  type ITableV2,
+  ProjectionType,
+  TableEncryptionV2,
+  TableV2,
+} from 'aws-cdk-lib/aws-dynamodb'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { Construct } from 'constructs'
+import { refusal } from './refusal.ts'
+
+/** The table of a fleet. */
+export interface FleetTable {
+  readonly table: ITable | ITableV2
+  /** The index of failed calls: the only one that anybody queries. */
+  readonly failedIndexArn: string
+}
+
+const string = (name: string) => ({ name, type: AttributeType.STRING })
+const projectionType = ProjectionType.KEYS_ONLY
+
+const failed: GlobalSecondaryIndexPropsV2 = {
+  indexName: 'failed',
+  partitionKey: string('fq'),
+  sortKey: { name: 'fi', type: AttributeType.NUMBER },
+  projectionType,
+}
+
+const listing: GlobalSecondaryIndexPropsV2 = {
+  indexName: 'listing',
+  partitionKey: string('lp'),
+  sortKey: string('ls'),
+  projectionType,
+}
+
+/** Makes the table. */
+export function makeTable(
+  scope: Construct,
+  options: {
+    readonly listing: boolean
+    readonly removalPolicy: RemovalPolicy
+    readonly encryptionKey: IKey | undefined
+  },
+): FleetTable {
+  const { removalPolicy, encryptionKey } = options
+  const table = new TableV2(scope, 'Table', {
+    partitionKey: string('pk'),
+    sortKey: string('sk'),
+    timeToLiveAttribute: 'tl',
+    globalSecondaryIndexes: options.listing ? [failed, listing] : [failed],
+    billing: Billing.onDemand(),
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    deletionProtection: removalPolicy === RemovalPolicy.RETAIN,
+    removalPolicy,
+    ...(encryptionKey !== undefined && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
+  })
+  return fleetTable(table)
+}
+
+/**
+ * The table that is given. What is known of it, where it is made in this CDK app, is checked.
+ * @throws InvalidOptionError
+ */
+export function useTable(
+  scope: Construct,
+  table: ITable | ITableV2,
+  needs: { readonly listing: boolean },
+): FleetTable {
+  const resource = table.node.defaultChild
+  if (resource instanceof CfnTable || resource instanceof CfnGlobalTable) {
+    const refuse = (what: string, fix: string) =>
+      refusal(scope, `\`table\` ${table.node.path} ${what}; ${fix}, or leave \`table\` out and one is made`)
+    const { keySchema, globalSecondaryIndexes, timeToLiveSpecification } = shapeOf(resource)
+    const keys = keySchema.map(({ attributeName }) => attributeName).join(', ')
+    if (keys !== 'pk, sk')
+      throw refuse(`has the keys ${keys}`, 'make it with the keys pk and sk, both strings')
+    const ttl = timeToLiveSpecification?.attributeName
+    if (ttl !== 'tl') {
+      const found = ttl === undefined ? 'no time to live' : `time to live by "${ttl}"`
+      throw refuse(`has ${found}, and records would stay for ever`, "set `timeToLiveAttribute: 'tl'`")
+    }
+    const names = globalSecondaryIndexes.map(({ indexName }) => indexName)
+    for (const index of needs.listing ? [failed, listing] : [failed]) {
+      if (names.includes(index.indexName)) continue
+      const { name: partition } = index.partitionKey as { name: string }
+      const keyed = `${partition} and ${index.sortKey?.name}, KEYS_ONLY`
+      const off = index === listing ? ', or set `listing: false` in the config' : ''
+      throw refuse(`has no index "${index.indexName}"`, `add it, keyed by ${keyed}${off}`)
+    }
+  }
+  return fleetTable(table)
+}
+
+/** The parts of a table's template that are looked at. */
+interface TableShape {
+  readonly keySchema: readonly { readonly attributeName: string }[]
+  readonly globalSecondaryIndexes: readonly { readonly indexName: string }[]
+  readonly timeToLiveSpecification?: { readonly attributeName?: string }
+}
+
+function shapeOf(resource: CfnTable | CfnGlobalTable): TableShape {
+  const { keySchema, globalSecondaryIndexes = [], timeToLiveSpecification } = resource
+  return Stack.of(resource).resolve({ keySchema, globalSecondaryIndexes, timeToLiveSpecification })
+}
+
+function fleetTable(table: ITable | ITableV2): FleetTable {
+  return { table, failedIndexArn: `${table.tableArn}/index/${failed.indexName}` }
+}

@@ -1,0 +1,151 @@
+/**
+ * What each role may do: single actions on single resources, as many as the code requests and no more.
+ *
+ * | role         | SQS                                  | DynamoDB                                    | S3       |
+ * | ------------ | ------------------------------------ | ------------------------------------------- | -------- |
+ * | submit       | send                                 | put                                         | put      |
+ * | read         |                                      | get, batch get                              | get      |
+ * | manage       | send                                 | the above, update, query of index `failed`  | both     |
+ * | worker       | consume its queues, send             | put, get, batch get, update                 | both     |
+ * | dead letters | consume dead letters, send           | put, get, update                            | both     |
+ *
+ * A submit needs no read: DynamoDB sends the item that stood in the way of a conditional write along with its refusal,
+ * free of charge. A write of an absent record is refused without one, and is then looked for: so who updates reads.
+ * @module
+ */
+import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { IBucket } from 'aws-cdk-lib/aws-s3'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import { acknowledgeObjectKeys } from './acknowledgements.ts'
+import type { FleetTable } from './fleet-table.ts'
+
+/** Where a fleet's large payloads lie. */
+export interface FleetBlobs {
+  readonly bucket: IBucket
+  /** What every key of the app begins with. */
+  readonly prefix: string
+}
+
+/** What grants are given on. */
+export interface FleetResources {
+  /** The queues, in the order of their names. */
+  readonly queues: readonly IQueue[]
+  readonly table: FleetTable
+  /** Absent: the config has no `blobs`. */
+  readonly blobs: FleetBlobs | undefined
+}
+
+/** To submit calls. */
+export function grantSubmit(resources: FleetResources, grantee: IGrantable): void {
+  grantSend(resources.queues, grantee)
+  grantTable(resources.table, grantee, ['PutItem'])
+  grantBlobs(resources.blobs, grantee, ['PutObject'])
+}
+
+/** To read futures. */
+export function grantRead(resources: FleetResources, grantee: IGrantable): void {
+  grantTable(resources.table, grantee, ['BatchGetItem', 'GetItem'])
+  grantBlobs(resources.blobs, grantee, ['GetObject'])
+}
+
+/** To cancel, abort and retry by hand: a retry reads the call, sends it again, and what followed its failure. */
+export function grantManage(resources: FleetResources, grantee: IGrantable): void {
+  const { queues, table, blobs } = resources
+  grantSend(queues, grantee)
+  grantTable(table, grantee, ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
+  allow(grantee, ['dynamodb:Query'], table.failedIndexArn)
+  grantBlobs(blobs, grantee, ['GetObject', 'PutObject'])
+}
+
+/** To run calls: of these queues, and to submit further ones unless `submits` is false. */
+export function grantWork(
+  resources: FleetResources,
+  consumed: readonly IQueue[],
+  grantee: IGrantable,
+  submits: boolean,
+): void {
+  for (const queue of consumed) grantConsume(queue, grantee)
+  if (submits) grantSend(resources.queues, grantee)
+  grantTable(resources.table, grantee, ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
+  grantBlobs(resources.blobs, grantee, ['GetObject', 'PutObject'])
+}
+
+/** To end dead letters, and to submit what follows a failure. */
+export function grantDeadLetters(
+  resources: FleetResources,
+  deadLetterQueues: readonly IQueue[],
+  grantee: IGrantable,
+): void {
+  for (const queue of deadLetterQueues) grantConsume(queue, grantee)
+  grantSend(resources.queues, grantee)
+  grantTable(resources.table, grantee, ['GetItem', 'PutItem', 'UpdateItem'])
+  grantBlobs(resources.blobs, grantee, ['GetObject', 'PutObject'])
+}
+
+/** `Grant` rather than the resources' own `grant…`, which give more: `sqs:GetQueueUrl`, `dynamodb:Scan`, `index/*`. */
+export function allow(grantee: IGrantable, actions: readonly string[], ...resourceArns: string[]): void {
+  Grant.addToPrincipal({ grantee, actions: [...actions], resourceArns })
+}
+
+function grantSend(queues: readonly IQueue[], grantee: IGrantable): void {
+  for (const queue of queues) {
+    allow(grantee, ['sqs:SendMessage'], queue.queueArn)
+    grantKey(queue.encryptionMasterKey, grantee, ['Decrypt', 'GenerateDataKey'])
+  }
+}
+
+function grantConsume(queue: IQueue, grantee: IGrantable): void {
+  const actions = ['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage']
+  allow(
+    grantee,
+    actions.map((action) => `sqs:${action}`),
+    queue.queueArn,
+  )
+  grantKey(queue.encryptionMasterKey, grantee, ['Decrypt'])
+}
+
+const readKey = ['Decrypt', 'DescribeKey']
+const writeKey = [...readKey, 'Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo']
+
+function grantTable({ table }: FleetTable, grantee: IGrantable, actions: readonly string[]): void {
+  allow(
+    grantee,
+    actions.map((action) => `dynamodb:${action}`),
+    table.tableArn,
+  )
+  const writes = actions.includes('PutItem') || actions.includes('UpdateItem')
+  grantKey(table.encryptionKey, grantee, writes ? writeKey : readKey)
+}
+
+function grantBlobs(blobs: FleetBlobs | undefined, grantee: IGrantable, actions: readonly string[]): void {
+  if (blobs === undefined) return
+  const { bucket, prefix } = blobs
+  const objects = bucket.arnForObjects(`${prefix}*`)
+  allow(
+    grantee,
+    actions.map((action) => `s3:${action}`),
+    objects,
+  )
+  const reads = actions.includes('GetObject')
+  if (reads) {
+    // Without it S3 says of a missing object that it was denied, and a lost blob would be retried for ever.
+    const conditions = { StringLike: { 's3:prefix': [`${prefix}*`] } }
+    Grant.addToPrincipal({
+      grantee,
+      actions: ['s3:ListBucket'],
+      resourceArns: [bucket.bucketArn],
+      conditions,
+    })
+  }
+  const keyActions = [
+    ...(reads ? ['Decrypt'] : []),
+    ...(actions.includes('PutObject') ? ['GenerateDataKey'] : []),
+  ]
+  grantKey(bucket.encryptionKey, grantee, keyActions)
+  acknowledgeObjectKeys(grantee, bucket, prefix)
+}
+
+function grantKey(key: IKey | undefined, grantee: IGrantable, actions: readonly string[]): void {
+  key?.grant(grantee, ...actions.map((action) => `kms:${action}`))
+}

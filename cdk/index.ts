@@ -1,0 +1,15 @@
+/**
+ * `errand/cdk`: the AWS stack of an app, from its config.
+ * @module
+ */
+export { ErrandFleet } from './errand-fleet.ts'
+export type { FleetOutput } from './fleet-output.ts'
+export type {
+  AlarmThresholds,
+  ClientAccess,
+  ErrandFleetProps,
+  ExistingQueue,
+  WorkerProps,
+} from './fleet-props.ts'
+export type { FleetQueue } from './fleet-queues.ts'
+export type { FleetWorker } from './fleet-workers.ts'

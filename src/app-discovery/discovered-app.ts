@@ -1,0 +1,66 @@
+/**
+ * What is known of an app that was read in another process, and the JSON that it crosses in.
+ * @module
+ */
+import type { App } from '../runtime/app.ts'
+import type { ResolvedConfig, ResolvedTaskOptions } from '../runtime/config.ts'
+
+/** One task of a discovered app. */
+export interface DiscoveredTask {
+  readonly name: string
+  /** Every default filled in. */
+  readonly options: ResolvedTaskOptions
+  /** The names it had before, under which calls may yet arrive. */
+  readonly formerly: readonly string[]
+}
+
+/** An app, as its module declares it. */
+export interface DiscoveredApp {
+  /** The module's absolute path. */
+  readonly modulePath: string
+  /** Which of its exports: `executor`, `default`, `createApp`, … */
+  readonly exportName: string
+  /** Whether the export is a function to call, and to wait for, that gives the executor. */
+  readonly isFactory: boolean
+  /** Checked, with every default filled in. */
+  readonly config: ResolvedConfig
+  /** Sorted by name. */
+  readonly tasks: readonly DiscoveredTask[]
+}
+
+/** What the module itself does not tell: which of its exports it is. */
+export type AppPlace = Pick<DiscoveredApp, 'modulePath' | 'exportName' | 'isFactory'>
+
+/** A discovered app as JSON has it: maps are lists of entries. */
+export interface DiscoveredJson extends Omit<DiscoveredApp, 'config'> {
+  readonly config: Omit<ResolvedConfig, 'queues' | 'workers'> & {
+    readonly queues: readonly EntryOf<ResolvedConfig['queues']>[]
+    readonly workers: readonly EntryOf<ResolvedConfig['workers']>[]
+  }
+}
+
+type EntryOf<M> = M extends ReadonlyMap<infer Key, infer Value> ? readonly [Key, Value] : never
+
+/**
+ * Tells of an app in a form that JSON holds. Reading the names registers the tasks.
+ * @throws InvalidTaskError, InvalidOptionError where its tasks cannot be registered
+ */
+export function describeApp({ config, registry }: App, place: AppPlace): DiscoveredJson {
+  const tasks = [...registry.names()].sort(byUnits).map((name): DiscoveredTask => {
+    const task = registry.find(name) as { options: ResolvedTaskOptions; formerly?: readonly string[] }
+    return { name, options: task.options, formerly: task.formerly ?? [] }
+  })
+  const { queues, workers } = config
+  return { ...place, config: { ...config, queues: [...queues], workers: [...workers] }, tasks }
+}
+
+/** The app that `describeApp` told of. */
+export function reviveApp({ config, ...app }: DiscoveredJson): DiscoveredApp {
+  const { queues, workers } = config
+  return { ...app, config: { ...config, queues: new Map(queues), workers: new Map(workers) } }
+}
+
+/** By code units: the same order on every machine, whatever its language. */
+function byUnits(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0
+}

@@ -1,0 +1,113 @@
+/**
+ * The program that loads an app: it builds it, imports it, and answers with what it declares. Whatever the app does
+ * at import ends with this process.
+ * @module
+ */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { BuildFailure } from 'esbuild'
+import { buildApp, loadEsbuild } from './build-app.ts'
+import { type DiscoveredJson, describeApp } from './discovered-app.ts'
+import type { AppModule } from './find-app-module.ts'
+import { LoadFailure, type ToldFailure, tellError, tellFailure } from './load-failure.ts'
+import { CIRCULAR, type Exports, pickExecutor } from './pick-executor.ts'
+import { readRequest, writeAnswer } from './run-program.ts'
+
+/** Which part of the loading a process that ended without a word was in. */
+export type Stage = 'built' | 'imported' | 'read'
+
+/** What the program answers: that it has begun a stage, and in the end what it found or what failed. */
+export type LoadAnswer =
+  | { readonly stage: Stage }
+  | { readonly found: DiscoveredJson }
+  | { readonly failure: ToldFailure }
+
+const { folder, request } = readRequest<AppModule>()
+let answered = false
+
+function answer(last: LoadAnswer): void {
+  if (answered) return
+  answered = !('stage' in last)
+  writeAnswer(folder, last)
+}
+
+function fail(parts: ConstructorParameters<typeof LoadFailure>[0]): void {
+  answer({ failure: tellFailure(parts) })
+}
+
+async function build(outfile: string): Promise<void> {
+  const esbuild = await loadEsbuild(request.path).catch((error: unknown) => {
+    const advice = 'esbuild is what reads it: `npm i -D esbuild`'
+    throw new LoadFailure({ problem: 'cannot be read, for esbuild is not installed', error, advice })
+  })
+  try {
+    await buildApp(esbuild, request.path, outfile)
+  } catch (error) {
+    const { errors } = error as BuildFailure
+    if (errors === undefined) throw error
+    const texts = await esbuild.formatMessages(errors, { kind: 'error', color: false })
+    throw new LoadFailure({ problem: `cannot be built:\n${texts.join('').trimEnd()}` })
+  }
+}
+
+/** What a use of what is not yet made says: by Node, and by esbuild's `var`. */
+const notYetMade = /before initialization|of undefined \(reading '(task|submit|map|with|use|onWorker\w+)'\)/
+
+async function importApp(outfile: string): Promise<Exports> {
+  try {
+    return await import(pathToFileURL(outfile).href)
+  } catch (error) {
+    const isCircular = error instanceof Error && notYetMade.test(error.message)
+    const isConfig = (error as { code?: unknown } | null)?.code === 'invalid-option'
+    throw new LoadFailure({
+      problem: 'throws when it is imported',
+      error,
+      ...(isCircular && { advice: CIRCULAR }),
+      atImport: !isConfig,
+    })
+  }
+}
+
+async function load(): Promise<void> {
+  const outfile = join(folder, 'app.mjs')
+  answer({ stage: 'built' })
+  await build(outfile)
+  answer({ stage: 'imported' })
+  const exports = await importApp(outfile)
+  answer({ stage: 'read' })
+  const { app, exportName, isFactory } = await pickExecutor(exports, request.exportName)
+  // A turn, so that what was begun at import and rejects at once is heard of.
+  await new Promise(setImmediate)
+  try {
+    answer({ found: describeApp(app, { modulePath: request.path, exportName, isFactory }) })
+  } catch (error) {
+    throw new LoadFailure({ problem: 'declares tasks or options that are refused', error })
+  }
+}
+
+process.on('unhandledRejection', (error) => {
+  fail({ problem: 'leaves a promise to reject with nobody listening', error, atImport: true })
+  process.exit(1)
+})
+process.on('uncaughtException', (error) => {
+  fail({ problem: 'throws from a callback', error, atImport: true })
+  process.exit(1)
+})
+process.on('exit', (code) => {
+  // What Node exits with where nothing is left that could settle a top-level await.
+  if (code === 13) return fail({ problem: 'awaits what never settles', atImport: true })
+  const [, ...stack] = tellError(new Error('exit')).split('\n')
+  fail({
+    problem: `ends the process, with exit code ${code}`,
+    error: { toString: () => stack.join('\n') },
+    atImport: true,
+  })
+})
+
+try {
+  await load()
+} catch (error) {
+  fail(error instanceof LoadFailure ? error.parts : { problem: 'cannot be loaded', error })
+}
+// Whatever the app has opened would keep the process alive.
+process.exit()
