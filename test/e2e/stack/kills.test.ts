@@ -50,16 +50,37 @@ describe.concurrent('a task that', () => {
     expect(await ending('rejectsBehind')).toEqual({ state: 'succeeded', value: 2 })
   })
 
-  test('leaves a rejection behind keeps its result', async () => {
-    expect(await ending('rejectsLater')).toEqual({ state: 'succeeded', value: 'returned' })
+  test('leaves a rejection behind keeps its result; the call that its environment thaws for is tried again', async () => {
+    expect(await ending('leavesRejection')).toEqual({ state: 'succeeded', value: 1 })
+    expect(await ending('leavesRejection')).toEqual({ state: 'succeeded', value: 2 })
+    expect(kitchen.worker('untidy').environments()).toHaveLength(2)
   })
 
   test('never settles, with nothing on the event loop, ends at its limit', async () => {
     const outcome = await ending('neverSettles')
-    expect(outcome).toMatchObject({ state: 'failed', reason: 'timed-out', error: expect.any(TaskTimeoutError) })
+    expect(outcome).toMatchObject({
+      state: 'failed',
+      reason: 'timed-out',
+      error: expect.any(TaskTimeoutError),
+    })
   })
 
   test('takes too long is asked to stop, and tried again', async () => {
     expect(await ending('sleeps')).toEqual({ state: 'succeeded', value: 2 })
+  })
+
+  test('stands still for longer than its lease cannot overwrite the result of who took over', async () => {
+    const worker = kitchen.worker('patient')
+    const group = await rough('lingers')
+    await worker.line('lingering, attempt 1')
+    const [stalled] = worker.busy()
+    stalled?.stall()
+    const byOther = [{ state: 'succeeded', value: 'by attempt 2' }]
+    expect(await group.outcomes(LONG)).toEqual(byOther)
+    stalled?.resume()
+    await worker.line('lingered, attempt 1')
+    expect(await worker.line('result dropped')).toContain(group.at(0)?.id)
+    // Read by a process that has not seen it yet.
+    expect(await kitchen.ask('GET', `/calls/${group.id}`)).toEqual(byOther)
   })
 })

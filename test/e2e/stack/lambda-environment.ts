@@ -28,8 +28,8 @@ export interface LambdaEnvironment {
    * when a machine hangs.
    */
   stall(): void
-  /** Lets a stalled one go on; resolves when its runtime has answered the invocation that is long over. */
-  resume(): Promise<void>
+  /** Lets a stalled one go on with the invocation that is long over. */
+  resume(): void
   /** Kills it, and resolves when it is gone. */
   end(): Promise<void>
 }
@@ -54,7 +54,6 @@ interface State {
   readonly options: EnvironmentOptions
   readonly began: number
   readonly initialised: PromiseWithResolvers<void>
-  readonly lateAnswer: PromiseWithResolvers<void>
   child?: ChildProcess
   api?: RuntimeApi
   initMs?: number
@@ -65,6 +64,12 @@ interface State {
   running?: Running | undefined
 }
 
+/** A runner that dies must not leave stopped processes behind: they would never notice. */
+const alive = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
 /** Of the memory, so much is V8's: what Lambda's own start script gives it. */
 const HEAP_SHARE = 0.9
 
@@ -74,7 +79,6 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Lam
     options,
     began: performance.now(),
     initialised: Promise.withResolvers(),
-    lateAnswer: Promise.withResolvers(),
     isStalled: false,
     isOver: false,
   }
@@ -99,9 +103,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Lam
       state.isStalled = true
       child.kill('SIGSTOP')
     },
-    async resume() {
+    resume() {
       child.kill('SIGCONT')
-      await state.lateAnswer.promise
     },
     async end() {
       if (isAlive(child)) child.kill('SIGKILL')
@@ -143,10 +146,8 @@ function spawnRuntime({ settings, variables, onLine }: EnvironmentOptions, addre
     },
   )
   for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine)
-  // A runner that dies must not leave stopped processes behind: they would never notice.
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
-  child.once('exit', () => process.off('exit', kill))
+  alive.add(child)
+  child.once('exit', () => alive.delete(child))
   return child
 }
 
@@ -181,15 +182,15 @@ function becomeIdle(state: State): void {
     state.initialised.resolve()
     return
   }
-  // Lambda freezes what has nothing to do, with whatever the handler left behind.
-  state.child?.kill('SIGSTOP')
+  // Lambda freezes what has nothing to do, with whatever the handler left behind. One that was stalled has had it.
+  if (!state.isStalled) state.child?.kill('SIGSTOP')
   if (state.running?.answer !== undefined) state.running.end(state.running.answer)
 }
 
 function takeAnswer(state: State, requestId: string, kind: 'response' | 'error', body: string): void {
-  const answer: InvokeResult = kind === 'error' ? { ok: false, error: errorOf(body) } : responseOf(body)
-  if (state.running?.requestId === requestId) state.running.answer = answer
-  else state.lateAnswer.resolve()
+  // What is answered after the time-out is of no invocation.
+  if (state.running?.requestId !== requestId) return
+  state.running.answer = kind === 'error' ? { ok: false, error: errorOf(body) } : responseOf(body)
 }
 
 function responseOf(body: string): InvokeResult {

@@ -38,10 +38,14 @@ export async function rejectsBehind(): Promise<number> {
   return new Promise(() => {})
 }
 
-/** Returns, and leaves something behind that rejects when the environment thaws. */
-export function rejectsLater(): string {
+let runs = 0
+
+/** Returns, and leaves something behind that rejects when its environment thaws; what runs there next takes a while. */
+export async function leavesRejection(): Promise<number> {
+  runs += 1
+  if (runs > 1) await sleep(2000)
   void sleep(300).then(() => Promise.reject(new Error('nobody awaits this either')))
-  return 'returned'
+  return currentTask.attempt
 }
 
 /** Never settles, with nothing on the event loop. */

@@ -2,6 +2,7 @@
  * The kitchen's tasks that end well.
  * @module
  */
+import { currentTask } from 'errand'
 import * as rough from './rough.ts'
 
 /** Doubles, and says that it ran. */
@@ -10,16 +11,15 @@ function double(count: number): number {
   return 2 * count
 }
 
-let cooked = 0
-
-/** Cooks a table's order; says in which environment, and as its which. */
-function cook(order: number): { order: number; pid: number; cooked: number } {
-  cooked += 1
-  console.log(`ran cook ${order}`)
-  return { order, pid: process.pid, cooked }
+/** Cooks a table's order; burns the seventh, the first time. */
+function cook(table: string, order: number): number {
+  const { attempt } = currentTask
+  console.log(`ran cook ${table} ${order} ${attempt}`)
+  if (order === 7 && attempt === 1) throw new Error('burnt')
+  return order
 }
 
-/** Never runs in the scenarios: its worker is too busy. */
+/** Never runs: nobody takes its message until SQS gives up on it. */
 function shelve(item: string): string {
   return item
 }

@@ -31,7 +31,7 @@ app.post('/calls', async (c) => {
 
 app.get('/calls/:id', async (c) => {
   const outcomes = await client.group(c.req.param('id')).outcomes({ timeoutSeconds: 5 })
-  return c.json(outcomes.map(({ state }) => state))
+  return c.json(outcomes)
 })
 
 /** The function's entry. */
