@@ -19,6 +19,10 @@
  * - **Memory** (`--only memory`): the heap after a `map` of 200,000 calls that no worker takes, less the heap
  *   before, with group and futures held; the arguments' own array is in both. It differs by a byte or two: three
  *   rounds at most.
+ * - **Cold start** (`--only cold-start`): the worker asset of an app with one task, as the construct bundles it,
+ *   beside Powertools' batch and idempotency bundled with esbuild's defaults: each run is a new process that imports
+ *   the bundle and handles one record end to end, with two requests to a stub of DynamoDB that takes no time. Node's
+ *   own start is not in it. A process has one cold start: there are three times as many rounds.
  *
  * It exits with 0 also where a target is not met: what a shared machine measures is for people to read. It exits
  * with 1 where a case fails, as when a call does not come back with its result.
@@ -26,6 +30,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { coldStartRows, startColdStartCases } from './cold-start.ts'
 import { memoryCase, memoryRows } from './held-memory.ts'
 import { localCases, localRows } from './local-calls.ts'
 import { runRounds } from './rounds.ts'
@@ -33,7 +38,7 @@ import { tableOf } from './table.ts'
 import { startWireCases, wireQueues, wireRows } from './wire-calls.ts'
 import { startWireServers } from './wire-servers.ts'
 
-const parts = ['local', 'wire', 'memory'] as const
+const parts = ['local', 'wire', 'memory', 'cold-start'] as const
 type Part = (typeof parts)[number]
 
 interface Options {
@@ -57,6 +62,14 @@ function readOptions(): Options {
 async function runPart(part: Part, rounds: number): Promise<string> {
   if (part === 'local') return tableOf(localRows, await runRounds(localCases(), rounds))
   if (part === 'memory') return tableOf(memoryRows, await runRounds([memoryCase], Math.min(rounds, 3)))
+  if (part === 'cold-start') {
+    const { cases, close } = await startColdStartCases()
+    try {
+      return tableOf(coldStartRows, await runRounds(cases, 3 * rounds))
+    } finally {
+      await close()
+    }
+  }
   const servers = await startWireServers(Object.values(wireQueues))
   const { cases, close } = startWireCases(servers.wire)
   try {

@@ -32,7 +32,16 @@ function shown(values: readonly number[], format: (value: number) => string): st
   return `${format(medianOf(values))} [${format(Math.min(...values))}–${format(Math.max(...values))}]`
 }
 
-const units: Readonly<Record<string, string>> = { p50: 'µs', p99: 'µs', CPU: 'µs', 'B/call': 'B' }
+const units: Readonly<Record<string, string>> = {
+  p50: 'µs',
+  p99: 'µs',
+  CPU: 'µs',
+  'B/call': 'B',
+  'import ms': 'ms',
+  'first ms': 'ms',
+  'both ms': 'ms',
+  'CPU ms': 'ms',
+}
 
 function figure(value: number): string {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)

@@ -3,17 +3,19 @@
  * its dead letters. Made without Docker and without network, and the same bytes on each run and in each folder.
  * @module
  */
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { type DiscoveredApp, runProgram } from '../src/app-discovery/index.ts'
-import type { BundleAnswer, BundleRequest } from './bundling/build-bundle.ts'
-import { BundleError } from './bundling/bundle-error.ts'
+import type { BundleAnswer, BundleInputs, BundleRequest } from './bundling/build-bundle.ts'
+import { bytesUnder, copyFiles, measureFiles } from './bundling/copied-files.ts'
+import { checkSize, unbuildable } from './bundling/explain-problem.ts'
+import { PRELOADED_SDK } from './bundling/lean-sdk.ts'
 
 /** A bundle that was made. */
 export interface WorkerBundle {
-  /** Holds `index.mjs`, which exports `handler` and `deadLetters`, and whatever `files` named. */
+  /** Holds `index.mjs`, which exports `handler` and `deadLetters`, the chunks it loads, and what `files` named. */
   readonly directory: string
-  /** The path of its source map, outside of the directory. */
+  /** The folder of its source maps, outside of the directory; `undefined` where there are none. */
   readonly sourceMap: string | undefined
   /** Of all that is in the directory. */
   readonly bytes: number
@@ -49,41 +51,56 @@ const BUILD_TIMEOUT_SECONDS = 120
  * @throws BundleError that names what is in the way, who imports it, and the fix
  */
 export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): WorkerBundle {
-  const { outdir, minify = true, externalModules = [] } = options
+  const { outdir, minify = true, externalModules = [], files = {} } = options
   const directory = join(resolve(outdir), 'workers')
-  rmSync(directory, { recursive: true, force: true })
-  mkdirSync(directory, { recursive: true })
-  const outfile = join(directory, 'index.mjs')
-  const request: BundleRequest = {
+  const sourceMap = join(resolve(outdir), 'workers-source-maps')
+  const sizes = measureFiles(files)
+  for (const folder of [directory, sourceMap]) {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+  }
+  const inputs = build({
     modulePath: app.modulePath,
     entry: entryOf(app),
     root: rootOf(app.modulePath),
-    outfile,
+    outdir: directory,
     minify,
-    external: [
-      ...neverBundled,
-      ...externalModules,
-      ...(app.config.blobs === undefined ? ['@aws-sdk/client-s3'] : []),
-    ],
-  }
-  const run = runProgram<BundleAnswer>(import.meta.url, 'bundling/build-bundle', request, {
-    cwd: request.root,
-    env: process.env,
-    timeoutSeconds: BUILD_TIMEOUT_SECONDS,
+    external: [...neverBundled, ...externalModules],
+    hasBlobs: app.config.blobs !== undefined,
   })
-  const { answer } = run
-  if (answer === undefined || 'problems' in answer) {
-    throw new BundleError(JSON.stringify(answer ?? run))
+  checkSize(inputs, sizes)
+  moveMaps(directory, sourceMap)
+  copyFiles(files, directory)
+  return { directory, sourceMap, bytes: bytesUnder(directory) }
+}
+
+function build(request: BundleRequest): BundleInputs {
+  const { answer, output, ending } = runProgram<BundleAnswer>(
+    import.meta.url,
+    'bundling/build-bundle',
+    request,
+    { cwd: request.root, env: process.env, timeoutSeconds: BUILD_TIMEOUT_SECONDS },
+  )
+  if (answer !== undefined && 'inputs' in answer) return answer.inputs
+  const crash = {
+    text: `its process ended with ${ending ?? `no answer in ${BUILD_TIMEOUT_SECONDS} s`}\n${output}`,
   }
-  const sourceMap = join(resolve(outdir), 'workers.mjs.map')
-  renameSync(`${outfile}.map`, sourceMap)
-  return { directory, sourceMap, bytes: statSync(outfile).size }
+  throw unbuildable(request.modulePath, answer?.problems ?? [crash])
+}
+
+/** Maps stay out of the asset: Lambda would unzip them at every cold start, and whoever reads the asset the sources. */
+function moveMaps(from: string, to: string): void {
+  for (const name of readdirSync(from)) {
+    if (name.endsWith('.map')) renameSync(join(from, name), join(to, name))
+  }
 }
 
 /** The text of the module that Lambda loads. */
 function entryOf({ modulePath, exportName, isFactory }: DiscoveredApp): string {
-  const module = JSON.stringify(`./${modulePath.slice(dirname(modulePath).length + 1)}`)
+  const module = JSON.stringify(`./${basename(modulePath)}`)
   return [
+    // Lambda gives an environment more CPU while it starts than a small function has later.
+    `await import('${PRELOADED_SDK}')`,
     "import { deadLetterHandler, workerHandler } from 'errand/lambda'",
     `import { ${JSON.stringify(exportName)} as app } from ${module}`,
     isFactory ? 'const executor = await app()' : 'const executor = app',

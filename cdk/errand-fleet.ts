@@ -5,6 +5,7 @@
 import { Annotations, RemovalPolicy } from 'aws-cdk-lib'
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITable, ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
@@ -30,7 +31,7 @@ import {
   warnOfExternals,
 } from './guard-rails.ts'
 import { declared } from './refusal.ts'
-import { type WorkerAsset, workerAsset } from './worker-asset.ts'
+import { fleetApp, type WorkerAsset, workerAsset } from './worker-asset.ts'
 
 /**
  * The queues, workers and table of one app. The config decides what is made; the props add what only a deployment
@@ -63,9 +64,10 @@ export class ErrandFleet extends Construct {
 
   constructor(scope: Construct, id: string, props: ErrandFleetProps) {
     super(scope, id)
-    const asset = workerAsset(this, props)
-    const { config } = asset.app
+    const app = fleetApp(this, props)
+    const { config } = app
     checkProps(this, config, props)
+    const asset = workerAsset(this, app, props)
     this.config = config
     this.version = asset.version
     this.#queues = fleetQueues(this, config, props)
@@ -159,7 +161,14 @@ export class ErrandFleet extends Construct {
   }
 
   #problems(): string[] {
-    return [...this.#functions()].flatMap(([name, made]) => functionProblems(this, name, made))
+    const { config, deadLetterFunction } = this
+    const ofWorkers = [...this.#workers].flatMap(([name, { function: made }]) => {
+      const { queues } = declared(this, 'worker', name, config.workers)
+      const consumed = queues.map((queue) => declared(this, 'queue', queue, config.queues))
+      return functionProblems(this, `worker ${JSON.stringify(name)}`, made, consumed)
+    })
+    if (deadLetterFunction === undefined) return ofWorkers
+    return [...ofWorkers, ...functionProblems(this, 'dead letters', deadLetterFunction, [])]
   }
 }
 
@@ -191,7 +200,7 @@ function fleetResources(
   const table: FleetTable =
     props.table === undefined
       ? makeTable(fleet, { listing, removalPolicy, encryptionKey })
-      : useTable(fleet, props.table, { listing })
+      : useTable(fleet, props.table as ITableV2, { listing })
   return { table, queues: queues.map(({ queue }) => queue), blobs: fleetBlobs(fleet, config, props) }
 }
 
@@ -203,7 +212,11 @@ function fleetBlobs(
   if (config.blobs === undefined) return undefined
   const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey } = props
   const prefix = `${config.blobs.prefix}${config.name}/`
-  return { prefix, bucket: props.bucket ?? makeBucket(fleet, { prefix, removalPolicy, encryptionKey }) }
+  return {
+    prefix,
+    bucket:
+      (props.bucket as IBucket | undefined) ?? makeBucket(fleet, { prefix, removalPolicy, encryptionKey }),
+  }
 }
 
 function functionDefaults(
@@ -235,7 +248,8 @@ function fleetWorkers(
 ): Map<string, FleetWorker> {
   const scope = new Construct(fleet, 'Workers')
   const { vpc, vpcSubnets } = props
-  const network = vpc === undefined ? undefined : { vpc, ...(vpcSubnets !== undefined && { vpcSubnets }) }
+  const network =
+    vpc === undefined ? undefined : { vpc: vpc as IVpc, ...(vpcSubnets !== undefined && { vpcSubnets }) }
   return new Map(
     sorted(config.workers.keys()).map((name) => {
       const settings = declared(fleet, 'worker', name, config.workers)

@@ -4,7 +4,7 @@
  */
 import { Duration, type RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
-import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
+import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import { LIMITS } from '../src/runtime/config.ts'
 import { acknowledgeAccessLogs } from './acknowledgements.ts'
@@ -17,7 +17,7 @@ export function makeBucket(
     readonly removalPolicy: RemovalPolicy
     readonly encryptionKey: IKey | undefined
   },
-): Bucket {
+): IBucket {
   const { prefix, removalPolicy, encryptionKey } = options
   const bucket = new Bucket(scope, 'Bucket', {
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
@@ -28,5 +28,6 @@ export function makeBucket(
     removalPolicy,
   })
   acknowledgeAccessLogs(bucket)
-  return bucket
+  // The CDK's classes do not fit its own interfaces under exactOptionalPropertyTypes.
+  return bucket as IBucket
 }

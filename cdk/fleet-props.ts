@@ -1,14 +1,16 @@
 /**
  * What an `ErrandFleet` is given. What can be known before a deployment stands in the app's config, not here.
+ *
+ * Classes are named beside their interfaces because the CDK's do not fit those under `exactOptionalPropertyTypes`.
  * @module
  */
 import type { RemovalPolicy } from 'aws-cdk-lib'
-import type { ITable, ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
-import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
+import type { ITable, ITableV2, Table, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import type { ISecurityGroup, IVpc, SubnetSelection, Vpc } from 'aws-cdk-lib/aws-ec2'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { ILayerVersion } from 'aws-cdk-lib/aws-lambda'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import type { IBucket } from 'aws-cdk-lib/aws-s3'
+import type { Bucket, IBucket } from 'aws-cdk-lib/aws-s3'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 
@@ -64,18 +66,18 @@ export interface ErrandFleetProps {
    * Where the workers run. It needs a way to SQS and DynamoDB: a NAT gateway, or endpoints. The dead-letter
    * function stays outside: it runs no task. @default no VPC
    */
-  readonly vpc?: IVpc
+  readonly vpc?: IVpc | Vpc
   /** Subnets of the `vpc`. @default its private ones */
   readonly vpcSubnets?: SubnetSelection
   /** A table that is there already, with errand's keys, indexes and time to live. @default one is made */
-  readonly table?: ITable | ITableV2
+  readonly table?: ITable | ITableV2 | Table | TableV2
   /** Queues that are there already, by their names in the config. @default all are made */
   readonly queues?: Readonly<Record<string, IQueue | ExistingQueue>>
   /**
    * A bucket that is there already, where the config has `blobs`; give it a lifecycle rule of 30 days.
    * @default one is made where the config has `blobs`
    */
-  readonly bucket?: IBucket
+  readonly bucket?: IBucket | Bucket
   /** Modules that the bundle leaves out, since a layer has them. @default none */
   readonly externalModules?: readonly string[]
   /** Layers of all functions of the fleet, which share one bundle. @default none */

@@ -12,7 +12,6 @@ import {
   type ITable,
   type ITableV2,
   ProjectionType,
-  TableEncryptionV2,
   TableV2,
 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
@@ -22,6 +21,8 @@ import { refusal } from './refusal.ts'
 /** The table of a fleet. */
 export interface FleetTable {
   readonly table: ITable | ITableV2
+  /** The key of the user's that encrypts it. */
+  readonly encryptionKey: IKey | undefined
   /** The index of failed calls: the only one that anybody queries. */
   readonly failedIndexArn: string
 }
@@ -62,9 +63,17 @@ export function makeTable(
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     deletionProtection: removalPolicy === RemovalPolicy.RETAIN,
     removalPolicy,
-    ...(encryptionKey !== undefined && { encryption: TableEncryptionV2.customerManagedKey(encryptionKey) }),
   })
-  return fleetTable(table)
+  if (encryptionKey !== undefined) encrypt(table, encryptionKey)
+  // The CDK's classes do not fit its own interfaces under exactOptionalPropertyTypes.
+  return fleetTable(table as ITableV2, encryptionKey)
+}
+
+/** By hand, since `TableV2` takes a key only where the stack names its region. */
+function encrypt(table: TableV2, key: IKey): void {
+  const resource = table.node.defaultChild as CfnGlobalTable
+  resource.addPropertyOverride('SSESpecification', { SSEEnabled: true, SSEType: 'KMS' })
+  resource.addPropertyOverride('Replicas.0.SSESpecification', { KMSMasterKeyId: key.keyArn })
 }
 
 /**
@@ -113,6 +122,6 @@ function shapeOf(resource: CfnTable | CfnGlobalTable): TableShape {
   return Stack.of(resource).resolve({ keySchema, globalSecondaryIndexes, timeToLiveSpecification })
 }
 
-function fleetTable(table: ITable | ITableV2): FleetTable {
-  return { table, failedIndexArn: `${table.tableArn}/index/${failed.indexName}` }
+function fleetTable(table: ITable | ITableV2, encryptionKey = table.encryptionKey): FleetTable {
+  return { table, encryptionKey, failedIndexArn: `${table.tableArn}/index/${failed.indexName}` }
 }

@@ -13,6 +13,7 @@ import { consume, type FleetFunctionDefaults, type FleetNetwork, makeFunction } 
 import type { WorkerProps } from './fleet-props.ts'
 import type { FleetQueue } from './fleet-queues.ts'
 import { type FleetResources, grantWork } from './grants.ts'
+import { mappingConcurrency } from './mapping-concurrency.ts'
 import { declared, refusal } from './refusal.ts'
 
 /** One worker of a fleet: what it may reach is granted to it, as to any function. */
@@ -106,37 +107,6 @@ function asWorker(name: string, made: LambdaFunction, mappings: readonly EventSo
       return made.connections
     },
   }
-}
-
-/** Lambda's limits of `MaximumConcurrency`. */
-const MIN_INVOCATIONS = 2
-const MAX_INVOCATIONS = 1000
-
-/**
- * `MaximumConcurrency` of each of a worker's mappings: its concurrency counts calls, over all its queues.
- * @throws InvalidOptionError where that is no whole number from 2 to 1,000
- */
-function mappingConcurrency(scope: Construct, settings: ResolvedWorker): number {
-  const { name, concurrency, batchSize, queues } = settings
-  const unit = queues.length * batchSize
-  const invocations = concurrency / unit
-  if (Number.isInteger(invocations) && invocations >= MIN_INVOCATIONS && invocations <= MAX_INVOCATIONS) {
-    return invocations
-  }
-  const nearest = [Math.floor(invocations), Math.ceil(invocations)].map(
-    (count) => unit * Math.min(Math.max(count, MIN_INVOCATIONS), MAX_INVOCATIONS),
-  )
-  const instead = [...new Set(nearest)].join(' or ')
-  const over = `${queues.length} ${queues.length === 1 ? 'queue' : 'queues'} × batches of ${batchSize}`
-  throw refusal(
-    scope,
-    `worker ${showValue(name)}: \`concurrency\` is ${concurrency}, over ${over} that is ${round(invocations)} invocations at once, ` +
-      `and Lambda takes whole numbers from ${MIN_INVOCATIONS} to ${MAX_INVOCATIONS}; use ${instead}, or another \`batchSize\``,
-  )
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100
 }
 
 const MAX_LAYERS = 5

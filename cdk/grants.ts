@@ -108,14 +108,18 @@ function grantConsume(queue: IQueue, grantee: IGrantable): void {
 const readKey = ['Decrypt', 'DescribeKey']
 const writeKey = [...readKey, 'Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo']
 
-function grantTable({ table }: FleetTable, grantee: IGrantable, actions: readonly string[]): void {
+function grantTable(
+  { table, encryptionKey }: FleetTable,
+  grantee: IGrantable,
+  actions: readonly string[],
+): void {
   allow(
     grantee,
     actions.map((action) => `dynamodb:${action}`),
     table.tableArn,
   )
   const writes = actions.includes('PutItem') || actions.includes('UpdateItem')
-  grantKey(table.encryptionKey, grantee, writes ? writeKey : readKey)
+  grantKey(encryptionKey, grantee, writes ? writeKey : readKey)
 }
 
 function grantBlobs(blobs: FleetBlobs | undefined, grantee: IGrantable, actions: readonly string[]): void {

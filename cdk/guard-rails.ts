@@ -6,10 +6,11 @@
 import { Annotations, Stack } from 'aws-cdk-lib'
 import { CfnEventSourceMapping, CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import type { ResolvedConfig } from '../src/runtime/config.ts'
+import type { ResolvedConfig, ResolvedQueue } from '../src/runtime/config.ts'
 import { suggestName } from '../src/runtime/nearest-name.ts'
 import { environmentProblems } from './fleet-environment.ts'
 import type { ClientAccess, ErrandFleetProps, WorkerProps } from './fleet-props.ts'
+import { mappingConcurrency } from './mapping-concurrency.ts'
 import { declared, refusal } from './refusal.ts'
 
 const known: Readonly<Record<keyof ErrandFleetProps, true>> = {
@@ -40,11 +41,13 @@ const knownOfWorker: Readonly<Record<keyof WorkerProps, true>> = {
 }
 
 /**
- * Checks the props against the config: all names are declared, nothing is given that has no use.
+ * Checks the props against the config, and the config against what a stack can have: all names are declared, nothing is
+ * given that has no use, concurrency can be expressed.
  * @throws InvalidOptionError
  */
 export function checkProps(scope: Construct, config: ResolvedConfig, props: ErrandFleetProps): void {
   checkKeys(scope, 'the fleet', props, known)
+  for (const settings of config.workers.values()) mappingConcurrency(scope, settings)
   for (const [name, own] of Object.entries(props.workers ?? {})) {
     declared(scope, '`workers`: worker', name, config.workers)
     checkKeys(scope, `\`workers\` ${JSON.stringify(name)}`, own, knownOfWorker)
@@ -105,16 +108,28 @@ export function checkAccess(scope: Construct, client: LambdaFunction, access: Cl
 }
 
 /** What is wrong with a function of the fleet at the end of the synthesis, when all that users set on it is known. */
-export function functionProblems(fleet: Construct, name: string, made: LambdaFunction): string[] {
+export function functionProblems(
+  fleet: Construct,
+  name: string,
+  made: LambdaFunction,
+  consumed: readonly ResolvedQueue[],
+): string[] {
   const resource = made.node.defaultChild
   if (!(resource instanceof CfnFunction)) return []
-  const { reservedConcurrentExecutions: reserved } = resource
+  const { reservedConcurrentExecutions: reserved, timeout = 0 } = resource
   const say = (problem: string) => `${fleet.node.path}: ${name} (${made.node.path}): ${problem}`
   const problems = environmentProblems(made)
   if (reserved !== undefined) {
     problems.push(
       `\`reservedConcurrentExecutions\` is ${Stack.of(made).resolve(reserved)}: SQS's pollers do not see it, throttled messages are received again and ` +
         "again until they are dead letters; leave it out: the worker's `concurrency` in the config sets the mappings' MaximumConcurrency",
+    )
+  }
+  for (const { name: queue, visibilitySeconds } of consumed) {
+    if (timeout <= visibilitySeconds) continue
+    problems.push(
+      `\`timeout\` is ${timeout} s, and queue ${JSON.stringify(queue)} hides a message for ${visibilitySeconds} s: it would come back while it runs, ` +
+        'and Lambda refuses the mapping; set `timeoutSeconds` of the worker in the config, which the visibility follows',
     )
   }
   return problems.map(say)

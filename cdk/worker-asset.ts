@@ -12,37 +12,48 @@ import { refusal } from './refusal.ts'
 
 /** A fleet's code. */
 export interface WorkerAsset {
-  readonly app: DiscoveredApp
   /** The folder that the functions are made of. */
   readonly directory: string
   /** The first 12 digits of the asset's hash, which is of its files' content alone. */
   readonly version: string
 }
 
-/** By what it is made of: several stages of an app, and tests of many stacks, bundle it once. */
-const made = new Map<string, WorkerAsset>()
+/** What was found and made in this process: several stages of an app, and tests of many stacks, share it. */
+const apps = new Map<string, DiscoveredApp>()
+const assets = new Map<string, WorkerAsset>()
 
 /**
- * Finds the app and bundles it into the assembly's folder (`cdk.out/errand`), where its source map stays too.
- * @throws AppDiscoveryError, BundleError, InvalidOptionError
+ * Finds the app.
+ * @throws AppDiscoveryError, InvalidOptionError
  */
-export function workerAsset(scope: Construct, props: ErrandFleetProps): WorkerAsset {
-  const { app: place, minify, externalModules, files } = props
+export function fleetApp(scope: Construct, { app: place }: ErrandFleetProps): DiscoveredApp {
   if (typeof place !== 'string' || place === '') {
     throw refusal(scope, "`app` is not given; name the module of the executor: `app: 'src/errand.ts'`")
   }
-  const key = JSON.stringify([process.cwd(), place, minify, externalModules, files])
-  const found = made.get(key)
-  if (found !== undefined) return found
-  const app = discoverApp({ app: place })
-  const outdir = join(Stage.of(scope)?.assetOutdir ?? '.', 'errand', scope.node.addr)
-  const { directory } = bundleWorkers(app, {
-    outdir,
-    ...(minify !== undefined && { minify }),
-    ...(externalModules !== undefined && { externalModules }),
-    ...(files !== undefined && { files }),
+  return once(apps, [process.cwd(), place], () => discoverApp({ app: place }))
+}
+
+/**
+ * Bundles the app into the assembly's folder (`cdk.out/errand`), where its source map stays too.
+ * @throws BundleError
+ */
+export function workerAsset(scope: Construct, app: DiscoveredApp, props: ErrandFleetProps): WorkerAsset {
+  const { minify, externalModules, files } = props
+  const { modulePath, exportName } = app
+  return once(assets, [modulePath, exportName, minify, externalModules, files], () => {
+    const { directory } = bundleWorkers(app, {
+      outdir: join(Stage.of(scope)?.assetOutdir ?? '.', 'errand', scope.node.addr),
+      ...(minify !== undefined && { minify }),
+      ...(externalModules !== undefined && { externalModules }),
+      ...(files !== undefined && { files }),
+    })
+    return { directory, version: FileSystem.fingerprint(directory).slice(0, 12) }
   })
-  const asset = { app, directory, version: FileSystem.fingerprint(directory).slice(0, 12) }
-  made.set(key, asset)
-  return asset
+}
+
+function once<T>(made: Map<string, T>, parts: readonly unknown[], make: () => T): T {
+  const key = JSON.stringify(parts)
+  const found = made.get(key) ?? make()
+  made.set(key, found)
+  return found
 }

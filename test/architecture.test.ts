@@ -86,8 +86,12 @@ function floorViolation(file: SourceFile, { specifier, line, target }: Import): 
   if (target === undefined) return []
   const say = (why: string) => [`${file.path}:${line} imports '${specifier}': ${why}`]
   if (file.path.startsWith('cdk/')) {
-    const allowed = /^(cdk\/|src\/runtime\/config\.ts$|src\/app-discovery\/)/.test(target)
-    return allowed ? [] : say('cdk may import cdk, src/runtime/config.ts and src/app-discovery only')
+    const allowed = /^(cdk\/|src\/runtime\/(config|errors|nearest-name)\.ts$|src\/app-discovery\/)/.test(
+      target,
+    )
+    return allowed
+      ? []
+      : say('cdk may import cdk, src/app-discovery, and of the runtime its config and its refusals only')
   }
   if (!target.startsWith('src/')) return say('src imports src only')
   if (file.path === 'src/index.ts') {

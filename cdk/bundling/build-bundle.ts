@@ -17,9 +17,10 @@ export interface BundleRequest {
   readonly entry: string
   /** Where paths in the bundle begin: never an absolute one, so that every folder gives the same bytes. */
   readonly root: string
-  readonly outfile: string
+  readonly outdir: string
   readonly minify: boolean
   readonly external: readonly string[]
+  readonly hasBlobs: boolean
 }
 
 /** What stood in the way, and where it is imported. */
@@ -44,10 +45,23 @@ const banner = [
   'globalThis.__filename??=import.meta.filename;globalThis.__dirname??=import.meta.dirname;',
 ].join('')
 
-function optionsOf({ modulePath, entry, root, outfile, minify, external }: BundleRequest): BuildOptions {
+function optionsOf({
+  modulePath,
+  entry,
+  root,
+  outdir,
+  minify,
+  external,
+  hasBlobs,
+}: BundleRequest): BuildOptions {
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: 'index.ts', loader: 'ts' },
-    outfile,
+    outdir,
+    entryNames: 'index',
+    chunkNames: 'chunk-[hash]',
+    outExtension: { '.js': '.mjs' },
+    // What is loaded when it is needed is not read before, and only so can the SDK's modules be shaken.
+    splitting: true,
     absWorkingDir: root,
     bundle: true,
     minify,
@@ -57,7 +71,7 @@ function optionsOf({ modulePath, entry, root, outfile, minify, external }: Bundl
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external],
-    plugins: [builtInsAtNeed, leanSdk],
+    plugins: [builtInsAtNeed, leanSdk(hasBlobs)],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',

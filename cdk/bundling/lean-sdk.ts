@@ -10,7 +10,8 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import type { OnLoadResult, Plugin } from 'esbuild'
+import { dirname } from 'node:path'
+import type { OnLoadResult, Plugin, PluginBuild } from 'esbuild'
 
 /** What errand uses of each client. A test holds it against the sources. */
 export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
@@ -33,6 +34,9 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** For the entry: the client that every call needs, so that it is loaded before the first call comes. */
+export const PRELOADED_SDK = 'errand-preloaded-sdk'
+
 const notOnLambda = [
   "const absent = () => async () => { throw Object.assign(new Error('left out of the worker bundle: Lambda has no such source of credentials'), { tryNextLink: true }) }",
   'export { absent as fromSSO, absent as fromIni, absent as fromProcess, absent as fromTokenFile }',
@@ -42,39 +46,62 @@ const notOnLambda = [
 ].join('\n')
 
 const ofErrand = /[\\/]runtime[\\/]aws[\\/][\w-]+\.[jt]s$/
+const ofSdk = /[\\/]@aws-sdk[\\/]/
 const ofChain = /[\\/]@aws-sdk[\\/]credential-provider-node[\\/]/
 
-/** Leaves out of the SDK what no worker runs. */
-export const leanSdk: Plugin = {
-  name: 'lean-sdk',
-  setup(build) {
-    build.onResolve(
-      { filter: /^@aws-sdk\/client-(dynamodb|s3|sqs)$/ },
-      ({ path, kind, importer, resolveDir }) => {
-        if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
-        return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
-      },
-    )
-    build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
-      const names = usedOfSdk[path] ?? []
-      const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
-      return { contents, resolveDir: pluginData as string }
-    })
-    const left =
-      /^(@aws-sdk\/credential-provider-(sso|ini|process|web-identity)|@smithy\/credential-provider-imds)$/
-    build.onResolve({ filter: left }, ({ path, importer }) => {
-      return ofChain.test(importer) ? { path, namespace: 'not-on-lambda', sideEffects: false } : undefined
-    })
-    build.onLoad({ filter: /./, namespace: 'not-on-lambda' }, () => ({ contents: notOnLambda }))
-    build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
-      return /[\\/]@aws-sdk[\\/]/.test(importer)
-        ? { path, namespace: 'empty', sideEffects: false }
-        : undefined
-    })
-    build.onLoad({ filter: /./, namespace: 'empty' }, () => ({ contents: 'export default {}' }))
-    build.onLoad({ filter: /[\\/]@aws-sdk[\\/][\w-]+[\\/]package\.json$/ }, async ({ path }) => {
-      const { name, version } = JSON.parse(await readFile(path, 'utf8'))
-      return { contents: JSON.stringify({ name, version }), loader: 'json' }
-    })
-  },
+/** Leaves out of the SDK what no worker runs; the S3 client too, unless the app has `blobs` and has installed it. */
+export function leanSdk(hasBlobs: boolean): Plugin {
+  return {
+    name: 'lean-sdk',
+    setup(build) {
+      takeUsedClients(build, hasBlobs)
+      leaveSources(build)
+      build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
+        return ofSdk.test(importer) ? { path, namespace: 'empty', sideEffects: false } : undefined
+      })
+      build.onLoad({ filter: /./, namespace: 'empty' }, () => ({ contents: 'export default {}' }))
+      build.onLoad({ filter: /[\\/]@aws-sdk[\\/][\w-]+[\\/]package\.json$/ }, async ({ path }) => {
+        const { name, version } = JSON.parse(await readFile(path, 'utf8'))
+        return { contents: JSON.stringify({ name, version }), loader: 'json' }
+      })
+    },
+  }
+}
+
+function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
+  build.onResolve(
+    { filter: /^@aws-sdk\/client-(dynamodb|s3|sqs)$/ },
+    async ({ path, kind, importer, resolveDir }) => {
+      if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
+      if (path === '@aws-sdk/client-s3') {
+        const found = hasBlobs
+          ? await build.resolve(path, { kind: 'import-statement', resolveDir })
+          : undefined
+        // Lambda's own copy is then what is found, if anything.
+        if (found === undefined || found.errors.length > 0) return { path, external: true }
+      }
+      return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
+    },
+  )
+  build.onResolve({ filter: new RegExp(`^${PRELOADED_SDK}$`) }, async ({ kind, resolveDir }) => {
+    // As errand itself finds it: the app need not have it in reach.
+    const errand = await build.resolve('errand/lambda', { kind, resolveDir })
+    const path = '@aws-sdk/client-dynamodb'
+    return { path, namespace: 'used-of-sdk', pluginData: dirname(errand.path), sideEffects: false }
+  })
+  build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
+    const names = usedOfSdk[path] ?? []
+    const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
+    return { contents, resolveDir: pluginData as string }
+  })
+}
+
+function leaveSources(build: PluginBuild): void {
+  const left =
+    /^(@aws-sdk\/credential-provider-(sso|ini|process|web-identity)|@smithy\/credential-provider-imds)$/
+  build.onResolve({ filter: left }, ({ importer }) => {
+    if (!ofChain.test(importer)) return undefined
+    return { path: 'credentials', namespace: 'not-on-lambda', sideEffects: false }
+  })
+  build.onLoad({ filter: /./, namespace: 'not-on-lambda' }, () => ({ contents: notOnLambda }))
 }
