@@ -19,6 +19,7 @@ export interface Kitchen {
   /** Futures, in this process. */
   readonly client: Client<unknown>
   worker(name: string): StackFunction
+  /** Of a queue of the config, or of its dead letters: `main-dead-letters`. */
   queueUrl(name: string): string
   /** Asks the web app to submit, and makes the futures of its answer. */
   submit<T>(request: Request): Promise<FutureGroup<T>>
@@ -34,12 +35,10 @@ export async function runKitchen(): Promise<Kitchen> {
   const first = synthesiseKitchen('errand.ts')
   const stack = await runStack(first.folder)
   const web = stack.function(({ logicalId }) => logicalId.startsWith('Web'))
-  const { ERRAND_TABLE = '', ERRAND_QUEUE_URLS = '{}' } = web.settings().variables
   const deadLetters = stack.function(({ handler }) => handler === 'index.deadLetters')
-  const queueUrls: Record<string, string> = JSON.parse(ERRAND_QUEUE_URLS)
   const aws = {
-    tableName: ERRAND_TABLE,
-    queueUrls,
+    tableName: web.settings().variables.ERRAND_TABLE ?? '',
+    queueUrls: urlsOf(web),
     region: loopbackRegion,
     sqs: connectionTo(stack.wire.sqs),
     dynamodb: connectionTo(stack.wire.dynamodb),
@@ -52,7 +51,7 @@ export async function runKitchen(): Promise<Kitchen> {
     deadLetters,
     client,
     worker: (name) => stack.function(isWorker(name)),
-    queueUrl: (name) => queueUrls[name] ?? '',
+    queueUrl: (name) => urlsOf(deadLetters)[name] ?? '',
     async submit(request) {
       const { id } = (await ask(web, 'POST', '/calls', request)) as { id: string }
       return client.group(id)
@@ -69,6 +68,11 @@ export async function runKitchen(): Promise<Kitchen> {
       for (const folder of folders) folder.remove()
     },
   }
+}
+
+/** What the construct tells a function of the queues. */
+function urlsOf(wired: StackFunction): Readonly<Record<string, string>> {
+  return JSON.parse(wired.settings().variables.ERRAND_QUEUE_URLS ?? '{}')
 }
 
 function isWorker(name: string) {

@@ -11,11 +11,11 @@ function double(count: number): number {
   return 2 * count
 }
 
-/** Cooks a table's order; burns the seventh, the first time. */
-function cook(table: string, order: number): number {
+/** Cooks a table's order, or burns it the first time. */
+function cook(table: string, order: number, burns: boolean): number {
   const { attempt } = currentTask
   console.log(`ran cook ${table} ${order} ${attempt}`)
-  if (order === 7 && attempt === 1) throw new Error('burnt')
+  if (burns && attempt === 1) throw new Error('burnt')
   return order
 }
 
