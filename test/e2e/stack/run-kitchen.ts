@@ -5,6 +5,7 @@
 import { type Client, createClient, type FutureGroup } from 'errand'
 import { connectionTo, loopbackRegion } from '../../support/loopback-connection.ts'
 import type { FunctionSettings } from './function-settings.ts'
+import { askFunctionUrl } from './function-url.ts'
 import { config } from './kitchen/errand.config.ts'
 import type { Request } from './kitchen/web.ts'
 import { synthesiseKitchen } from './kitchen-stack.ts'
@@ -32,8 +33,14 @@ export interface Kitchen {
 
 /** Synthesises, deploys and runs it. */
 export async function runKitchen(): Promise<Kitchen> {
-  const first = synthesiseKitchen('errand.ts')
-  const stack = await runStack(first.folder)
+  const folders = [synthesiseKitchen('errand.ts')]
+  const remove = () => {
+    for (const folder of folders) folder.remove()
+  }
+  const stack = await runStack(folders[0]?.folder ?? '').catch((error: unknown) => {
+    remove()
+    throw error
+  })
   const web = stack.function(({ logicalId }) => logicalId.startsWith('Web'))
   const deadLetters = stack.function(({ handler }) => handler === 'index.deadLetters')
   const aws = {
@@ -44,7 +51,6 @@ export async function runKitchen(): Promise<Kitchen> {
     dynamodb: connectionTo(stack.wire.dynamodb),
   }
   const client = createClient(config, { backend: 'aws', aws }) as unknown as Client<unknown>
-  const folders = [first]
   return {
     stack,
     web,
@@ -53,10 +59,10 @@ export async function runKitchen(): Promise<Kitchen> {
     worker: (name) => stack.function(isWorker(name)),
     queueUrl: (name) => urlsOf(deadLetters)[name] ?? '',
     async submit(request) {
-      const { id } = (await ask(web, 'POST', '/calls', request)) as { id: string }
+      const { id } = (await askFunctionUrl(web, 'POST', '/calls', request)) as { id: string }
       return client.group(id)
     },
-    ask: (method, path, body) => ask(web, method, path, body),
+    ask: (method, path, body) => askFunctionUrl(web, method, path, body),
     async deployNext() {
       const next = synthesiseKitchen('errand-next.ts')
       folders.push(next)
@@ -65,7 +71,7 @@ export async function runKitchen(): Promise<Kitchen> {
     async close() {
       await client.close()
       await stack.close()
-      for (const folder of folders) folder.remove()
+      remove()
     },
   }
 }
@@ -78,26 +84,4 @@ function urlsOf(wired: StackFunction): Readonly<Record<string, string>> {
 function isWorker(name: string) {
   return ({ variables, handler }: FunctionSettings) =>
     variables.ERRAND_WORKER === name && handler === 'index.handler'
-}
-
-/** One request to a function URL, and the answer's body. */
-async function ask(web: StackFunction, method: string, path: string, body?: unknown): Promise<unknown> {
-  const result = await web.invoke({
-    version: '2.0',
-    routeKey: '$default',
-    rawPath: path,
-    rawQueryString: '',
-    headers: { host: 'kitchen.lambda-url.us-east-1.on.aws', 'content-type': 'application/json' },
-    requestContext: {
-      http: { method, path, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1' },
-      stage: '$default',
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    isBase64Encoded: false,
-  })
-  if (!result.ok) throw result.error
-  const answer = result.payload as { statusCode: number; body: string }
-  if (answer.statusCode >= 300)
-    throw new Error(`${method} ${path} was answered ${answer.statusCode}: ${answer.body}`)
-  return JSON.parse(answer.body)
 }

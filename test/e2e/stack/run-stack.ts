@@ -49,7 +49,11 @@ export async function runStack(folder: string): Promise<RunningStack> {
   const dynamodb = await startDynamoDbLocal()
   if (dynamodb === undefined) throw new Error('the stack needs DynamoDB Local, and it needs Java 17')
   const wire = { dynamodb, sqs: await startFauxqs() }
-  const scope = await makeResources(template, wire)
+  const closeWire = () => Promise.all([wire.sqs.close(), wire.dynamodb.close()])
+  const scope = await makeResources(template, wire).catch(async (error: unknown) => {
+    await closeWire()
+    throw error
+  })
   const variables = {
     AWS_REGION: loopbackRegion,
     AWS_ACCESS_KEY_ID: loopbackCredentials.accessKeyId,
