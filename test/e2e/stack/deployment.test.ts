@@ -1,13 +1,9 @@
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs'
 import { UndeliverableError } from 'errand'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Kitchen, runKitchen } from './run-kitchen.ts'
+import { describe, expect, test } from 'vitest'
+import { kitchenUnderTest } from './kitchen-under-test.ts'
 
-let kitchen: Kitchen
-beforeAll(async () => {
-  kitchen = await runKitchen()
-})
-afterAll(() => kitchen?.close())
+const kitchen = kitchenUnderTest()
 
 /** Receives a message, and lets it become visible again at once; whether there was one. */
 async function receive(queueUrl: string): Promise<boolean> {

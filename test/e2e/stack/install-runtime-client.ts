@@ -16,8 +16,13 @@ export const runtimeClient = {
   preload: `${folder}native-client.cjs`,
 }
 
-/** Vitest's global setup. Needs the registry the first time; scripts are left out, and with them the native build. */
+/**
+ * Vitest's global setup. Needs the registry the first time; scripts are left out, and with them the native build.
+ * @throws where this is not the Node of the stack's functions, which run on what runs the tests
+ */
 export default async function installRuntimeClient(): Promise<void> {
+  const { node } = process.versions
+  if (!node.startsWith('24.')) throw new Error(`this is Node ${node}, expected 24: start it by npm`)
   if (existsSync(runtimeClient.entry)) return
   await promisify(execFile)('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder })
 }

@@ -1,12 +1,8 @@
 import { TaskKilledError, TaskTimeoutError } from 'errand'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Kitchen, runKitchen } from './run-kitchen.ts'
+import { describe, expect, test } from 'vitest'
+import { kitchenUnderTest } from './kitchen-under-test.ts'
 
-let kitchen: Kitchen
-beforeAll(async () => {
-  kitchen = await runKitchen()
-})
-afterAll(() => kitchen?.close())
+const kitchen = kitchenUnderTest()
 
 /** Longer than three attempts that are killed, each 13 s after the other. */
 const LONG = { timeoutSeconds: 100 }

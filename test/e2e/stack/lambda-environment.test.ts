@@ -16,7 +16,7 @@ export const neverSettles = () => new Promise(() => {})
 export const exits = async () => process.exit(0)
 export const crashes = () => new Promise(() => setTimeout(() => { throw new Error('uncaught') }, 1))
 export const blocks = async () => { for (;;); }
-export const bigint = async () => ({ big: 1n })
+export const answersBigint = async () => ({ big: 1n })
 export const rejectsBehind = async () => { void Promise.reject(new Error('behind')); return 'answered' }
 let late
 export const leavesRejection = async () => {
@@ -82,15 +82,15 @@ test('a handler that returns nothing answers null', async () => {
 
 test.each([
   ['throws', 'RangeError', 'too far'],
-  ['bigint', 'Runtime.JSONStringifyError', 'Unable to stringify'],
+  ['answersBigint', 'Runtime.JSONStringifyError', 'Unable to stringify'],
   ['exits', 'Runtime.ExitError', 'without providing a reason'],
   ['crashes', 'Runtime.ExitError', 'exit status 1'],
   ['hoards', 'Runtime.ExitError', 'signal: SIGABRT'],
   ['rejectsBehind', 'Runtime.ExitError', 'exit status 1'],
   // The managed runtime has been seen to answer null here, which a mapping takes for success.
   ['neverSettles', 'Runtime.ExitError', 'without providing a reason'],
-  ['missing', 'Runtime.HandlerNotFound', 'index.missing is undefined or not exported'],
-])('a handler that %s fails the invocation with %s', async (handler, name, message) => {
+  ['isMissing', 'Runtime.HandlerNotFound', 'index.isMissing is undefined or not exported'],
+])('a handler that %s: the invocation fails with %s', async (handler, name, message) => {
   const made = lambda(handler)
   const result = await made.invoke({})
   expect(result).toMatchObject({ ok: false, error: { name } })

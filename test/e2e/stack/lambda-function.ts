@@ -18,7 +18,10 @@ export interface StackFunction {
   busy(): readonly LambdaEnvironment[]
   /** What the environments have printed, line by line. */
   readonly lines: readonly string[]
-  /** Resolves with the first line, of those printed or yet to come, that has this text. */
+  /**
+   * Resolves with the first line, of those printed or yet to come, that has this text.
+   * @throws where there is none in a minute
+   */
   line(text: string): Promise<string>
   /** What a deployment does: idle environments end now, busy ones after their invocation. */
   update(settings: FunctionSettings): Promise<void>
@@ -107,15 +110,27 @@ async function start(state: State): Promise<LambdaEnvironment> {
   return environment
 }
 
-function lineWith(state: State, text: string): Promise<string> {
-  const printed = state.lines.find((line) => line.includes(text))
+/** How long a line is waited for: longer than the longest wait of any scenario between two of them. */
+const LINE_LIMIT_MS = 60_000
+
+function lineWith({ lines, listeners, settings }: State, text: string): Promise<string> {
+  const printed = lines.find((line) => line.includes(text))
   if (printed !== undefined) return Promise.resolve(printed)
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer)
+      listeners.delete(listener)
+    }
     const listener = (line: string) => {
       if (!line.includes(text)) return
-      state.listeners.delete(listener)
+      end()
       resolve(line)
     }
-    state.listeners.add(listener)
+    const timer = setTimeout(() => {
+      end()
+      const last = lines.slice(-20).join('\n')
+      reject(new Error(`${settings.name} did not print ${JSON.stringify(text)}; its last lines:\n${last}`))
+    }, LINE_LIMIT_MS)
+    listeners.add(listener)
   })
 }

@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Kitchen, runKitchen } from './run-kitchen.ts'
+import { expect, test } from 'vitest'
+import { kitchenUnderTest } from './kitchen-under-test.ts'
 
-let kitchen: Kitchen
-beforeAll(async () => {
-  kitchen = await runKitchen()
-})
-afterAll(() => kitchen?.close())
+const kitchen = kitchenUnderTest()
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index)
 

@@ -1,16 +1,12 @@
 import { DescribeTableCommand, DescribeTimeToLiveCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { tableDefinition } from '../../../src/runtime/aws/dynamodb-item.ts'
 import { connectionTo, loopbackRegion } from '../../support/loopback-connection.ts'
 import { resolveValue, type Scope } from './intrinsics.ts'
-import { type Kitchen, runKitchen } from './run-kitchen.ts'
+import { kitchenUnderTest } from './kitchen-under-test.ts'
 
-let kitchen: Kitchen
-beforeAll(async () => {
-  kitchen = await runKitchen()
-})
-afterAll(() => kitchen?.close())
+const kitchen = kitchenUnderTest()
 
 async function attributesOf(queue: string) {
   const command = new GetQueueAttributesCommand({

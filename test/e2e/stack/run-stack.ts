@@ -25,6 +25,8 @@ export interface RunningStack {
   messages(queueUrl: string): Promise<number>
   /** Why invocations by mappings failed as a whole. */
   readonly failures: readonly Error[]
+  /** Why invocations failed, and the last lines of each function. */
+  report(): string
   /** Stops the polling of a queue, and resolves when the invocations that run have ended; calling the result goes on. */
   pause(queueUrl: string): Promise<() => void>
   /** Deploys another synthesis of the same stack: its functions change, its queues and tables stay. */
@@ -84,6 +86,7 @@ function stackOf(state: State): RunningStack {
     failures,
     function: (isWanted) => functionOf(state, isWanted),
     messages: (queueUrl) => countMessages(sqs, queueUrl),
+    report: () => reportOf(state),
     pause: (queueUrl) => pause(state, queueUrl),
     deploy: (folder) => deploy(state, folder),
     close: () => close(state),
@@ -130,6 +133,11 @@ async function countMessages(sqs: SQSClient, queueUrl: string): Promise<number> 
     }),
   )
   return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0)
+}
+
+function reportOf({ failures, functions }: State): string {
+  const lines = [...functions].flatMap(([id, { lines }]) => [`${id}:`, ...lines.slice(-10)])
+  return [...failures.map(String), ...lines].join('\n')
 }
 
 async function pause(state: State, queueUrl: string): Promise<() => void> {
