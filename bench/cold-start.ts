@@ -14,8 +14,8 @@ import { bundleWorkers } from '../cdk/bundle-workers.ts'
 import { discoverApp } from '../src/app-discovery/index.ts'
 import { createCodec } from '../src/runtime/codec.ts'
 import { encodeEnvelope } from '../src/runtime/envelope.ts'
+import { type DynamoDbStub, startDynamoDbStub } from '../test/support/dynamodb-stub.ts'
 import { loopbackCredentials, loopbackRegion } from '../test/support/loopback-connection.ts'
-import { type DynamoDbStub, startDynamoDbStub } from './cold-start/dynamodb-stub.ts'
 import type { Case, Measures } from './rounds.ts'
 import type { Row } from './table.ts'
 
@@ -50,7 +50,6 @@ async function powertoolsBundle(folder: string): Promise<Bundle> {
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
-    nodePaths: (process.env.NODE_PATH ?? '').split(':'),
     logLevel: 'error',
   })
   return {
@@ -107,7 +106,13 @@ function environmentOf({ endpoint }: DynamoDbStub): NodeJS.ProcessEnv {
 
 async function start({ name, path, bytes, actions }: Bundle, stub: DynamoDbStub): Promise<Measures> {
   const args = [beside('probe.mjs'), pathToFileURL(path).href, JSON.stringify(eventOf())]
-  const { stdout, stderr } = await run(process.execPath, args, { env: environmentOf(stub) })
+  const { stdout, stderr } = await run(process.execPath, args, { env: environmentOf(stub) }).catch(
+    // Node shows the line that threw: of a minified bundle, half of it.
+    ({ stderr: text }: { stderr: string }) => {
+      const lines = text.split('\n').map((line) => line.slice(0, 200))
+      throw new Error(`${name} failed:\n${lines.slice(-20).join('\n')}`)
+    },
+  )
   const { answer, ...measures } = JSON.parse(stdout)
   const asked = stub.takeActions()
   if (answer?.batchItemFailures?.length !== 0 || asked.join() !== actions.join()) {

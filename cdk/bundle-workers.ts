@@ -9,7 +9,7 @@ import { type DiscoveredApp, runProgram } from '../src/app-discovery/index.ts'
 import type { BundleAnswer, BundleInputs, BundleRequest } from './bundling/build-bundle.ts'
 import { bytesUnder, copyFiles, measureFiles } from './bundling/copied-files.ts'
 import { checkSize, unbuildable } from './bundling/explain-problem.ts'
-import { PRELOADED_SDK } from './bundling/lean-sdk.ts'
+import { preloaded } from './bundling/lean-sdk.ts'
 
 /** A bundle that was made. */
 export interface WorkerBundle {
@@ -65,7 +65,8 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
     root: rootOf(app.modulePath),
     outdir: directory,
     minify,
-    external: [...neverBundled, ...externalModules],
+    external: externalModules,
+    absent: neverBundled.filter((name) => !externalModules.includes(name)),
     hasBlobs: app.config.blobs !== undefined,
   })
   checkSize(inputs, sizes)
@@ -99,8 +100,7 @@ function moveMaps(from: string, to: string): void {
 function entryOf({ modulePath, exportName, isFactory }: DiscoveredApp): string {
   const module = JSON.stringify(`./${basename(modulePath)}`)
   return [
-    // Lambda gives an environment more CPU while it starts than a small function has later.
-    `await import('${PRELOADED_SDK}')`,
+    ...preloaded.map((name) => `import ${JSON.stringify(name)}`),
     "import { deadLetterHandler, workerHandler } from 'errand/lambda'",
     `import { ${JSON.stringify(exportName)} as app } from ${module}`,
     isFactory ? 'const executor = await app()' : 'const executor = app',

@@ -2,36 +2,29 @@
  * The AWS stack of an app, from its config: queues, workers, table, dead letters, roles, alarms.
  * @module
  */
-import { Annotations, RemovalPolicy } from 'aws-cdk-lib'
+import { Annotations } from 'aws-cdk-lib'
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch'
 import type { ITable, ITableV2 } from 'aws-cdk-lib/aws-dynamodb'
-import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import type { IGrantable } from 'aws-cdk-lib/aws-iam'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
-import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
-import { makeDeadLetterFunction } from './dead-letter-function.ts'
 import { makeAlarms } from './fleet-alarms.ts'
-import { makeBucket } from './fleet-bucket.ts'
-import { checkEnvironment, deadLetterUrls, fleetEnvironment } from './fleet-environment.ts'
-import type { FleetFunctionDefaults } from './fleet-function.ts'
 import { writeOutput } from './fleet-output.ts'
+import { type FleetParts, makeParts } from './fleet-parts.ts'
 import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
-import { type FleetQueue, makeQueue, useQueue } from './fleet-queues.ts'
-import { type FleetTable, makeTable, useTable } from './fleet-table.ts'
-import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
-import { type FleetBlobs, type FleetResources, grantManage, grantRead, grantSubmit } from './grants.ts'
+import type { FleetQueue } from './fleet-queues.ts'
+import { type FleetWorker, sorted } from './fleet-workers.ts'
+import { grantManage, grantRead, grantSubmit, grantWork } from './grants.ts'
 import {
-  checkAccess,
-  checkProps,
+  checkClient,
+  claimVariables,
   functionProblems,
   warnOfConcurrency,
   warnOfExternals,
 } from './guard-rails.ts'
-import { declared } from './refusal.ts'
-import { fleetApp, type WorkerAsset, workerAsset } from './worker-asset.ts'
+import { declared, refusal } from './refusal.ts'
 
 /**
  * The queues, workers and table of one app. The config decides what is made; the props add what only a deployment
@@ -57,56 +50,37 @@ export class ErrandFleet extends Construct {
   readonly deadLetterFunction: LambdaFunction | undefined
   /** The alarms, of which each may be given actions of its own. */
   readonly alarms: readonly Alarm[]
-  readonly #queues: ReadonlyMap<string, FleetQueue>
-  readonly #workers: ReadonlyMap<string, FleetWorker>
-  readonly #resources: FleetResources
-  readonly #environment: Readonly<Record<string, string>>
+  readonly #parts: FleetParts
 
   constructor(scope: Construct, id: string, props: ErrandFleetProps) {
     super(scope, id)
-    const app = fleetApp(this, props)
-    const { config } = app
-    checkProps(this, config, props)
-    const asset = workerAsset(this, app, props)
-    this.config = config
-    this.version = asset.version
-    this.#queues = fleetQueues(this, config, props)
-    const queues = [...this.#queues.values()]
-    this.#resources = fleetResources(this, config, props, queues)
-    this.table = this.#resources.table.table
-    this.bucket = this.#resources.blobs?.bucket
-    this.#environment = fleetEnvironment(this, this.#resources, queues, asset.version)
-    const defaults = functionDefaults(this, asset, props, this.#environment)
-    this.#workers = fleetWorkers(this, config, props, {
-      defaults,
-      queues: this.#queues,
-      resources: this.#resources,
-    })
-    this.deadLetterFunction = makeDeadLetterFunction(this, queues, {
-      defaults: { ...defaults, environment: { ...defaults.environment, ...deadLetterUrls(this, queues) } },
-      resources: this.#resources,
-      app: config.name,
-    })
-    this.alarms = fleetAlarms(this, config, props, queues, this.#functions())
-    this.node.addValidation({ validate: () => this.#problems() })
-    warnOfConcurrency(this, config)
+    const parts = makeParts(this, props)
+    this.#parts = parts
+    this.config = parts.config
+    this.version = parts.version
+    this.table = parts.resources.table.table
+    this.bucket = parts.resources.blobs?.bucket
+    this.deadLetterFunction = parts.deadLetterFunction
+    this.alarms = fleetAlarms(this, parts, props)
+    for (const made of functionsOf(parts).values()) claimVariables(this, made)
+    this.node.addValidation({ validate: () => problemsOf(this, parts) })
+    warnOfConcurrency(this, parts.config)
     warnOfExternals(this, props)
-    writeOutput(this, {
-      app: config.name,
-      version: asset.version,
-      resources: this.#resources,
-      queues,
-      workers: [...this.#workers.values()],
-      deadLetterFunction: this.deadLetterFunction,
-    })
+    writeOutput(this, parts)
   }
 
   /**
    * A worker of the config: `bucket.grantRead(fleet.worker('foo'))`.
-   * @throws InvalidOptionError where the config has none of this name
+   * @throws InvalidOptionError where the config has none of this name, or it runs in containers
    */
   worker(name: string): FleetWorker {
-    return declared(this, 'worker', name, this.#workers)
+    if (this.config.workers.get(name)?.runsOn === 'container') {
+      throw refusal(
+        this,
+        `worker ${JSON.stringify(name)} runs in containers, and the fleet makes no function for it; \`grantWork\` its role, or leave \`runsOn\` out of the config`,
+      )
+    }
+    return declared(this, 'worker', name, this.#parts.workers)
   }
 
   /**
@@ -114,169 +88,88 @@ export class ErrandFleet extends Construct {
    * @throws InvalidOptionError where the config has none of this name
    */
   queue(name: string): FleetQueue {
-    return declared(this, 'queue', name, this.#queues)
+    return declared(this, 'queue', name, this.#parts.queues)
   }
 
   /** The variables that tell a process where the fleet is; `addClient` sets them. */
   get clientEnvironment(): Readonly<Record<string, string>> {
-    return { ...this.#environment }
+    return { ...this.#parts.environment }
   }
 
   /**
    * Wires a function that submits calls or reads futures: grants, variables, and that it is deployed after the
    * workers, so that they know each task that it submits.
-   * @throws InvalidOptionError where no access is given
+   * @throws InvalidOptionError where no access is given, or the function has the variables of a fleet already
    */
   addClient(client: LambdaFunction, access: ClientAccess): void {
-    checkAccess(this, client, access)
+    checkClient(this, client, access)
+    claimVariables(this, client)
     if (access.submit === true) this.grantSubmit(client)
     if (access.read === true) this.grantRead(client)
     if (access.manage === true) this.grantManage(client)
-    for (const [name, value] of Object.entries(this.#environment)) client.addEnvironment(name, value)
+    for (const [name, value] of Object.entries(this.#parts.environment)) client.addEnvironment(name, value)
     // The function alone, not its role: a worker may yet be granted something of the client's.
     const deployed = client.node.defaultChild ?? client
-    for (const worker of this.#workers.values())
+    for (const worker of this.#parts.workers.values())
       deployed.node.addDependency(worker.function, ...worker.mappings)
   }
 
   /** Grants what submitting takes, and nothing else; `addClient` sets variables too. */
   grantSubmit(grantee: IGrantable): void {
-    grantSubmit(this.#resources, grantee)
+    grantSubmit(this.#parts.resources, grantee)
   }
 
   /** Grants what reading futures takes. */
   grantRead(grantee: IGrantable): void {
-    grantRead(this.#resources, grantee)
+    grantRead(this.#parts.resources, grantee)
   }
 
   /** Grants what cancelling, aborting and retrying by hand take, submitting and reading among it. */
   grantManage(grantee: IGrantable): void {
-    grantManage(this.#resources, grantee)
+    grantManage(this.#parts.resources, grantee)
   }
 
-  #functions(): Map<string, LambdaFunction> {
-    const functions = new Map([...this.#workers].map(([name, worker]) => [`worker-${name}`, worker.function]))
-    if (this.deadLetterFunction !== undefined) functions.set('dead-letters', this.deadLetterFunction)
-    return functions
-  }
-
-  #problems(): string[] {
-    const { config, deadLetterFunction } = this
-    const ofWorkers = [...this.#workers].flatMap(([name, { function: made }]) => {
-      const { queues } = declared(this, 'worker', name, config.workers)
-      const consumed = queues.map((queue) => declared(this, 'queue', queue, config.queues))
-      return functionProblems(this, `worker ${JSON.stringify(name)}`, made, consumed)
-    })
-    if (deadLetterFunction === undefined) return ofWorkers
-    return [...ofWorkers, ...functionProblems(this, 'dead letters', deadLetterFunction, [])]
+  /**
+   * Grants what a worker does to who runs it in containers; the variables are `clientEnvironment`, and `ERRAND_WORKER`.
+   * @throws InvalidOptionError where the config has no worker of this name
+   */
+  grantWork(grantee: IGrantable, worker: string): void {
+    const { queues } = declared(this, 'worker', worker, this.config.workers)
+    const consumed = sorted(queues).map((name) => this.queue(name).queue)
+    grantWork(this.#parts.resources, consumed, grantee, true)
   }
 }
 
-function fleetQueues(
-  fleet: Construct,
-  config: ResolvedConfig,
-  props: ErrandFleetProps,
-): Map<string, FleetQueue> {
-  const scope = new Construct(fleet, 'Queues')
-  const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey, queues: given = {} } = props
-  return new Map(
-    sorted(config.queues.keys()).map((name) => {
-      const settings = declared(fleet, 'queue', name, config.queues)
-      const existing = Object.hasOwn(given, name) ? given[name] : undefined
-      if (existing !== undefined) return [name, useQueue(fleet, settings, existing)]
-      return [name, makeQueue(scope, settings, { removalPolicy, encryptionKey })]
-    }),
-  )
+/** The workers' functions and the dead letters', by the names that alarms have. */
+function functionsOf({ workers, deadLetterFunction }: FleetParts): Map<string, LambdaFunction> {
+  const functions = new Map([...workers].map(([name, worker]) => [`worker-${name}`, worker.function]))
+  if (deadLetterFunction !== undefined) functions.set('dead-letters', deadLetterFunction)
+  return functions
 }
 
-function fleetResources(
-  fleet: Construct,
-  config: ResolvedConfig,
-  props: ErrandFleetProps,
-  queues: readonly FleetQueue[],
-): FleetResources {
-  const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey } = props
-  const { listing } = config
-  const table: FleetTable =
-    props.table === undefined
-      ? makeTable(fleet, { listing, removalPolicy, encryptionKey })
-      : useTable(fleet, props.table as ITableV2, { listing })
-  return { table, queues: queues.map(({ queue }) => queue), blobs: fleetBlobs(fleet, config, props) }
+function problemsOf(fleet: Construct, { config, workers, deadLetterFunction }: FleetParts): string[] {
+  const ofWorkers = [...workers].flatMap(([name, { function: made }]) => {
+    const { queues } = declared(fleet, 'worker', name, config.workers)
+    const consumed = queues.map((queue) => declared(fleet, 'queue', queue, config.queues))
+    return functionProblems(fleet, `worker ${JSON.stringify(name)}`, made, consumed)
+  })
+  if (deadLetterFunction === undefined) return ofWorkers
+  return [...ofWorkers, ...functionProblems(fleet, 'dead letters', deadLetterFunction, [])]
 }
 
-function fleetBlobs(
-  fleet: Construct,
-  config: ResolvedConfig,
-  props: ErrandFleetProps,
-): FleetBlobs | undefined {
-  if (config.blobs === undefined) return undefined
-  const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey } = props
-  const prefix = `${config.blobs.prefix}${config.name}/`
-  return {
-    prefix,
-    bucket:
-      (props.bucket as IBucket | undefined) ?? makeBucket(fleet, { prefix, removalPolicy, encryptionKey }),
-  }
-}
-
-function functionDefaults(
-  fleet: Construct,
-  asset: WorkerAsset,
-  props: ErrandFleetProps,
-  environment: Readonly<Record<string, string>>,
-): FleetFunctionDefaults {
-  const { layers = [], logRetention = RetentionDays.ONE_MONTH, removalPolicy = RemovalPolicy.RETAIN } = props
-  const own = checkEnvironment(fleet, '`environment`', props.environment)
-  return {
-    bundle: asset.directory,
-    layers,
-    logRetention,
-    removalPolicy,
-    environment: { ...own, ...environment },
-  }
-}
-
-function fleetWorkers(
-  fleet: Construct,
-  config: ResolvedConfig,
-  props: ErrandFleetProps,
-  parts: {
-    readonly defaults: FleetFunctionDefaults
-    readonly queues: ReadonlyMap<string, FleetQueue>
-    readonly resources: FleetResources
-  },
-): Map<string, FleetWorker> {
-  const scope = new Construct(fleet, 'Workers')
-  const { vpc, vpcSubnets } = props
-  const network =
-    vpc === undefined ? undefined : { vpc: vpc as IVpc, ...(vpcSubnets !== undefined && { vpcSubnets }) }
-  return new Map(
-    sorted(config.workers.keys()).map((name) => {
-      const settings = declared(fleet, 'worker', name, config.workers)
-      const own = props.workers?.[name] ?? {}
-      checkEnvironment(fleet, `\`environment\` of worker ${JSON.stringify(name)}`, own.environment)
-      return [name, makeWorker(scope, settings, own, { ...parts, network, app: config.name })]
-    }),
-  )
-}
-
-function fleetAlarms(
-  fleet: Construct,
-  config: ResolvedConfig,
-  props: ErrandFleetProps,
-  queues: readonly FleetQueue[],
-  functions: ReadonlyMap<string, LambdaFunction>,
-): readonly Alarm[] {
+function fleetAlarms(fleet: Construct, parts: FleetParts, props: ErrandFleetProps): readonly Alarm[] {
   const { alarms = true, alarmTopic } = props
   if (alarms === false) {
     if (alarmTopic !== undefined) {
-      Annotations.of(fleet).addWarningV2(
-        'errand:no-alarms',
-        '`alarmTopic` is given and `alarms` is false: nobody is told',
-      )
+      const text = '`alarmTopic` is given and `alarms` is false: nobody is told'
+      Annotations.of(fleet).addWarningV2('errand:no-alarms', text)
     }
     return []
   }
-  const thresholds = alarms === true ? {} : alarms
-  return makeAlarms(fleet, { app: config.name, queues, functions }, thresholds, alarmTopic)
+  const watched = {
+    app: parts.config.name,
+    queues: [...parts.queues.values()],
+    functions: functionsOf(parts),
+  }
+  return makeAlarms(fleet, watched, alarms === true ? {} : alarms, alarmTopic)
 }

@@ -22,12 +22,9 @@ export function fleetEnvironment(
     [ENV.table]: resources.table.table.tableName,
     [ENV.queueUrls]: toJson(scope, urls),
     ...(resources.blobs !== undefined && { [ENV.bucket]: resources.blobs.bucket.bucketName }),
-    [VERSION]: version,
+    [ENV.version]: version,
   }
 }
-
-/** Which version of the code a function runs: what an unknown task's error names. */
-const VERSION = 'ERRAND_VERSION'
 
 /** The dead-letter function knows its own queues too, as `<queue>-dead-letters`. */
 export function deadLetterUrls(scope: Construct, queues: readonly FleetQueue[]): Record<string, string> {

@@ -3,11 +3,8 @@
  * @module
  */
 import { CfnOutput, Stack } from 'aws-cdk-lib'
-import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import type { FleetQueue } from './fleet-queues.ts'
-import type { FleetWorker } from './fleet-workers.ts'
-import type { FleetResources } from './grants.ts'
+import type { FleetParts } from './fleet-parts.ts'
 
 /** What the output's JSON has. */
 export interface FleetOutput {
@@ -32,18 +29,10 @@ export interface FleetOutput {
 }
 
 /** Writes the output, JSON whose description begins with `errand fleet`. */
-export function writeOutput(
-  scope: Construct,
-  fleet: {
-    readonly app: string
-    readonly version: string
-    readonly resources: FleetResources
-    readonly queues: readonly FleetQueue[]
-    readonly workers: readonly FleetWorker[]
-    readonly deadLetterFunction: LambdaFunction | undefined
-  },
-): void {
-  const { app, version, resources, queues, workers, deadLetterFunction } = fleet
+export function writeOutput(scope: Construct, parts: FleetParts): void {
+  const { config, version, resources, deadLetterFunction } = parts
+  const app = config.name
+  const [queues, workers] = [[...parts.queues.values()], [...parts.workers.values()]]
   const output: FleetOutput = {
     errand: 1,
     app,

@@ -143,7 +143,7 @@ function checkVisibility(scope: Construct, what: string, settings: ResolvedQueue
   if (typeof visibilityTimeout === 'number' && visibilityTimeout < settings.visibilitySeconds) {
     throw refusal(
       scope,
-      `${what}, whose \`visibilityTimeout\` is ${visibilityTimeout} s, and a message would come back while it runs; set it to ${settings.visibilitySeconds} s or more (the longest time-out and batch window of its workers, and 30 s)`,
+      `${what}, whose \`visibilityTimeout\` is ${visibilityTimeout} s, and the config says ${settings.visibilitySeconds}: a message would come back while it runs; set it to that, or \`visibilitySeconds\` in the config to what it is, no less than the longest time-out of its workers`,
     )
   }
   const receives = redrivePolicy?.maxReceiveCount

@@ -118,8 +118,9 @@ interface TableShape {
 }
 
 function shapeOf(resource: CfnTable | CfnGlobalTable): TableShape {
-  const { keySchema, globalSecondaryIndexes = [], timeToLiveSpecification } = resource
-  return Stack.of(resource).resolve({ keySchema, globalSecondaryIndexes, timeToLiveSpecification })
+  const { keySchema, globalSecondaryIndexes, timeToLiveSpecification } = resource
+  const shape = Stack.of(resource).resolve({ keySchema, globalSecondaryIndexes, timeToLiveSpecification })
+  return { globalSecondaryIndexes: [], ...shape }
 }
 
 function fleetTable(table: ITable | ITableV2, encryptionKey = table.encryptionKey): FleetTable {

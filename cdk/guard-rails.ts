@@ -47,9 +47,15 @@ const knownOfWorker: Readonly<Record<keyof WorkerProps, true>> = {
  */
 export function checkProps(scope: Construct, config: ResolvedConfig, props: ErrandFleetProps): void {
   checkKeys(scope, 'the fleet', props, known)
-  for (const settings of config.workers.values()) mappingConcurrency(scope, settings)
+  for (const settings of config.workers.values()) {
+    if (settings.runsOn === 'lambda') mappingConcurrency(scope, settings)
+  }
   for (const [name, own] of Object.entries(props.workers ?? {})) {
-    declared(scope, '`workers`: worker', name, config.workers)
+    const { runsOn } = declared(scope, '`workers`: worker', name, config.workers)
+    if (runsOn === 'container') {
+      const what = `\`workers\` ${JSON.stringify(name)} is given props, and it runs in containers, which the fleet does not make`
+      throw refusal(scope, `${what}; give them to the container, and \`fleet.grantWork\` to its role`)
+    }
     checkKeys(scope, `\`workers\` ${JSON.stringify(name)}`, own, knownOfWorker)
   }
   for (const name of Object.keys(props.queues ?? {})) declared(scope, '`queues`: queue', name, config.queues)
@@ -95,15 +101,38 @@ const inConfig = new Set([
   'timeoutSeconds',
 ])
 
+/** Whose variables a function has: it finds one fleet by them, and a second would take their place. */
+const fleetOf = new WeakMap<LambdaFunction, Construct>()
+
+/** Notes that the function has the variables of this fleet. */
+export function claimVariables(fleet: Construct, made: LambdaFunction): void {
+  fleetOf.set(made, fleet)
+}
+
 /**
- * Checks that a client is given something.
+ * Checks that a client is given something, and is not wired already.
  * @throws InvalidOptionError
  */
-export function checkAccess(scope: Construct, client: LambdaFunction, access: ClientAccess): void {
+export function checkClient(fleet: Construct, client: LambdaFunction, access: ClientAccess): void {
+  const where = client.node.path
+  const home = fleetOf.get(client)
+  if (client.node.scopes.includes(fleet)) {
+    throw refusal(
+      fleet,
+      `\`addClient\` is given ${where}, a function of the fleet itself, which submits and reads anyway; leave it out, or \`grantManage\` it`,
+    )
+  }
+  if (home !== undefined && home !== fleet) {
+    throw refusal(
+      fleet,
+      `\`addClient\` is given ${where}, which has the variables of ${home.node.path} already, and they hold one fleet; ` +
+        'use `grantSubmit` and `grantRead`, and give its client the table and the queues by variables of your own (the option `aws`)',
+    )
+  }
   if (access.submit === true || access.read === true || access.manage === true) return
   throw refusal(
-    scope,
-    `\`addClient\` gives ${client.node.path} no access; say what it does: { submit: true }, { read: true } or { manage: true }`,
+    fleet,
+    `\`addClient\` gives ${where} no access; say what it does: { submit: true }, { read: true } or { manage: true }`,
   )
 }
 

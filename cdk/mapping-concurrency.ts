@@ -29,7 +29,7 @@ export function mappingConcurrency(scope: Construct, settings: ResolvedWorker): 
   const over = `${queues.length} ${queues.length === 1 ? 'queue' : 'queues'} × batches of ${batchSize}`
   throw refusal(
     scope,
-    `worker ${showValue(name)}: \`concurrency\` is ${concurrency}, over ${over} that is ${round(invocations)} invocations at once, ` +
+    `worker ${showValue(name)}: \`concurrency\` is ${concurrency}, over ${over} that is ${round(invocations)} ${invocations === 1 ? 'invocation' : 'invocations'} at once, ` +
       `and Lambda takes whole numbers from ${MIN_INVOCATIONS} to ${MAX_INVOCATIONS}; use ${instead}, or another \`batchSize\``,
   )
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from 'node:path'
-import type { BuildFailure, BuildOptions, Message } from 'esbuild'
+import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { builtInsAtNeed } from './built-ins.ts'
 import { leanSdk } from './lean-sdk.ts'
@@ -20,6 +20,8 @@ export interface BundleRequest {
   readonly outdir: string
   readonly minify: boolean
   readonly external: readonly string[]
+  /** Left out as well, and not there where the worker runs. */
+  readonly absent: readonly string[]
   readonly hasBlobs: boolean
 }
 
@@ -52,6 +54,7 @@ function optionsOf({
   outdir,
   minify,
   external,
+  absent,
   hasBlobs,
 }: BundleRequest): BuildOptions {
   return {
@@ -70,7 +73,7 @@ function optionsOf({
     target: 'node24',
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
-    external: [...external],
+    external: [...external, ...absent],
     plugins: [builtInsAtNeed, leanSdk(hasBlobs)],
     banner: { js: banner },
     legalComments: 'none',
@@ -85,10 +88,25 @@ function problemOf({ text, location }: Message): BundleProblem {
   return location === null ? { text } : { text, importer: `${location.file}:${location.line}` }
 }
 
+/** What would end a worker at its start: it imports, before anything runs, what is not there. */
+function importsOfAbsent({ inputs, outputs }: Metafile, absent: readonly string[]): BundleProblem[] {
+  const isAbsent = ({ path, kind, external }: { path: string; kind: string; external?: boolean }) =>
+    external === true && kind !== 'dynamic-import' && absent.some((name) => `${path}/`.startsWith(`${name}/`))
+  const kept = Object.values(outputs).flatMap((output) => output.imports.filter(isAbsent))
+  const paths = new Set(kept.map(({ path }) => path))
+  return Object.entries(inputs).flatMap(([importer, input]) =>
+    input.imports
+      .filter((each) => isAbsent(each) && paths.has(each.path))
+      .map(({ path }) => ({ importer, text: `Absent "${path}"` })),
+  )
+}
+
 async function build(request: BundleRequest): Promise<BundleAnswer> {
   try {
     const esbuild = await loadEsbuild(request.modulePath)
     const { metafile } = await esbuild.build(optionsOf(request))
+    const problems = importsOfAbsent(metafile as Metafile, request.absent)
+    if (problems.length > 0) return { problems }
     const inputs = Object.values(metafile?.outputs ?? {}).flatMap((output) => Object.entries(output.inputs))
     return { inputs: inputs.map(([path, { bytesInOutput }]) => [path, bytesInOutput]) }
   } catch (error) {

@@ -23,6 +23,10 @@ function explain({ text, importer = 'the app' }: BundleProblem): string {
     const name = packageOf(missing)
     return `${importer} imports ${JSON.stringify(missing)}, which is not installed: \`npm i ${name}\`; or ${layer(name)}`
   }
+  const [, absent] = /^Absent "(.+)"/.exec(text) ?? []
+  if (absent !== undefined) {
+    return `${importer} imports ${JSON.stringify(absent)}, which no worker has; keep it out of the app, or take it by \`import()\` where it is used`
+  }
   const [, native] = /^No loader is configured for ".node" files: (.+)/.exec(text) ?? []
   if (native === undefined) return `${importer}: ${text}`
   return `${importer} imports the native module ${native}, which cannot be bundled: ${layer(ownerOf(native))}`

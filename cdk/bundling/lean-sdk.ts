@@ -10,7 +10,7 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import type { OnLoadResult, Plugin, PluginBuild } from 'esbuild'
 
 /** What errand uses of each client. A test holds it against the sources. */
@@ -34,8 +34,11 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/** For the entry: the client that every call needs, so that it is loaded before the first call comes. */
-export const PRELOADED_SDK = 'errand-preloaded-sdk'
+/**
+ * For the entry: what every call needs and errand loads at the first of them. Lambda gives an environment more CPU while
+ * it starts than a small function has later, and one graph of modules loads faster than one after the other.
+ */
+export const preloaded = ['errand-preloaded:backend', 'errand-preloaded:sdk'] as const
 
 const notOnLambda = [
   "const absent = () => async () => { throw Object.assign(new Error('left out of the worker bundle: Lambda has no such source of credentials'), { tryNextLink: true }) }",
@@ -55,6 +58,7 @@ export function leanSdk(hasBlobs: boolean): Plugin {
     name: 'lean-sdk',
     setup(build) {
       takeUsedClients(build, hasBlobs)
+      preload(build)
       leaveSources(build)
       build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
         return ofSdk.test(importer) ? { path, namespace: 'empty', sideEffects: false } : undefined
@@ -83,16 +87,21 @@ function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
       return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }
     },
   )
-  build.onResolve({ filter: new RegExp(`^${PRELOADED_SDK}$`) }, async ({ kind, resolveDir }) => {
-    // As errand itself finds it: the app need not have it in reach.
-    const errand = await build.resolve('errand/lambda', { kind, resolveDir })
-    const path = '@aws-sdk/client-dynamodb'
-    return { path, namespace: 'used-of-sdk', pluginData: dirname(errand.path), sideEffects: false }
-  })
   build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
     const names = usedOfSdk[path] ?? []
     const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
     return { contents, resolveDir: pluginData as string }
+  })
+}
+
+function preload(build: PluginBuild): void {
+  build.onResolve({ filter: /^errand-preloaded:/ }, async ({ path, kind, resolveDir }) => {
+    // As errand itself finds them: the app need not have them in reach.
+    const { path: lambda } = await build.resolve('errand/lambda', { kind, resolveDir })
+    const backend = join(dirname(lambda), `../runtime/aws/aws-backend${extname(lambda)}`)
+    if (path === 'errand-preloaded:backend') return { path: backend, sideEffects: true }
+    const sdk = { path: '@aws-sdk/client-dynamodb', namespace: 'used-of-sdk' }
+    return { ...sdk, pluginData: dirname(backend), sideEffects: true }
   })
 }
 

@@ -17,8 +17,7 @@ export async function loadEsbuild(modulePath: string): Promise<typeof Esbuild> {
   try {
     return await import('esbuild')
   } catch {
-    const path = createRequire(modulePath).resolve('esbuild')
-    return (await import(pathToFileURL(path).href)).default
+    return createRequire(modulePath)('esbuild')
   }
 }
 

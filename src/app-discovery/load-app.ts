@@ -9,7 +9,7 @@ import type { BuildFailure } from 'esbuild'
 import { buildApp, loadEsbuild } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
-import { LoadFailure, type ToldFailure, tellError, tellFailure } from './load-failure.ts'
+import { LoadFailure, type ToldFailure, tellFailure } from './load-failure.ts'
 import { CIRCULAR, type Exports, pickExecutor } from './pick-executor.ts'
 import { readRequest, writeAnswer } from './run-program.ts'
 
@@ -96,10 +96,10 @@ process.on('uncaughtException', (error) => {
 process.on('exit', (code) => {
   // What Node exits with where nothing is left that could settle a top-level await.
   if (code === 13) return fail({ problem: 'awaits what never settles', atImport: true })
-  const [, ...stack] = tellError(new Error('exit')).split('\n')
+  // It is told from within `process.exit`, so that the stack is that of its caller.
   fail({
     problem: `ends the process, with exit code ${code}`,
-    error: { toString: () => stack.join('\n') },
+    error: new Error('process.exit'),
     atImport: true,
   })
 })

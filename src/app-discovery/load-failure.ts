@@ -48,13 +48,16 @@ export function tellFailure({ problem, error, advice, atImport = false }: Failur
 const SHOWN_MESSAGE_LINES = 10
 const SHOWN_FRAMES = 5
 
+/** Frames of Node's machinery and of this folder. */
+const notOfUser = /node:(internal|events)|src[\\/]app-discovery[\\/]/
+
 /** An error's message, the user's part of its stack, and what caused it. */
 export function tellError(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return `${String(error)} (not an Error)`
   const lines = String(error.stack ?? error).split('\n')
   const isFrame = (line: string) => /^\s+at /.test(line)
   const message = lines.filter((line) => !isFrame(line)).slice(0, SHOWN_MESSAGE_LINES)
-  const frames = lines.filter((line) => isFrame(line) && !/node:internal|app-discovery[\\/]/.test(line))
+  const frames = lines.filter((line) => isFrame(line) && !notOfUser.test(line))
   const inner = [error.cause, ...(error instanceof AggregateError ? error.errors.slice(0, 1) : [])]
   const causes = inner.filter((cause) => cause !== undefined && depth < 2)
   return [

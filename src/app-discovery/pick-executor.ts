@@ -40,7 +40,7 @@ export async function pickExecutor(exports: Exports, named: string | undefined):
 
 /** What an export that is `undefined` after its module has run most often comes from. */
 export const CIRCULAR =
-  'modules that import each other see what is not yet made: let the module of the executor import the tasks, and the tasks never import it; they submit by their own function (`task(…).submit`), or with `currentTask`'
+  'modules that import each other see what is not yet made: let the module of the executor import the tasks, and the tasks never import it; a declared task submits by its own `submit`'
 
 function checkExport(exports: Exports, name: string): string {
   if (Object.hasOwn(exports, name)) return name

@@ -11,7 +11,7 @@ import type { App } from '../runtime/app.ts'
 import { checkTimes, type Environment, runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import { DEFAULTS, LIMITS, PROTOCOL } from '../runtime/config.ts'
-import { decodeEnvelope } from '../runtime/envelope.ts'
+import { decodeEnvelope, isOfNewerVersion } from '../runtime/envelope.ts'
 import { UndeliverableError } from '../runtime/errors.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
@@ -20,34 +20,47 @@ import { mayCreate } from '../runtime/record.ts'
 import { acknowledge, hide, type Settlement } from '../runtime/settlement.ts'
 import { UNREADABLE, undeliverableRecord } from '../runtime/undeliverable-record.ts'
 import {
+  type Batch,
   deliveryOf,
   handleEvent,
   type InvocationContext,
   settleMessage,
   type WorkerHandler,
 } from './invocation.ts'
+import type { MetricLines } from './metrics.ts'
+import { observeAttempts } from './observe-attempts.ts'
 import { queueOf } from './returned-messages.ts'
 
 const NAME = 'dead-letters'
 
-/** Makes the handler of one environment. It runs no task, and so no start hook. */
-export function createDeadLetterHandler(app: App, ports: Ports): WorkerHandler {
+/**
+ * Makes the handler of one environment. It runs no task, and so no start hook.
+ * @param metrics where metrics go, and with them a line of the log for each call that it ends; @default neither
+ */
+export function createDeadLetterHandler(app: App, ports: Ports, metrics?: MetricLines): WorkerHandler {
   const worker = { ...DEFAULTS.worker, name: NAME, queues: [], batchSize: LIMITS.batchEntries }
-  const log = createLog(worker.logLevel, { app: app.config.name, worker: NAME })
-  const environment: Environment = { app, ports, worker, marks: createMarks(ports), log, context: {} }
-  const invoked = { ports, settings: worker, log }
+  const log = createLog(worker.logLevel, { app: app.config.name, worker: NAME }, ports.clock)
+  const observer = metrics && observeAttempts(app, ports.clock, log, metrics)
+  const marks = createMarks(ports)
+  const environment = { app, ports, worker, marks, log, context: {}, observe: observer?.observe }
+  const invoked = { ports, settings: worker, log, observer }
   const handler = (event: SQSEvent, context?: Partial<InvocationContext>) =>
     handleEvent(invoked, event, context, async (batch) => {
       const end = async (record: SQSRecord) => {
-        const settlement = isEnvelope(record.body, ports.clock.now())
-          ? await runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
-          : await endUnreadable(environment, record)
-        settleMessage(batch, record, settlement)
+        settleMessage(batch, record, await endMessage(environment, batch, record))
       }
       await Promise.all(batch.records.map(end))
       await batch.returned.flush()
     })
   return Object.assign(handler, { stop: async () => {} })
+}
+
+async function endMessage(environment: Environment, batch: Batch, record: SQSRecord): Promise<Settlement> {
+  if (isEnvelope(record.body, environment.ports.clock.now())) {
+    return runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
+  }
+  if (isOfNewerVersion(record.body)) return waitForDeployment(environment, record)
+  return endUnreadable(environment, record, batch.requestId)
 }
 
 /** Whether a worker would take it: what none takes would otherwise never end. */
@@ -60,8 +73,18 @@ function isEnvelope(body: string, now: number): boolean {
   }
 }
 
+/** A newer version wrote it, and knows which call it is of: to end it here would leave that call waiting for ever. */
+function waitForDeployment({ log }: Environment, { messageId: id }: SQSRecord): Settlement {
+  log('error', 'a dead letter is of a newer version, and waits for its deployment', { id })
+  return hide(PROTOCOL.unknownTaskSeconds)
+}
+
 /** A body that nobody can read ends under its message's id: it is listed with what failed, and said aloud. */
-async function endUnreadable(environment: Environment, record: SQSRecord): Promise<Settlement> {
+async function endUnreadable(
+  environment: Environment,
+  record: SQSRecord,
+  requestId: string | undefined,
+): Promise<Settlement> {
   const { app, ports, log } = environment
   const id = record.messageId
   const queue = queueOfDeadLetters(queueOf(ports, record) ?? '')
@@ -77,6 +100,16 @@ async function endUnreadable(environment: Environment, record: SQSRecord): Promi
     const ended = undeliverableRecord(app.codec, call, error, now, retentionSeconds)
     await ports.store.put(ended, mayCreate(now))
     log('error', 'a dead letter cannot be read', { id, queue })
+    environment.observe?.({
+      id,
+      task: UNREADABLE,
+      queue,
+      attempt: 0,
+      outcome: 'failed',
+      reason: 'undeliverable',
+      error: error.name,
+      ...(requestId !== undefined && { requestId }),
+    })
     return acknowledge
   } catch (failure) {
     log('warn', 'a dead letter was returned', { id, error: failure })

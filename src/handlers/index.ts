@@ -3,12 +3,15 @@
  * @module
  */
 import type { SQSEvent } from 'aws-lambda'
+import { systemClock } from '../runtime/clock.ts'
 import { ENV } from '../runtime/config.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
+import { createLog } from '../runtime/log.ts'
 import { createDeadLetterHandler } from './dead-letter.ts'
 import { type InvocationContext, returnAll, type WorkerHandler } from './invocation.ts'
-import { createWorkerHandler } from './worker.ts'
-import { checkWorkerName } from './worker-environment.ts'
+import { lambdaMetricLines } from './lambda-output.ts'
+import { workerHandlerOf } from './worker.ts'
+import { checkWorkerName, openEnvironment } from './worker-environment.ts'
 
 export type { InvocationContext, WorkerHandler } from './invocation.ts'
 
@@ -28,7 +31,8 @@ export function workerHandler(
   const [first = ''] = app.config.workers.keys()
   const name = options.worker ?? process.env[ENV.worker] ?? first
   checkWorkerName(app.config, name)
-  return openedOnce(async () => createWorkerHandler(app, await connect(), name))
+  const metrics = lambdaMetricLines(process.env)
+  return openedOnce(async () => workerHandlerOf(openEnvironment(app, await connect(), name, { metrics })))
 }
 
 /**
@@ -40,7 +44,8 @@ export function workerHandler(
  */
 export function deadLetterHandler(executor: Pick<Executor, 'config'>): WorkerHandler {
   const { app, connect } = internalsOf(executor)
-  return openedOnce(async () => createDeadLetterHandler(app, await connect()))
+  const metrics = lambdaMetricLines(process.env)
+  return openedOnce(async () => createDeadLetterHandler(app, await connect(), metrics))
 }
 
 /** A handler that opens its backend at the first event. */
@@ -48,14 +53,16 @@ function openedOnce(open: () => Promise<WorkerHandler>): WorkerHandler {
   let opened: Promise<WorkerHandler> | undefined
   const handle = async (event: SQSEvent, context?: Partial<InvocationContext>) => {
     opened ??= open()
+    let handler: WorkerHandler
     try {
-      return await (await opened)(event, context)
+      handler = await opened
     } catch (error) {
-      // Only opening the backend can fail: the next invocation tries again, and nothing of this batch is lost.
+      // The next invocation tries again, and nothing of this batch is lost.
       opened = undefined
       logError(error)
       return returnAll(event)
     }
+    return handler(event, context)
   }
   const stop = async () => (await opened)?.stop()
   // Lambda sends it only where an extension is registered, half a second before the end: best effort.
@@ -65,6 +72,8 @@ function openedOnce(open: () => Promise<WorkerHandler>): WorkerHandler {
   return Object.assign(handle, { stop })
 }
 
+const log = createLog('error', {}, systemClock)
+
 function logError(error: unknown): void {
-  process.stderr.write(`${JSON.stringify({ level: 'error', message: String(error) })}\n`)
+  log('error', 'the handler could not be opened or stopped', { error })
 }

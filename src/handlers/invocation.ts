@@ -12,11 +12,13 @@ import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedWorker } from '../runtime/config.ts'
 import type { Log } from '../runtime/log.ts'
 import type { Settlement } from '../runtime/settlement.ts'
+import type { AttemptObserver } from './observe-attempts.ts'
 import { createReturnedMessages, type ReturnedMessages } from './returned-messages.ts'
 
 /** What the handler needs of Lambda's context. */
 export interface InvocationContext {
   getRemainingTimeInMillis(): number
+  readonly awsRequestId: string
 }
 
 /** A handler of SQS events. */
@@ -31,6 +33,7 @@ export interface Invoked {
   readonly ports: Ports
   readonly settings: Pick<ResolvedWorker, 'timeoutSeconds'>
   readonly log: Log
+  readonly observer?: AttemptObserver | undefined
 }
 
 /**
@@ -38,7 +41,7 @@ export interface Invoked {
  * @param onOutOfTime called before the answer is given for want of time
  */
 export async function handleEvent(
-  { ports, settings, log }: Invoked,
+  { ports, settings, log, observer }: Invoked,
   event: SQSEvent,
   context: Partial<InvocationContext> | undefined,
   run: (batch: Batch) => Promise<void>,
@@ -53,6 +56,7 @@ export async function handleEvent(
     budgetMs: remainingMs,
     acknowledged: new Set(),
     returned: createReturnedMessages(ports, log),
+    requestId: observer === undefined ? undefined : requestIdOf(context),
   }
   await new Promise<void>((resolve) => {
     // It ends the invocation in time, and keeps the event loop alive until then.
@@ -72,6 +76,7 @@ export async function handleEvent(
       end()
     })
   })
+  observer?.flush()
   return returning(records.filter(({ messageId }) => !batch.acknowledged.has(messageId)))
 }
 
@@ -103,6 +108,8 @@ export interface Batch {
   /** The ids of the messages that may be deleted. */
   readonly acknowledged: Set<string>
   readonly returned: ReturnedMessages
+  /** The invocation's id; `undefined` where nobody observes, or the context does not say. */
+  readonly requestId: string | undefined
 }
 
 /** What the answer itself may take, once the time is over. */
@@ -123,6 +130,16 @@ function remainingOf(
   }
 }
 
+/** Anything may stand in a context that is not Lambda's. */
+function requestIdOf(context: Partial<InvocationContext> | undefined): string | undefined {
+  try {
+    const id: unknown = context?.awsRequestId
+    return typeof id === 'string' ? id : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** Does with a message what its attempt has come to. */
 export function settleMessage(batch: Batch, record: SQSRecord, settlement: Settlement): boolean {
   if (settlement.acknowledge) batch.acknowledged.add(record.messageId)
@@ -133,10 +150,11 @@ export function settleMessage(batch: Batch, record: SQSRecord, settlement: Settl
 /** A message as an attempt is given it. */
 export function deliveryOf(
   { body, attributes }: SQSRecord,
-  { deadline, budgetMs }: Batch,
+  { deadline, budgetMs, requestId }: Batch,
   isLater: boolean,
 ): Delivery {
   const firstReceivedAt = Number(attributes?.ApproximateFirstReceiveTimestamp)
   const delivery = { body, deadline, budgetMs, isLater }
+  if (requestId !== undefined) Object.assign(delivery, { requestId })
   return Number.isFinite(firstReceivedAt) ? Object.assign(delivery, { firstReceivedAt }) : delivery
 }

@@ -7,9 +7,12 @@ import type { Environment } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
+import { createLeases } from '../runtime/leases.ts'
 import { createLog, type Log } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
 import { suggestName } from '../runtime/nearest-name.ts'
+import type { MetricLines } from './metrics.ts'
+import { type AttemptObserver, observeAttempts } from './observe-attempts.ts'
 
 /** An environment that is made when first needed. */
 export interface OpenEnvironment {
@@ -17,6 +20,7 @@ export interface OpenEnvironment {
   readonly ports: Ports
   readonly settings: ResolvedWorker
   readonly log: Log
+  readonly observer: AttemptObserver | undefined
   /** The environment; runs the start hooks at the first call. Where one throws, the next call tries again. */
   get(): Promise<Environment>
   /** The environment where it was made already, so that all batches but the first wait for nothing. */
@@ -30,24 +34,41 @@ export interface OpenEnvironment {
   stop(): Promise<void>
 }
 
+/** What differs between environments. */
+export interface EnvironmentOptions {
+  /** Where metrics go, and with them a line of the log for each attempt. @default neither */
+  readonly metrics?: MetricLines | undefined
+  /** Whether its leases are short, and renewed: nothing kills it at a time. @default false: they last as long as Lambda lets it */
+  readonly renewsLeases?: boolean
+}
+
 /**
  * Opens an environment of the worker of this name; nothing runs yet.
  * @throws InvalidOptionError where the config has no worker of this name
  */
-export function openEnvironment(app: App, ports: Ports, workerName: string): OpenEnvironment {
+export function openEnvironment(
+  app: App,
+  ports: Ports,
+  workerName: string,
+  { metrics, renewsLeases = false }: EnvironmentOptions = {},
+): OpenEnvironment {
   const settings = checkWorkerName(app.config, workerName)
-  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName })
+  const log = createLog(settings.logLevel, { app: app.config.name, worker: workerName }, ports.clock)
+  const observer = metrics && observeAttempts(app, ports.clock, log, metrics)
   let starting: Promise<Environment> | undefined
   let environment: Environment | undefined
   const start = async (): Promise<Environment> => {
     const context = await runStartHooks(app)
-    return { app, ports, worker: settings, marks: createMarks(ports), log, context }
+    const marks = createMarks(ports)
+    const leases = renewsLeases ? createLeases(ports) : undefined
+    return { app, ports, worker: settings, marks, leases, log, context, observe: observer?.observe }
   }
   return {
     app,
     ports,
     settings,
     log,
+    observer,
     get() {
       if (starting !== undefined) return starting
       const beginning = start()

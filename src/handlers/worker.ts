@@ -6,8 +6,6 @@ import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
 import { runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
-import { decodeEnvelope } from '../runtime/envelope.ts'
-import { isFinal, isLive, killsOf } from '../runtime/record.ts'
 import {
   type Batch,
   deliveryOf,
@@ -17,6 +15,7 @@ import {
   type WorkerHandler,
 } from './invocation.ts'
 import { queueOf, type ReturnedMessages } from './returned-messages.ts'
+import { findSuspects, type Received } from './suspects.ts'
 import { type OpenEnvironment, openEnvironment } from './worker-environment.ts'
 
 /**
@@ -24,7 +23,11 @@ import { type OpenEnvironment, openEnvironment } from './worker-environment.ts'
  * @throws InvalidOptionError where the config has no worker of this name
  */
 export function createWorkerHandler(app: App, ports: Ports, workerName: string): WorkerHandler {
-  const worker = openEnvironment(app, ports, workerName)
+  return workerHandlerOf(openEnvironment(app, ports, workerName))
+}
+
+/** The handler of an environment. */
+export function workerHandlerOf(worker: OpenEnvironment): WorkerHandler {
   return Object.assign(
     (event: SQSEvent, context?: Partial<InvocationContext>) =>
       handleEvent(worker, event, context, (batch) => runBatch(worker, batch), worker.abandonStart),
@@ -39,8 +42,7 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
     const settlement = await runMessage(environment, deliveryOf(record, batch, isLater))
     return settleMessage(batch, record, settlement)
   }
-  const again = records.length > 1 ? records.filter(wasReceivedBefore) : []
-  const suspect = again.length === 0 ? undefined : await findSuspect(worker, again)
+  const [suspect] = records.length > 1 ? await findSuspects(worker.ports, records, receivedOf) : []
   if (suspect !== undefined) {
     for (const record of records) if (record !== suspect) returned.add(record, 0)
     await returned.flush()
@@ -55,38 +57,9 @@ async function runBatch(worker: OpenEnvironment, batch: Batch): Promise<void> {
   if (batch.acknowledged.size < records.length) await returned.flush()
 }
 
-function wasReceivedBefore({ attributes }: SQSRecord): boolean {
-  return Number(attributes?.ApproximateReceiveCount ?? 1) > 1
-}
-
-/**
- * The first message whose call was killed before: it runs alone, so that it takes no batch-mate with it a second
- * time. Only a message that was received before can be one, so a batch of new messages costs no read.
- */
-async function findSuspect(
-  worker: OpenEnvironment,
-  again: readonly SQSRecord[],
-): Promise<SQSRecord | undefined> {
-  const calls = again.flatMap((record) => {
-    try {
-      return [{ record, id: decodeEnvelope(record.body).id }]
-    } catch {
-      return []
-    }
-  })
-  const { store, clock } = worker.ports
-  const now = clock.now()
-  const rows = await store.read(
-    calls.map(({ id }) => id),
-    { consistent: true },
-  )
-  const at = rows.findIndex((row) => {
-    if (!isLive(row, now) || isFinal(row.state)) return false
-    // Seen from the next claim, a running attempt whose lease is over was killed.
-    const killedNow = row.state === 'running' && (row.leaseUntil ?? 0) < now ? 1 : 0
-    return killsOf(row) + killedNow > 0 && !(row.state === 'running' && killedNow === 0)
-  })
-  return calls[at]?.record
+/** A record as it was received. */
+function receivedOf({ body, attributes }: SQSRecord): Received {
+  return { body, receiveCount: Number(attributes?.ApproximateReceiveCount ?? 1) }
 }
 
 /** The records of each group of a FIFO queue in their order; `undefined` for a standard queue, which has no order. */

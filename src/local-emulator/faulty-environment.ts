@@ -16,6 +16,8 @@ export interface FaultyEnvironment {
   exit(): void
   /** The task of a call. */
   taskOf(id: string): string | undefined
+  /** The name that a task has now. */
+  nameNow(task: string): string
 }
 
 function skewed(clock: Clock, plan: FaultPlan): Clock {
@@ -26,11 +28,11 @@ function skewed(clock: Clock, plan: FaultPlan): Clock {
 }
 
 /** A store whose claims and finishes its environment may not survive. */
-function deadlyStore(store: Store, { plan, exit, taskOf }: FaultyEnvironment): Store {
+function deadlyStore(store: Store, { plan, exit, taskOf, nameNow }: FaultyEnvironment): Store {
   const update = async (id: string, change: Change) => {
     const { state } = change.set
     if (state === undefined) return store.update(id, change)
-    const task = change.initial?.task ?? taskOf(id) ?? ''
+    const task = nameNow(change.initial?.task ?? taskOf(id) ?? '')
     // Once dead, the environment's ports neither do anything nor answer.
     if (plan.takeKill(state === 'running' ? 'beforeClaim' : 'beforeFinish', task)) exit()
     const answer = await store.update(id, change)
@@ -53,7 +55,7 @@ export function faultyPorts(ports: Ports, environment: FaultyEnvironment): Ports
 }
 
 /** The app as an environment with faults runs it: functions that fail in place of running, or do not survive. */
-export function faultyApp(app: App, { plan, exit }: FaultyEnvironment): App {
+export function faultyApp(app: App, { plan, exit }: Pick<FaultyEnvironment, 'plan' | 'exit'>): App {
   return wrapTasks(app, (task, args) => {
     const failure = plan.takeFailure(task.name)
     if (failure !== undefined) throw failure

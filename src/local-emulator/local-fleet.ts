@@ -78,7 +78,8 @@ function functionOf(fleet: Fleet, worker: ResolvedWorker): LambdaFunction {
     makeHandler(own, { exit, ended }) {
       const app = attachedApp(fleet)
       if (plan === undefined) return options.makeHandler(app, own, worker.name, ended)
-      const environment = { plan, exit, taskOf }
+      const nameNow = (task: string) => app.registry.find(task)?.name ?? task
+      const environment = { plan, exit, taskOf, nameNow }
       const ports = faultyPorts(own, environment)
       return options.makeHandler(faultyApp(app, environment), ports, worker.name, ended)
     },

@@ -9,6 +9,7 @@
  * @module
  */
 import type { App } from './app.ts'
+import { type Observe, reportKill } from './attempt-report.ts'
 import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
@@ -22,6 +23,7 @@ import {
 } from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
+import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
@@ -47,9 +49,13 @@ export interface Environment {
   readonly ports: Ports
   readonly worker: ResolvedWorker
   readonly marks: Marks
+  /** What renews leases. Absent where a lease lasts until the environment is killed. */
+  readonly leases?: Leases | undefined
   readonly log: Log
   /** What the start hooks made. */
   readonly context: unknown
+  /** Is told of each attempt. @default nobody is, and nothing is made for it */
+  readonly observe?: Observe | undefined
 }
 
 /** One message, and how long there is for it. */
@@ -65,6 +71,8 @@ export interface Delivery {
   readonly isDeadLetter?: boolean
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
+  /** The id of the invocation, for those who observe. */
+  readonly requestId?: string
 }
 
 /** Runs the call of one message, as far as the protocol lets it. Never throws. */
@@ -84,9 +92,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
       !isDeadLetter &&
       (waitsForDeployment || (await isRetrying(environment, envelope.id)))
     ) {
-      const known = suggestName(envelope.task, app.registry.names())
-      const name = JSON.stringify(envelope.task)
-      environment.log('warn', `no task ${name} here, its call waits up to an hour for a deployment; ${known}`)
+      warnOfUnknown(environment, envelope)
       return hide(PROTOCOL.unreadableHideSeconds)
     }
     const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery, now)
@@ -105,14 +111,16 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     }
     const record = answer.written ? answer.record : (refusal as Refusal & { kind: 'echo' }).record
     const claimed: Claimed = { envelope, claim, delivery, task, record }
+    reportKill(environment, claimed)
     const verdict = verdictOf(environment, claimed)
     if (verdict !== undefined) return await verdict
     // The claim may have taken long, or its environment stood still: what began now would outlive its lease.
-    const leftMs = delivery.deadline - ports.clock.now() - PROTOCOL.finishReserveSeconds * 1000
-    if (leftMs <= 0) return hide(undefined)
+    const begunAt = ports.clock.now()
+    const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000
+    if (leftMs <= 0 || begunAt >= leaseEndOf(environment, delivery, now)) return hide(undefined)
     const atMost = Math.min(limitMs, leftMs)
     const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, atMost)
-    return await settle(environment, claimed, ended)
+    return await settle(environment, claimed, ended, begunAt)
   } catch (error) {
     environment.log('warn', 'message returned', { error })
     return hide(PROTOCOL.unreadableHideSeconds)
@@ -146,12 +154,17 @@ function claimOf(
     id: envelope.id,
     call: callOf(envelope),
     owner: ports.entropy.owner(),
-    leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,
+    leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,
     now,
     retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
     sends: sendsOf(envelope),
     isAttempt: delivery.isDeadLetter !== true,
   }
+}
+
+/** When the worker no longer counts on its lease: others take the call over a margin later. */
+function leaseEndOf({ leases }: Environment, { deadline }: Delivery, now: number): number {
+  return leases === undefined ? deadline : renewedLeaseUntil(now)
 }
 
 /** Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest. */
@@ -169,6 +182,12 @@ function callOf(envelope: ReceivedEnvelope): Claim['call'] {
   if (parent !== undefined) call.parent = parent
   if (depth !== undefined) call.depth = depth
   return call
+}
+
+function warnOfUnknown({ app, ports, log }: Environment, { id, task, version }: ReceivedEnvelope): void {
+  const known = suggestName(task, app.registry.names())
+  const message = `no task ${JSON.stringify(task)} here, its call waits up to an hour for a deployment; ${known}`
+  log('warn', message, { id, senderVersion: version, workerVersion: ports.version })
 }
 
 /** Whether the call waited for its back-off until lately: then its hour of waiting for a deployment begins there. */
@@ -271,16 +290,11 @@ async function replaceExpired(
 
 /** Ends a call that is not to be run (any more): nobody knows its task, or it was killed too often. */
 function verdictOf(environment: Environment, claimed: Claimed): Promise<Settlement> | undefined {
-  const { app } = environment
   const { task, record, envelope, delivery } = claimed
   if (delivery.isDeadLetter === true)
     return fail(environment, claimed, undeliverable(envelope), 'undeliverable', false)
   if (task === undefined) {
-    const known = quoteNames(app.registry.names())
-    const error = new UnknownTaskError(
-      `no worker of ${JSON.stringify(app.config.name)} has had a task ${JSON.stringify(envelope.task)} for an hour; registered: ${known}. Deploy the workers before the clients`,
-    )
-    return fail(environment, claimed, error, 'unknown-task', false)
+    return fail(environment, claimed, unknownTask(environment, envelope), 'unknown-task', false)
   }
   const kills = killsOf(record)
   if (kills < task.options.maxKills) return undefined
@@ -288,6 +302,13 @@ function verdictOf(environment: Environment, claimed: Claimed): Promise<Settleme
     `${kills} attempts of task ${JSON.stringify(task.name)} ended without a word (out of memory, process.exit, a crash or a blocked event loop), at most ${task.options.maxKills}; give its worker more memory or time`,
   )
   return fail(environment, claimed, error, 'killed', false)
+}
+
+function unknownTask({ app, ports }: Environment, { task, version }: ReceivedEnvelope): UnknownTaskError {
+  const known = quoteNames(app.registry.names())
+  return new UnknownTaskError(
+    `no worker of ${JSON.stringify(app.config.name)} has had a task ${JSON.stringify(task)} for an hour; sent by the code version ${version ?? 'unknown'}, this worker's is ${ports.version ?? 'unknown'}; registered: ${known}. Deploy the workers before the clients, and give a renamed task its old name in \`formerly\`; then executor.retry(id)`,
+  )
 }
 
 function undeliverable({ task, queue }: ReceivedEnvelope): UndeliverableError {

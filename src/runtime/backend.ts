@@ -20,6 +20,8 @@ export interface Ports {
   readonly store: Store
   /** Where the config has `blobs`. */
   readonly blobs?: Blobs
+  /** The version of the code that runs here, where it was deployed with one; see `codeVersionOf`. */
+  readonly version?: string
 }
 
 /** The ports, and workers where the backend runs them itself. */

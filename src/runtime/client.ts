@@ -21,7 +21,7 @@ import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
 import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
-import { checkTaskName } from './registry.ts'
+import { checkTaskName, type RegisteredTask } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
 import { createRetries } from './retry-by-hand.ts'
 import { createSender } from './submit.ts'
@@ -106,7 +106,8 @@ export function buildClient<Tasks, C extends Config>(
       middleware.push(checkMiddleware(layer))
     },
     ...handles(calls),
-    ...createRetries({ config, codec, calls, connect, resolve: resolveName }),
+    // A client knows no tasks: what follows a call that it retries goes by the name that is in the message.
+    ...createRetries({ config, codec, calls, connect, resolve: resolveName, nameNow: (name) => name }),
     close: async () => {
       await connection.close()
       calls.close(closedError(config))
@@ -122,12 +123,12 @@ function submitterOf<Tasks>(sender: TaskSender, options: CallOptions): NameSubmi
   }
 }
 
-function resolveName(name: unknown): { name: string; input: undefined } {
+function resolveName(name: unknown): Pick<RegisteredTask, 'name' | 'input' | 'formerly'> {
   if (typeof name !== 'string') {
     throw new InvalidTaskError(
       `a client submits by name, as in client.submit('reports.build', …); got ${showValue(name)}`,
     )
   }
   checkTaskName(name)
-  return { name, input: undefined }
+  return { name, input: undefined, formerly: [] }
 }

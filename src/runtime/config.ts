@@ -8,6 +8,11 @@
 export interface QueueOptions {
   /** First in, first out within a tenant; one call at a time. @default false */
   readonly fifo?: boolean
+  /**
+   * On its way out: workers run what it holds, and submits to it are refused. Not for the default queue, and no route
+   * may lead to it. @default false
+   */
+  readonly draining?: boolean
   /** How long SQS keeps a message, 60–1,209,600 s (14 days). @default 345600 (4 days) */
   readonly retentionSeconds?: number
   /**
@@ -26,8 +31,15 @@ export interface WorkerOptions {
   readonly concurrency?: number
   /** Memory of one environment, 128–10,240 MiB; CPU grows with it. @default 512 */
   readonly memoryMiB?: number
-  /** How long one invocation may take, 10–900 s (Lambda's limit). @default 60 */
+  /**
+   * How long one invocation may take, 10–900 s (Lambda's limit); in a container how long one call may, up to 39,600 s
+   * (11 h: SQS hides a message for 12 h at most). @default 60
+   */
   readonly timeoutSeconds?: number
+  /**
+   * Where it runs: as a Lambda function, or as processes that you start (`errand worker`), in any container. @default 'lambda'
+   */
+  readonly runsOn?: 'lambda' | 'container'
   /** @default 'info' */
   readonly logLevel?: LogLevel
   /** The queues it consumes. @default all queues */
@@ -64,6 +76,11 @@ export interface TaskOptions {
   readonly timeoutSeconds?: number
   /** How long to wait between attempts. */
   readonly backoff?: Backoff
+  /**
+   * The names that the task had: calls that were sent under one of them run as this task. Not by a pattern. Both count,
+   * the task's own and those of the config. @default none
+   */
+  readonly formerly?: readonly string[]
 }
 
 /** Where large payloads go. */
@@ -106,7 +123,14 @@ export interface Config {
 export const DEFAULTS = {
   queue: 'default',
   queueRetentionSeconds: 345_600,
-  worker: { concurrency: 10, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'info', batchWindowSeconds: 0 },
+  worker: {
+    concurrency: 10,
+    memoryMiB: 512,
+    timeoutSeconds: 60,
+    runsOn: 'lambda',
+    logLevel: 'info',
+    batchWindowSeconds: 0,
+  },
   task: { maxAttempts: 3, maxKills: 3 },
   backoff: { baseSeconds: 5, factor: 2, maxSeconds: 3600 },
   record: 'on-submit',
@@ -142,6 +166,8 @@ export const LIMITS = {
   tenantLength: 128,
   /** Lambda: the function time-out. */
   timeoutSeconds: 900,
+  /** A call in a container: its message is hidden all the while, and SQS hides it for 12 h at most. */
+  containerTimeoutSeconds: 39_600,
   /** Lambda: memory. */
   minMemoryMiB: 128,
   maxMemoryMiB: 10_240,
@@ -165,6 +191,8 @@ export const LIMITS = {
   backoffSeconds: 39_600,
   /** Characters of a task's name, and of an id. */
   nameLength: 128,
+  /** Characters of a code version: it travels with each call. */
+  versionLength: 64,
   /** How deep tasks may submit tasks: Lambda's own loop detection is off, so this is what ends a runaway chain. */
   depth: 100,
   /** Calls in a group. */
@@ -175,6 +203,9 @@ export const LIMITS = {
 export const PROTOCOL = {
   /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */
   leaseMarginSeconds: 3,
+  /** How long a lease lasts where nothing kills the worker at a time: one of a process, which renews it this often. */
+  renewedLeaseSeconds: 60,
+  renewSeconds: 20,
   /** A call that is due within this is due. */
   dueToleranceSeconds: 1,
   /** The attempt ends this long before the invocation does, so that its end can be written. */
@@ -209,6 +240,8 @@ export const ENV = {
   bucket: 'ERRAND_BUCKET',
   /** Which worker of the config this function is. */
   worker: 'ERRAND_WORKER',
+  /** The version of this function's code, for errors about calls that another version sent. */
+  version: 'ERRAND_VERSION',
 } as const
 
 /** How one task's attempts are made, every default filled in. */
@@ -224,6 +257,7 @@ export interface ResolvedTaskOptions {
 export interface ResolvedQueue {
   readonly name: string
   readonly fifo: boolean
+  readonly draining: boolean
   readonly retentionSeconds: number
   readonly visibilitySeconds: number
 }

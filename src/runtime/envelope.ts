@@ -30,6 +30,8 @@ export interface Envelope {
   readonly onSucceeded?: string
   /** The task that gets the error: the sender's `catch`. */
   readonly onFailed?: string
+  /** The version of the sender's code, where it was deployed with one; `v` is that of this format. */
+  readonly version?: string
   /** Arguments that no message can hold lie in a blob of this fingerprint, and not in \`args\`. Its key is made of the id. */
   readonly blob?: ArgumentsFingerprint
 }
@@ -84,9 +86,27 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
       throw malformed(`\`${name}\` is no number`)
     }
   }
+  if (fields.version !== undefined && codeVersionOf(fields.version) === undefined) {
+    throw malformed('`version` is no code version')
+  }
   checkFollowed(fields)
   checkArguments(fields)
   return fields as unknown as ReceivedEnvelope
+}
+
+/**
+ * Whether a body is an envelope of a version that this code does not read yet: a newer worker will. Whatever a version
+ * changes, its envelopes tell it by `v`, and their call by `id`.
+ */
+export function isOfNewerVersion(body: string): boolean {
+  try {
+    const fields = Object(parse(body)) as Record<string, unknown>
+    if (!Object.hasOwn(fields, 'v') || !Object.hasOwn(fields, 'id')) return false
+    const isNewer = Number.isSafeInteger(fields.v) && (fields.v as number) > ENVELOPE_VERSION
+    return isNewer && typeof fields.id === 'string' && fields.id !== ''
+  } catch {
+    return false
+  }
 }
 
 /** They are in the message, or in a blob, and never in both. */
@@ -113,6 +133,17 @@ const numbers = ['depth', 'sends'] as const
 
 /** The characters that SQS takes in a `MessageGroupId`, which a tenant becomes. */
 export const tenantForm = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/
+
+const versionForm = /^[!-~]+$/
+
+/**
+ * A code version: 1 to 64 visible characters of ASCII. Anything else counts as none: it only tells people which
+ * versions met, and is no reason not to run.
+ */
+export function codeVersionOf(value: unknown): string | undefined {
+  const fits = typeof value === 'string' && value.length <= LIMITS.versionLength && versionForm.test(value)
+  return fits ? value : undefined
+}
 
 /** Characters of an id that is followed: the follow-up's id is made of it, and is longer. */
 const FOLLOWED_ID_LENGTH = 200

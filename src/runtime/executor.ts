@@ -216,13 +216,14 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const realSender = createSender({ config, codec, calls, connect, middleware, resolve: registry.taskOf })
+  const nameNow = (name: string) => registry.find(name)?.name ?? name
   const executor: Executor<Tasks, C> = {
     config,
     ...submitterOf(sender, NO_OPTIONS),
     with: (callOptions) => submitterOf(sender, callOptions),
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
-    ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf }),
+    ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
     use: (layer) => {
       middleware.push(checkMiddleware(layer))
     },

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Delivery, Environment } from './attempt.ts'
+import { reportEnd } from './attempt-report.ts'
 import { argumentsKey, fingerprintOf } from './blobs.ts'
 import { delay } from './clock.ts'
 import { LIMITS } from './config.ts'
@@ -18,6 +19,7 @@ import {
   finishChange,
   isEchoOfFinish,
   isEchoOfRetry,
+  killsOf,
   retryChange,
 } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -35,16 +37,32 @@ export interface Claimed {
   /** `undefined` where nobody deployed it within the hour. */
   readonly task: RegisteredTask | undefined
   readonly record: CallRecord
+  /** How long its function ran; set only where attempts are observed. */
+  durationMilliseconds?: number
+  /** What it failed with, for those who observe. */
+  error?: unknown
 }
 
-/** Writes the end of an attempt. */
-export function settle(environment: Environment, claimed: Claimed, ended: Ended): Promise<Settlement> {
+/**
+ * Writes the end of an attempt.
+ * @param begunAt when its function began, in epoch milliseconds
+ */
+export function settle(
+  environment: Environment,
+  claimed: Claimed,
+  ended: Ended,
+  begunAt: number,
+): Promise<Settlement> {
+  if (environment.observe !== undefined) {
+    claimed.durationMilliseconds = Math.max(environment.ports.clock.now() - begunAt, 0)
+  }
   switch (ended.kind) {
     case 'returned':
       return succeed(environment, claimed, ended)
     case 'aborted':
       return finish(environment, claimed, { state: 'cancelled', failure: false })
     case 'lost':
+      reportEnd(environment, claimed, 'lost')
       return Promise.resolve(lost(environment, claimed.envelope.id))
     case 'threw':
     case 'timed-out':
@@ -77,30 +95,34 @@ async function retryOrFail(
 ): Promise<Settlement> {
   const { ports } = environment
   const { claim, record, envelope, task } = claimed
+  const reason = ended.kind
+  claimed.error = ended.error
   const failures = record.failures + 1
   const options = (task as RegisteredTask).options
   const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
-  if (seconds === undefined) {
-    const reason = ended.kind === 'threw' ? 'threw' : 'timed-out'
-    return fail(environment, claimed, ended.error, reason, true)
-  }
+  if (seconds === undefined) return fail(environment, claimed, ended.error, reason, true)
   const dueAt = ports.clock.now() + seconds * 1000
   const change = retryChange(
     claim.owner,
     dueAt,
     describe(ended.error),
     expiryOf(dueAt, claim.retentionSeconds),
+    killsOf(record),
   )
   const answer = await persist(environment, envelope.id, claimed.delivery.deadline, () =>
     ports.store.update(envelope.id, change),
   )
-  if (answer === undefined) return hide(undefined)
-  if (answer.written || isEchoOfRetry(answer.existing, claim.owner)) return hide(seconds)
+  if (answer === undefined) return unwritten(environment, claimed)
+  if (answer.written || isEchoOfRetry(answer.existing, claim.owner)) {
+    reportEnd(environment, claimed, 'retrying', reason)
+    return hide(seconds)
+  }
   const { existing } = answer
   // Somebody asked it to stop while it ran: a marked call is not retried.
   if (existing?.owner === claim.owner && existing.abortReason !== undefined) {
     return finish(environment, claimed, { state: 'cancelled', failure: true })
   }
+  reportEnd(environment, claimed, 'lost')
   return lost(environment, envelope.id)
 }
 
@@ -125,7 +147,8 @@ export async function fail(
   failure: boolean,
 ): Promise<Settlement> {
   const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
-  if (!(await keepMessage(environment, claimed))) return hide(undefined)
+  claimed.error = error
+  if (!(await keepMessage(environment, claimed))) return unwritten(environment, claimed)
   return finishWithResult(
     environment,
     claimed,
@@ -194,7 +217,7 @@ async function finishWithResultBeside(
   const place = await persist(environment, envelope.id, claimed.delivery.deadline, () =>
     keepResultBeside(ports, claim, text, bytes, expiresAtSeconds),
   )
-  if (place === undefined) return hide(undefined)
+  if (place === undefined) return unwritten(environment, claimed)
   return finish(environment, claimed, { ...end, ...place })
 }
 
@@ -210,16 +233,24 @@ async function finish(environment: Environment, claimed: Claimed, end: Finish): 
   } catch (error) {
     answer = await persistAgain(environment, envelope.id, claimed.delivery.deadline, write, error)
   }
-  if (answer === undefined) return hide(undefined)
+  if (answer === undefined) return unwritten(environment, claimed)
   const ending = answer.written
     ? answer.record
     : isEchoOfFinish(answer.existing, claim.owner)
       ? answer.existing
       : undefined
+  // Before what follows from it, which may take the rest of the invocation.
+  reportEnd(environment, claimed, ending === undefined ? 'lost' : end.state, end.reason)
   if (ending === undefined) return lost(environment, envelope.id)
   // Most calls have no follow-ups, and then wait for nothing.
   if (envelope.onSucceeded === undefined && envelope.onFailed === undefined) return acknowledge
   return afterFinal(environment, envelope, claimed.delivery.deadline, ending)
+}
+
+/** An attempt whose end nobody could write: its call runs again when its lease is over. */
+function unwritten(environment: Environment, claimed: Claimed): Settlement {
+  reportEnd(environment, claimed, 'unwritten')
+  return hide(undefined)
 }
 
 /** An attempt that lost its lease drops its result, and leaves the message to whoever owns the call now. */

@@ -37,7 +37,8 @@ export async function afterFinal(
 ): Promise<Settlement> {
   if (followUpOf(envelope, ending) === undefined) return acknowledge
   const { app, ports, log } = environment
-  const context = { config: app.config, codec: app.codec, ports }
+  const nameNow = (task: string) => app.registry.find(task)?.name ?? task
+  const context = { config: app.config, codec: app.codec, ports, nameNow }
   for (let waitMs = FIRST_RETRY_MS; ; waitMs *= 2) {
     try {
       await submitFollowUp(context, envelope, ending)
@@ -61,7 +62,9 @@ const FIRST_RETRY_MS = 100
 export interface FollowUpContext {
   readonly config: ResolvedConfig
   readonly codec: Codec
-  readonly ports: Pick<Ports, 'clock' | 'queue' | 'store' | 'blobs'>
+  readonly ports: Pick<Ports, 'clock' | 'queue' | 'store' | 'blobs' | 'version'>
+  /** The name that a task has now: its route is by that. */
+  readonly nameNow: (task: string) => string
 }
 
 /**
@@ -84,14 +87,14 @@ export async function submitFollowUp(
 }
 
 async function recordUnsent(
-  { config, codec, ports }: FollowUpContext,
+  { config, codec, ports, nameNow }: FollowUpContext,
   envelope: ReceivedEnvelope,
   ending: Ending,
   { task, after }: FollowUp,
   cause: unknown,
 ): Promise<void> {
   const now = ports.clock.now()
-  const queue = longestMatch(config.routes, task) ?? config.defaultQueue
+  const queue = queueNameOf(config, nameNow(task))
   const error = new UndeliverableError(
     `what follows the call ${envelope.id} cannot be sent: ${cause instanceof Error ? cause.message : String(cause)}`,
     { cause },
@@ -134,25 +137,37 @@ const HOPELESS: ReadonlySet<string> = new Set([
 ])
 
 async function sendFollowUp(
-  { config, codec, ports }: FollowUpContext,
+  { config, codec, ports, nameNow }: FollowUpContext,
   envelope: ReceivedEnvelope,
   ending: Ending,
   { task, after }: FollowUp,
 ): Promise<void> {
-  const queue = config.queues.get(longestMatch(config.routes, task) ?? config.defaultQueue)
+  const queue = config.queues.get(queueNameOf(config, nameNow(task)))
   if (queue === undefined) throw new ErrandError(`no queue for the follow-up ${JSON.stringify(task)}`)
   const now = ports.clock.now()
   const options = envelope.tenant === undefined ? {} : { tenant: envelope.tenant }
   const call = prepareCall(
     codec,
     now,
-    { task: { name: task, input: undefined }, queue, options, blobs: config.blobs !== undefined },
+    // Under the name that its sender gave it, whatever it is now: its payload's hash is made of that, and another
+    // worker, of another version, may have recorded this very follow-up and died before its send.
+    {
+      task: { name: task, input: undefined },
+      queue,
+      options,
+      blobs: config.blobs !== undefined,
+      version: ports.version,
+    },
     [decodeResult(codec, ending, await resultOf(ports, ending))],
     followUpId(envelope.id, after, ending),
     { id: envelope.id, depth: envelope.depth ?? 0 },
   )
   const [unsent] = await send(config, ports, queue, [call], now)
   if (unsent !== undefined) throw unsent.error
+}
+
+function queueNameOf(config: ResolvedConfig, task: string): string {
+  return longestMatch(config.routes, task) ?? config.defaultQueue
 }
 
 async function resultOf(ports: FollowUpContext['ports'], ending: Ending): Promise<string> {

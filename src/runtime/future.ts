@@ -228,9 +228,11 @@ const rank: Readonly<Record<CallState, number>> = {
   cancelled: 3,
 }
 
-/** Whether `a` is an older state of the call than `b`. */
+/** Whether `a` is an older state of the call than `b`: an eventually consistent read may show it after `b`. */
 function isBehind(a: CallRecord, b: CallRecord): boolean {
-  return a.attempts < b.attempts || (a.attempts === b.attempts && rank[a.state] < rank[b.state])
+  if (a.attempts !== b.attempts) return a.attempts < b.attempts
+  if (rank[a.state] !== rank[b.state]) return rank[a.state] < rank[b.state]
+  return (a.progressNumber ?? 0) < (b.progressNumber ?? 0)
 }
 
 function isNews(shown: CallRecord | undefined, record: CallRecord): boolean {

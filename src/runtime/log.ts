@@ -1,8 +1,13 @@
 /**
  * The worker's log: one JSON line an entry, never with arguments or results.
+ *
+ * Where a function logs as JSON, Lambda takes a line that is a JSON object as it is, and drops it by its `level`;
+ * a line without a valid `timestamp` counts as INFO, so each has one.
+ * https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
  * @module
  */
 import { inspect } from 'node:util'
+import type { Clock } from './clock.ts'
 import type { LogLevel } from './config.ts'
 
 /** Writes one entry. */
@@ -10,13 +15,27 @@ export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<st
 
 const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** A log that writes entries from `level` up to standard error. */
-export function createLog(level: LogLevel, source: Readonly<Record<string, string>>): Log {
+/** A log that writes entries from `level` up to standard error. It never throws: a call is worth more than its log. */
+export function createLog(
+  level: LogLevel,
+  source: Readonly<Record<string, string>>,
+  clock: Pick<Clock, 'now'>,
+): Log {
   return (entryLevel, message, fields = {}) => {
     if (ranks[entryLevel] < ranks[level]) return
-    const line = JSON.stringify({ level: entryLevel, message, ...source, ...plain(fields) })
-    process.stderr.write(`${line.replace(unescaped, escaped)}\n`)
+    try {
+      const timestamp = timestampOf(clock)
+      const line = JSON.stringify({ timestamp, level: entryLevel, message, ...source, ...plain(fields) })
+      process.stderr.write(`${line.replace(unescaped, escaped)}\n`)
+    } catch {
+      // Nowhere is left to say it.
+    }
   }
+}
+
+/** The time as Lambda reads it from a line of a log: RFC 3339. */
+export function timestampOf(clock: Pick<Clock, 'now'>): string {
+  return new Date(clock.now()).toISOString()
 }
 
 /** What JSON leaves as it is and a terminal obeys: C1 controls, and what turns the direction of writing. */

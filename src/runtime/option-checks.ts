@@ -73,6 +73,19 @@ export function checkName(where: string, value: unknown, form: RegExp, rule: str
   throw new InvalidOptionError(`${where} is ${showValue(value)}, expected ${rule}`)
 }
 
+/** Texts, each of them once. */
+export function checkTexts(where: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value))
+    throw new InvalidOptionError(`${where} is ${showValue(value)}, expected a list of names`)
+  for (const [index, text] of value.entries()) {
+    if (typeof text !== 'string') {
+      throw new InvalidOptionError(`${where} holds ${showValue(text)}, expected names`)
+    }
+    if (value.indexOf(text) !== index) throw new InvalidOptionError(`${where} names ${showValue(text)} twice`)
+  }
+  return value
+}
+
 /** A function. */
 export function checkFunction<F>(where: string, value: F): F {
   if (typeof value === 'function') return value

@@ -35,6 +35,8 @@ export interface Route {
   readonly blobs?: boolean
   /** The names of the tasks that follow. */
   readonly followUps?: Pick<Envelope, 'onSucceeded' | 'onFailed'> | undefined
+  /** The version of the code that sends. */
+  readonly version?: string | undefined
 }
 
 /** The call whose task, or whose end, submits another. */
@@ -90,6 +92,7 @@ export function prepareCall(
     envelope.parent = record.parent = parent.id
     envelope.depth = record.depth = depth
   }
+  if (route.version !== undefined) envelope.version = route.version
   const blob = blobOf(route, envelope, encoded)
   if (blob !== undefined) envelope.blob = blob
   return { id, record, envelope, args: encoded }
@@ -105,7 +108,7 @@ function depthBelow(parent: Parent | undefined, task: string): number {
 }
 
 /** What an envelope's other fields can take at the most, so that a small call's size need not be counted. */
-const ENVELOPE_BYTES = 2048
+const ENVELOPE_BYTES = 4096
 
 /**
  * The fingerprint of arguments that no message can hold, where there is a place for them.

@@ -19,8 +19,9 @@ export type ReportProgress = (value: unknown) => Promise<void>
 export function createProgress(ports: Ports, codec: Codec, attempt: WatchedAttempt): ReportProgress {
   let writing: Promise<void> | undefined
   let waiting: { text: string; written: Promise<void> } | undefined
+  let number = 0
   const write = async (text: string) => {
-    const answer = await ports.store.update(attempt.id, progressChange(attempt.owner, text))
+    const answer = await ports.store.update(attempt.id, progressChange(attempt.owner, text, ++number))
     if (answer.written) {
       heed(answer.record, attempt)
       return

@@ -71,6 +71,8 @@ export interface CallRecord {
   readonly abortReason?: string
   /** The last progress, encoded. */
   readonly progress?: string
+  /** Which of its attempt's it is, from 1: a read that lags may show an older one after it. */
+  readonly progressNumber?: number
   /** The value, or where `state` is `failed` the error, encoded. */
   readonly result?: string
   /** Set where the result was too large for the record and lies beside it, under the owner. */
@@ -84,6 +86,8 @@ export interface CallRecord {
   readonly sends?: number
   /** The attempts before the last retry by hand: they count neither as failures nor as kills. */
   readonly forgiven?: number
+  /** The kills before its last failure, absent being none: what a claim finds beyond them is new to it. */
+  readonly killsBefore?: number
   /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
   readonly lastError?: string
   readonly tenant?: string
@@ -109,6 +113,16 @@ export function killsOf(record: CallRecord): number {
   return counted - record.failures - (record.state === 'running' ? 1 : 0)
 }
 
+/**
+ * Whether the attempt before this claim ended without a word. Each claim follows one attempt at most, so each kill is
+ * found by one claim.
+ */
+export function followsKill(record: CallRecord, { isAttempt }: Pick<Claim, 'isAttempt'>): boolean {
+  // Only an attempt counts itself.
+  const kills = isAttempt ? killsOf(record) : killsOf(record) + 1
+  return kills > (record.killsBefore ?? 0)
+}
+
 /** When a record written now, of a call due at `dueAtMs`, may be deleted, in epoch seconds. */
 export function expiryOf(dueAtMs: number, retentionSeconds: number): number {
   return Math.ceil(dueAtMs / 1000) + retentionSeconds + PROTOCOL.recordMarginSeconds
@@ -123,7 +137,7 @@ const unmarked: Condition = ['abortReason', 'absent']
 const attempted = ['attempts'] as const
 const failed = ['failures'] as const
 /** What a claim leaves behind: of the attempt before, and where the call was retried by hand, of its failure. */
-const leftBehind = ['progress', 'failedIn', 'finishedAt'] as const
+const leftBehind = ['progress', 'progressNumber', 'failedIn', 'finishedAt'] as const
 const lease = ['leaseUntil'] as const
 const leaseAndError = ['leaseUntil', 'lastError'] as const
 const notBegun: Condition = ['state', 'in', ['pending', 'scheduled', 'retrying']]
@@ -248,9 +262,14 @@ export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refus
   return { kind: 'raced' }
 }
 
-/** Writes the progress of the attempt that owns the call. */
-export function progressChange(owner: string, progress: string): Change {
-  return { when: owned(owner), set: { progress } }
+/** Writes the progress of the attempt that owns the call, its `number`th. */
+export function progressChange(owner: string, progress: string, number: number): Change {
+  return { when: owned(owner), set: { progress, progressNumber: number } }
+}
+
+/** Renews the lease of the attempt that owns the call. */
+export function extendLeaseChange(owner: string, leaseUntil: number): Change {
+  return { when: owned(owner), set: { leaseUntil } }
 }
 
 /** How an attempt ends its call. */
@@ -287,19 +306,24 @@ export function isEchoOfFinish(existing: CallRecord | undefined, owner: string):
   return existing !== undefined && existing.owner === owner && isFinal(existing.state)
 }
 
-/** Gives the call back to be tried again at `dueAt`; only for its owner, and never where it is marked. */
+/**
+ * Gives the call back to be tried again at `dueAt`; only for its owner, and never where it is marked.
+ * @param kills how many the attempt's own claim knew of; @default 0
+ */
 export function retryChange(
   owner: string,
   dueAt: number,
   lastError: string,
   expiresAtSeconds: number,
+  kills = 0,
 ): Change {
-  return {
+  const change: Change = {
     when: { all: [owned(owner), unmarked] },
     set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },
     increment: failed,
     remove: lease,
   }
+  return kills === 0 ? change : { ...change, set: { ...change.set, killsBefore: kills } }
 }
 
 /** Whether a refused retry was our own, its response lost. */
@@ -316,6 +340,8 @@ const ending = [
   'reason',
   'abortReason',
   'progress',
+  'progressNumber',
+  'killsBefore',
 ] as const
 
 /**

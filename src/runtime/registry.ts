@@ -7,7 +7,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LIMITS, type ResolvedConfig, type ResolvedTaskOptions } from './config.ts'
 import { InvalidOptionError, InvalidTaskError, UnregisteredTaskError } from './errors.ts'
 import { showValue, suggestName } from './nearest-name.ts'
-import { checkOneTaskOptions, resolveTaskOptions } from './resolve-config.ts'
+import { checkOneTaskOptions, formerNamesOf, resolveTaskOptions } from './resolve-config.ts'
 import {
   type AnyFunction,
   bindTask,
@@ -31,15 +31,17 @@ export interface RegisteredTask {
   readonly run: (...args: unknown[]) => unknown
   readonly input: StandardSchemaV1 | undefined
   readonly options: ResolvedTaskOptions
+  /** The names that it had, under which calls may still come. */
+  readonly formerly: readonly string[]
 }
 
 /** The tasks of an app. */
 export interface Registry {
-  /** The task of this name; only names that were registered are found, nothing an object inherits. */
+  /** The task that has this name, or had it; only names that were registered are found, nothing an object inherits. */
   find(name: string): RegisteredTask | undefined
   /** The task that this function is, or `UnregisteredTaskError` with the line to add. */
   taskOf(target: unknown): RegisteredTask
-  /** All names, in the order of registration. */
+  /** All names, in the order of registration; former ones are not among them. */
   names(): readonly string[]
   /** Registers one more. */
   add(name: string, target: AnyFunction): void
@@ -49,6 +51,7 @@ export interface Registry {
 
 interface Entries {
   readonly byName: Map<string, RegisteredTask>
+  readonly byFormerName: Map<string, RegisteredTask>
   readonly byFunction: Map<unknown, string>
   /** Exports of modules that can never run: said when one is submitted, since a module may well export a class. */
   readonly classes: Map<unknown, string>
@@ -58,7 +61,12 @@ interface Entries {
  * Makes a registry. `tasks` is read when first needed, so that modules that import each other may load in any order.
  */
 export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: TaskSender): Registry {
-  const entries: Entries = { byName: new Map(), byFunction: new Map(), classes: new Map() }
+  const entries: Entries = {
+    byName: new Map(),
+    byFormerName: new Map(),
+    byFunction: new Map(),
+    classes: new Map(),
+  }
   const context = { config, sender, entries }
   let read = false
   const readTasks = () => {
@@ -66,13 +74,14 @@ export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: 
     read = true
     try {
       readTree(context, tasks, '', 0)
-      checkTaskNames(config, entries.byName)
+      checkTaskNames(config, entries)
       offUnboundTask(readTasks)
     } catch (error) {
       // Refuse again at the next use, instead of going on with half of the tasks.
       read = false
       for (const target of entries.byFunction.keys()) unbindTask(target as AnyFunction, sender)
       entries.byName.clear()
+      entries.byFormerName.clear()
       entries.byFunction.clear()
       for (const [name, target] of added) register(context, name, target)
       throw error
@@ -83,7 +92,8 @@ export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: 
   return {
     find(name) {
       readTasks()
-      return entries.byName.get(name)
+      // A former name is looked up only where a call came under one: it costs the others nothing.
+      return entries.byName.get(name) ?? entries.byFormerName.get(name)
     },
     taskOf(target) {
       readTasks()
@@ -159,6 +169,8 @@ function register(context: Context, name: string, target: AnyFunction): void {
   if (entries.byName.has(name)) {
     throw new InvalidTaskError(`two tasks have the name ${JSON.stringify(name)}; rename one`)
   }
+  const heir = entries.byFormerName.get(name)
+  if (heir !== undefined) throw nameIsFormer(name, heir.name)
   const other = entries.byFunction.get(target)
   if (other !== undefined) {
     throw new InvalidTaskError(
@@ -169,14 +181,43 @@ function register(context: Context, name: string, target: AnyFunction): void {
   const own = declaration?.options ?? {}
   const longest = Math.max(...[...config.workers.values()].map((worker) => worker.timeoutSeconds))
   checkOneTaskOptions(`task ${JSON.stringify(name)}`, own, longest)
-  entries.byFunction.set(target, name)
-  entries.byName.set(name, {
+  const task: RegisteredTask = {
     name,
     run: declaration?.run ?? (target as unknown as RegisteredTask['run']),
     input: declaration?.input,
     options: resolveTaskOptions(config, name, own),
-  })
+    formerly: formerNamesOf(config, name, own),
+  }
+  checkFormerNames(task, entries)
+  entries.byFunction.set(target, name)
+  entries.byName.set(name, task)
+  for (const former of task.formerly) entries.byFormerName.set(former, task)
   bindTask(target, sender)
+}
+
+/** A call must lead to one task, whichever name it came under. */
+function checkFormerNames({ name, formerly }: RegisteredTask, { byName, byFormerName }: Entries): void {
+  for (const former of formerly) {
+    checkTaskName(former)
+    if (former === name) {
+      throw new InvalidTaskError(
+        `task ${JSON.stringify(name)} was \`formerly\` itself; list the names that it no longer has`,
+      )
+    }
+    if (byName.has(former)) throw nameIsFormer(former, name)
+    const other = byFormerName.get(former)
+    if (other !== undefined) {
+      throw new InvalidTaskError(
+        `two tasks, ${JSON.stringify(other.name)} and ${JSON.stringify(name)}, were \`formerly\` ${JSON.stringify(former)}: a call of it could run either; leave it to one`,
+      )
+    }
+  }
+}
+
+function nameIsFormer(name: string, heir: string): InvalidTaskError {
+  return new InvalidTaskError(
+    `a task has the name ${JSON.stringify(name)}, and ${JSON.stringify(heir)} had it \`formerly\`: a call of it could run either; name the new task otherwise, or take it out of \`formerly\` once no call of the old one waits`,
+  )
 }
 
 /**
@@ -196,10 +237,16 @@ export function checkTaskName(name: string): void {
 }
 
 /** A route or options for a task that does not exist would silently do nothing. */
-function checkTaskNames(config: ResolvedConfig, byName: ReadonlyMap<string, unknown>): void {
+function checkTaskNames(config: ResolvedConfig, { byName, byFormerName }: Entries): void {
   for (const option of ['routes', 'taskOptions'] as const) {
     for (const name of Object.keys(config[option])) {
       if (name.includes('*') || byName.has(name)) continue
+      const heir = byFormerName.get(name)
+      if (heir !== undefined) {
+        throw new InvalidOptionError(
+          `config \`${option}\` names a task ${JSON.stringify(name)}, which is ${JSON.stringify(heir.name)} now; use that name, it counts for calls under the former one as well`,
+        )
+      }
       throw new InvalidOptionError(
         `config \`${option}\` names a task ${JSON.stringify(name)} that is not registered; ${suggestName(name, byName.keys())}`,
       )

@@ -19,7 +19,7 @@ import {
 import { InvalidOptionError } from './errors.ts'
 import { longestMatch } from './name-pattern.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
-import { checkFlag, checkKeys, checkName, checkNumber, checkWord } from './option-checks.ts'
+import { checkFlag, checkKeys, checkName, checkNumber, checkTexts, checkWord } from './option-checks.ts'
 
 const appName = /^[A-Za-z][A-Za-z0-9-]{0,39}$/
 const resourceName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/
@@ -68,13 +68,15 @@ export function resolveConfig(config: Config): ResolvedConfig {
   const queues = new Map(
     [...queueOptions].map(([queue, options]) => [queue, resolveQueue(queue, options, workers)] as const),
   )
+  const drainingNames = queueNames.filter((queue) => queues.get(queue)?.draining === true)
+  checkDefaultQueue(queueNames, drainingNames)
   const blobs = resolveBlobs(config.blobs)
   const resolved: ResolvedConfig = {
     name,
     queues,
     defaultQueue: queueNames[0] as string,
     workers,
-    routes: checkRoutes(config.routes ?? {}, queueNames),
+    routes: checkRoutes(config.routes ?? {}, queueNames, drainingNames),
     taskOptions: checkTaskOptions(config.taskOptions ?? {}, workers),
     record: checkWord('config `record`', config.record, ['on-submit', 'on-claim'], DEFAULTS.record),
     listing: checkFlag('config `listing`', config.listing, DEFAULTS.listing),
@@ -133,12 +135,22 @@ function resolveWorkers(workers: Config['workers'], queues: readonly string[]): 
   return new Map([...named].map(([name, options]) => [name, resolveWorker(name, options, queues)] as const))
 }
 
+/** How long a worker's time-out may be, and why. */
+const longestTimeout = {
+  lambda: [
+    LIMITS.timeoutSeconds,
+    "Lambda's limit is 900; what takes longer runs with `runsOn: 'container'`. Below 10 there is no room for an attempt and its final write",
+  ],
+  container: [LIMITS.containerTimeoutSeconds, 'SQS hides a message for 12 h at most'],
+} as const
+
 function resolveWorker(name: string, options: WorkerOptions, queues: readonly string[]): ResolvedWorker {
   const where = `worker ${JSON.stringify(name)}`
   checkKeys(where, options, [
     'concurrency',
     'memoryMiB',
     'timeoutSeconds',
+    'runsOn',
     'logLevel',
     'queues',
     'batchSize',
@@ -153,12 +165,19 @@ function resolveWorker(name: string, options: WorkerOptions, queues: readonly st
     )
   const concurrency = whole('concurrency', 1, 10_000)
   const consumed = checkWorkerQueues(where, options.queues ?? queues, queues)
-  const timeoutWhy = "Lambda's limit is 900; below 10 there is no room for an attempt and its final write"
+  const runsOn = checkWord(
+    `${where}: \`runsOn\``,
+    options.runsOn,
+    ['lambda', 'container'],
+    DEFAULTS.worker.runsOn,
+  )
+  const [longest, timeoutWhy] = longestTimeout[runsOn]
   return {
     name,
     concurrency,
     memoryMiB: whole('memoryMiB', LIMITS.minMemoryMiB, LIMITS.maxMemoryMiB, "Lambda's limits"),
-    timeoutSeconds: whole('timeoutSeconds', PROTOCOL.minTimeoutSeconds, LIMITS.timeoutSeconds, timeoutWhy),
+    timeoutSeconds: whole('timeoutSeconds', PROTOCOL.minTimeoutSeconds, longest, timeoutWhy),
+    runsOn,
     batchWindowSeconds: whole('batchWindowSeconds', 0, LIMITS.batchWindowSeconds, "Lambda's limit"),
     logLevel: checkWord(
       `${where}: \`logLevel\``,
@@ -214,14 +233,14 @@ function resolveQueue(
   workers: ReadonlyMap<string, ResolvedWorker>,
 ): ResolvedQueue {
   const where = `queue ${JSON.stringify(name)}`
-  checkKeys(where, options, ['fifo', 'retentionSeconds', 'visibilitySeconds'])
+  checkKeys(where, options, ['fifo', 'retentionSeconds', 'visibilitySeconds', 'draining'])
   const consumers = [...workers.values()].filter((worker) => worker.queues.includes(name))
   if (consumers.length === 0) {
     throw new InvalidOptionError(
       `${where} has no worker, its calls would never run; add it to the \`queues\` of one of ${quoteNames([...workers.keys()])}`,
     )
   }
-  const longest = Math.max(...consumers.map((worker) => worker.timeoutSeconds + worker.batchWindowSeconds))
+  const hidden = consumers.map(hiddenSecondsOf)
   const retention = {
     min: LIMITS.minRetentionSeconds,
     max: LIMITS.maxRetentionSeconds,
@@ -229,7 +248,7 @@ function resolveQueue(
     why: "SQS's limits",
   }
   const visibility = {
-    min: Math.max(...consumers.map((worker) => worker.timeoutSeconds)),
+    min: Math.max(...hidden.map(({ least }) => least)),
     max: LIMITS.visibilitySeconds,
     whole: true,
     why: 'no less than its slowest worker may take, or a message comes back while it runs',
@@ -237,6 +256,7 @@ function resolveQueue(
   return {
     name,
     fifo: checkFlag(`${where}: \`fifo\``, options.fifo, false),
+    draining: checkFlag(`${where}: \`draining\``, options.draining, false),
     retentionSeconds: checkNumber(
       `${where}: \`retentionSeconds\``,
       options.retentionSeconds,
@@ -247,14 +267,36 @@ function resolveQueue(
       `${where}: \`visibilitySeconds\``,
       options.visibilitySeconds,
       visibility,
-      longest + 30,
+      Math.max(...hidden.map(({ usual }) => usual)),
     ),
   }
+}
+
+/** Calls that say nothing go there, and a call's follow-up may: it must take them. */
+function checkDefaultQueue([first = '', ...others]: readonly string[], draining: readonly string[]): void {
+  if (!draining.includes(first)) return
+  const next = others.find((name) => !draining.includes(name))
+  const fix =
+    next === undefined
+      ? 'declare another queue before it'
+      : `declare ${JSON.stringify(next)} before it: the first is the default`
+  throw new InvalidOptionError(
+    `queue ${JSON.stringify(first)}: \`draining\` is true, but it is the default queue, which calls without a route go to; ${fix}`,
+  )
+}
+
+/** How long a message is hidden for a worker: a process in a container hides it anew, as long as it runs. */
+function hiddenSecondsOf({ runsOn, timeoutSeconds, batchWindowSeconds }: ResolvedWorker) {
+  if (runsOn === 'container') {
+    return { least: PROTOCOL.renewedLeaseSeconds, usual: PROTOCOL.renewedLeaseSeconds + 30 }
+  }
+  return { least: timeoutSeconds, usual: timeoutSeconds + batchWindowSeconds + 30 }
 }
 
 function checkRoutes(
   routes: Readonly<Record<string, string>>,
   queues: readonly string[],
+  draining: readonly string[],
 ): Readonly<Record<string, string>> {
   if (typeof routes !== 'object' || routes === null) {
     throw new InvalidOptionError(
@@ -266,6 +308,11 @@ function checkRoutes(
       const known = suggestName(String(queue), queues)
       throw new InvalidOptionError(
         `config \`routes\`: ${JSON.stringify(pattern)} leads to a queue ${showValue(queue)} that is not declared; ${known}`,
+      )
+    }
+    if (draining.includes(queue)) {
+      throw new InvalidOptionError(
+        `config \`routes\`: ${JSON.stringify(pattern)} leads to the queue ${showValue(queue)}, which is draining and takes no new calls; route it to one of ${quoteNames(queues.filter((name) => !draining.includes(name)))}`,
       )
     }
   }
@@ -283,12 +330,18 @@ function checkTaskOptions(
   }
   const longest = Math.max(...[...workers.values()].map((worker) => worker.timeoutSeconds))
   for (const [pattern, taskOptions] of Object.entries(options)) {
-    checkOneTaskOptions(`config \`taskOptions\` ${JSON.stringify(pattern)}`, taskOptions, longest)
+    const where = `config \`taskOptions\` ${JSON.stringify(pattern)}`
+    checkOneTaskOptions(where, taskOptions, longest)
+    if (taskOptions.formerly !== undefined && pattern.includes('*')) {
+      throw new InvalidOptionError(
+        `${where}: \`formerly\` is given for a pattern, but a former name is of one task; give it under that task's name`,
+      )
+    }
   }
   return options
 }
 
-const taskOptionNames = ['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff'] as const
+const taskOptionNames = ['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff', 'formerly'] as const
 
 /**
  * Checks a task's options against the longest time-out of the workers that may run it.
@@ -303,6 +356,7 @@ export function checkOneTaskOptions(where: string, options: TaskOptions, workerT
   const why = `the longest worker time-out is ${workerTimeoutSeconds} s and ${PROTOCOL.attemptReserveSeconds} s of it are kept for the final write; raise the worker's \`timeoutSeconds\` or split the task`
   checkNumber(`${where}: \`timeoutSeconds\``, options.timeoutSeconds, { min: 0.001, max: room, why }, 0)
   if (options.backoff !== undefined) checkBackoff(`${where}: \`backoff\``, options.backoff)
+  if (options.formerly !== undefined) checkTexts(`${where}: \`formerly\``, options.formerly)
 }
 
 function checkBackoff(where: string, backoff: Backoff): void {
@@ -311,6 +365,15 @@ function checkBackoff(where: string, backoff: Backoff): void {
   checkNumber(`${where}: \`baseSeconds\``, backoff.baseSeconds, limit, 0)
   checkNumber(`${where}: \`factor\``, backoff.factor, { min: 1, max: 100 }, 0)
   checkNumber(`${where}: \`maxSeconds\``, backoff.maxSeconds, limit, 0)
+}
+
+/**
+ * The names that a task had, by its own options and by the config's: one that does not count would lose its calls. In
+ * the config they stand under the exact name.
+ */
+export function formerNamesOf(config: ResolvedConfig, task: string, own: TaskOptions): readonly string[] {
+  const declared = Object.hasOwn(config.taskOptions, task) ? config.taskOptions[task]?.formerly : undefined
+  return [...new Set([...(own.formerly ?? []), ...(declared ?? [])])]
 }
 
 /** The options of one task: its own, over those its name has in the config, over the defaults. */

@@ -31,7 +31,7 @@ import { notFound } from './waiting.ts'
 export interface RetryFilter<Queue extends string = string> {
   /** @default all queues */
   readonly queue?: Queue
-  /** A registered function, or its name. @default all tasks */
+  /** A registered function, its former names included, or a name that calls were sent under. @default all tasks */
   readonly task?: unknown
   /** Those that failed at this time or later. @default all that are kept */
   readonly since?: Date
@@ -57,7 +57,9 @@ export interface RetryContext {
   readonly codec: Codec
   readonly calls: Calls
   readonly connect: Connect
-  readonly resolve: (target: unknown) => Pick<RegisteredTask, 'name'>
+  readonly resolve: (target: unknown) => Pick<RegisteredTask, 'name' | 'formerly'>
+  /** The name that a task has now, as far as this process knows. */
+  readonly nameNow: (task: string) => string
 }
 
 /** Makes `retry` and `retryAll`. */
@@ -135,7 +137,7 @@ function queueOf({ queues }: ResolvedConfig, { id, queue }: CallRecord): Resolve
   const found = queues.get(queue)
   if (found !== undefined) return found
   throw new RetryRefusedError(
-    `the call ${JSON.stringify(id)} is of the queue ${showValue(queue)}, which is not declared (any more): ${quoteNames([...queues.keys()])}`,
+    `the call ${JSON.stringify(id)} is of the queue ${showValue(queue)}, which is not declared (any more): ${quoteNames([...queues.keys()])}; declare it again, with \`draining: true\`, or submit the call again`,
   )
 }
 
@@ -180,7 +182,7 @@ async function sendAgain(
 const LANES = 10
 
 async function retryAll(context: RetryContext, filter: RetryFilter): Promise<Retried> {
-  const { queues, task, sinceMs } = checkFilter(context, filter)
+  const { queues, tasks, sinceMs } = checkFilter(context, filter)
   const backend = await context.connect()
   const ids: string[] = []
   const refused: { readonly id: string; readonly error: Error }[] = []
@@ -195,7 +197,7 @@ async function retryAll(context: RetryContext, filter: RetryFilter): Promise<Ret
         if (next.done === true || stopped) return
         const id = next.value
         try {
-          if (task !== undefined && !(await isOf(backend, id, task))) continue
+          if (tasks !== undefined && !(await isOf(backend, id, tasks))) continue
           await retry(context, backend, id)
           ids.push(id)
         } catch (error) {
@@ -215,9 +217,9 @@ async function retryAll(context: RetryContext, filter: RetryFilter): Promise<Ret
   return { ids, refused }
 }
 
-async function isOf({ store }: Backend, id: string, task: string): Promise<boolean> {
+async function isOf({ store }: Backend, id: string, tasks: readonly string[]): Promise<boolean> {
   const [record] = await store.read([id])
-  return record?.task === task
+  return record !== undefined && tasks.includes(record.task)
 }
 
 function checkFilter({ config, resolve }: RetryContext, filter: RetryFilter) {
@@ -233,8 +235,17 @@ function checkFilter({ config, resolve }: RetryContext, filter: RetryFilter) {
   }
   return {
     queues: queue === undefined ? [...config.queues.keys()] : [queue],
-    // A name as it is: what failed may be of a task that is not registered any more.
-    task: task === undefined || typeof task === 'string' ? task : resolve(task).name,
+    tasks: task === undefined ? undefined : namesOf(resolve, task),
     sinceMs: since?.getTime() ?? 0,
   }
+}
+
+/**
+ * The names that calls of a task may have been sent under. A name is taken as it is: what failed may be of a task that
+ * is not registered any more.
+ */
+function namesOf(resolve: RetryContext['resolve'], task: unknown): readonly string[] {
+  if (typeof task === 'string') return [task]
+  const { name, formerly } = resolve(task)
+  return [name, ...formerly]
 }

@@ -41,9 +41,10 @@ export async function runTask(
   owner: string,
   limitMs: number,
 ): Promise<Ended> {
-  const { app, ports, marks } = environment
-  const attempt = new RunningAttempt(environment, record, owner)
+  const { app, ports, marks, leases } = environment
+  const attempt = new RunningAttempt(environment, task.name, record, owner)
   marks.watch(attempt)
+  leases?.watch(attempt)
   try {
     const answer = runAs(attempt, callFunction, environment, task, envelope, attempt)
     // A function that has returned needs no limit.
@@ -58,6 +59,7 @@ export async function runTask(
     return { kind: stopReason !== undefined && error === stopReason ? 'timed-out' : 'threw', error }
   } finally {
     marks.unwatch(attempt)
+    leases?.unwatch(attempt)
   }
 }
 

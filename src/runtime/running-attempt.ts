@@ -29,9 +29,10 @@ export class RunningAttempt implements RunningTask, WatchedAttempt {
   #report: ReportProgress | undefined
   #reported: Promise<void> | undefined
 
-  constructor(environment: Environment, record: CallRecord, owner: string) {
+  constructor(environment: Environment, task: string, record: CallRecord, owner: string) {
     this.id = record.id
-    this.task = record.task
+    // Its name of today: the record's is the one that the call was sent under.
+    this.task = task
     this.attempt = record.attempts
     this.tenant = record.tenant
     this.depth = record.depth ?? 0

@@ -14,7 +14,7 @@ import { Future, observe } from './future.ts'
 import { FutureGroup } from './future-group.ts'
 import { compose, type Middleware, type SubmittedCall } from './middleware.ts'
 import { longestMatch } from './name-pattern.ts'
-import { showValue, suggestName } from './nearest-name.ts'
+import { quoteNames, showValue, suggestName } from './nearest-name.ts'
 import { type OutgoingCall, prepareCall, type Route } from './outgoing-call.ts'
 import type { RegisteredTask } from './registry.ts'
 import { send, type Unsent } from './send.ts'
@@ -58,7 +58,7 @@ async function submit(
 ): Promise<Future<unknown>> {
   const connecting = context.connect()
   const backend = backendHere(context, connecting instanceof Promise ? await connecting : connecting)
-  const route = routeOf(context, target, options)
+  const route = routeOf(context, backend, target, options)
   const future = isPlain(context, route)
     ? await sendOne(context, backend, route, args)
     : await throughMiddleware(context, route, args, async (finalArgs) => {
@@ -131,7 +131,7 @@ async function map(
     )
   }
   const backend = backendHere(context, await context.connect())
-  const route = routeOf(context, target, options)
+  const route = routeOf(context, backend, target, options)
   const argumentLists = await collect(lists)
   const groupId = newGroupId(backend.entropy, backend.clock.now(), argumentLists.length)
   const { clock } = backend
@@ -224,7 +224,12 @@ async function throughMiddleware<Result>(
  * Checks the options, and finds the queue: the sender's choice, else the task's route, else the first queue.
  * @throws InvalidOptionError, UnregisteredTaskError, InvalidTaskError
  */
-function routeOf(context: SenderContext, target: AnyFunction, options: CallOptions): SubmitRoute {
+function routeOf(
+  context: SenderContext,
+  { version }: Pick<Backend, 'version'>,
+  target: AnyFunction,
+  options: CallOptions,
+): SubmitRoute {
   const { config } = context
   const task = context.resolve(target)
   if (options !== NO_OPTIONS) checkOptionNames(options)
@@ -236,9 +241,18 @@ function routeOf(context: SenderContext, target: AnyFunction, options: CallOptio
     )
   }
   const blobs = config.blobs !== undefined
-  if (options === NO_OPTIONS) return { task, queue, options, blobs }
+  if (options === NO_OPTIONS) return { task, queue, options, blobs, version }
+  // Neither a route nor the default leads to one: the sender named it.
+  if (queue.draining) throw drains(config, queue)
   checkCallOptions(config, queue, options)
-  return { task, queue, options, blobs, followUps: followUpsOf(context, options) }
+  return { task, queue, options, blobs, version, followUps: followUpsOf(context, options) }
+}
+
+function drains({ queues }: ResolvedConfig, { name }: ResolvedQueue): InvalidOptionError {
+  const taking = [...queues.values()].filter(({ draining }) => !draining).map((queue) => queue.name)
+  return new InvalidOptionError(
+    `queue ${JSON.stringify(name)} is draining: its workers run what it holds, and it takes no new calls; submit without a \`queue\`, or to one of ${quoteNames(taking)}`,
+  )
 }
 
 /** @throws UnregisteredTaskError, InvalidTaskError where a follow-up is no task */

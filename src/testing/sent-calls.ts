@@ -45,7 +45,7 @@ export interface SentCalls {
   /** The same ports, what they put in blobs remembered: there lie the arguments that no message can hold. */
   through<P extends Partial<Ports>>(ports: P): P
   /**
-   * The calls of the task of this name; `peek` gives their records.
+   * The calls of the task of this name, under a former name of it or not; `peek` gives their records.
    * @throws BlobLostError where a message refers to a blob that nobody put
    */
   of(task: string, peek: (id: string) => CallRecord | undefined): SentCall[]
@@ -76,7 +76,7 @@ export function sentCalls(app: App): SentCalls {
     through: (ports) => (ports.blobs === undefined ? ports : { ...ports, blobs: watched(ports.blobs) }),
     of: (task, peek) =>
       [...bodies.values()]
-        .filter((sent) => sent.task === task)
+        .filter((sent) => sent.task === task || app.registry.find(sent.task)?.name === task)
         .map(({ body }) => decodeEnvelope(body))
         .map((envelope) => callOf(envelope, argumentsOf(app, envelope, blobs), peek(envelope.id))),
   }

@@ -7,7 +7,7 @@ import { Template } from 'aws-cdk-lib/assertions'
 import { type CfnFunction, LayerVersion } from 'aws-cdk-lib/aws-lambda'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
 import { Topic } from 'aws-cdk-lib/aws-sns'
-import type { ErrandFleetProps } from 'errand/cdk'
+import { ErrandFleet, type ErrandFleetProps } from 'errand/cdk'
 import { describe, expect, test } from 'vitest'
 import { apps, stackFleet, userFunction, warningsOf } from './synthesized-fleet.ts'
 
@@ -67,7 +67,7 @@ describe('a concurrency is refused that', () => {
 
   test('is less than a mapping can', () => {
     expect(refusalOf(odd('single'))).toContain(
-      'that is 1 invocations at once, and Lambda takes whole numbers from 2 to 1000; use 2,',
+      'that is 1 invocation at once, and Lambda takes whole numbers from 2 to 1000; use 2,',
     )
   })
 
@@ -210,6 +210,24 @@ describe('what has no use is refused', () => {
     const { stack, fleet } = stackFleet(small)
     expect(() => fleet.addClient(userFunction(stack), {})).toThrow(
       'Shop/Jobs: `addClient` gives Shop/Web no access; say what it does: { submit: true }, { read: true } or { manage: true }',
+    )
+  })
+
+  test('a client of two fleets, and a worker as a client', () => {
+    const { stack, fleet } = stackFleet(small)
+    const other = new ErrandFleet(stack, 'Other', small)
+    const web = userFunction(stack)
+    fleet.addClient(web, { submit: true })
+    fleet.addClient(web, { read: true })
+    expect(() => other.addClient(web, { submit: true })).toThrow(
+      'Shop/Other: `addClient` is given Shop/Web, which has the variables of Shop/Jobs already, and they hold one fleet; use `grantSubmit`',
+    )
+    const worker = fleet.worker('worker-1').function
+    expect(() => other.addClient(worker, { submit: true })).toThrow(
+      'which has the variables of Shop/Jobs already',
+    )
+    expect(() => fleet.addClient(worker, { submit: true })).toThrow(
+      'Shop/Jobs: `addClient` is given Shop/Jobs/Workers/worker-1/Function, a function of the fleet itself',
     )
   })
 

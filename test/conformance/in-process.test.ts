@@ -7,7 +7,7 @@ import { describeBlobs } from './blob-suite.ts'
 import { describeQueue, SUITE_VISIBILITY_SECONDS } from './queue-suite.ts'
 import { describeStore, NOW } from './store-suite.ts'
 
-const definition = { retentionSeconds: 345_600, visibilitySeconds: SUITE_VISIBILITY_SECONDS }
+const definition = { draining: false, retentionSeconds: 345_600, visibilitySeconds: SUITE_VISIBILITY_SECONDS }
 
 describeQueue('in process', async () => {
   const clock = virtualClock()

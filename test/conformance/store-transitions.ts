@@ -306,15 +306,17 @@ function describeRetry(using: UsingStore): void {
       expect(isEchoOfRetry(echo.written ? undefined : echo.existing, 'mine')).toBe(true)
       expect(await stored(store, record.id)).toMatchObject({ failures: 1 })
       await expectRefused(store, await given(store, { ...inState.running, abortReason: '' }), change)
+      const killed = retryChange('mine', NOW + 5000, 'Error: x', LATER, 2)
+      await expectWritten(store, await given(store, record), killed, { ...differences, killsBefore: 2 })
     }),
   )
   test(
     'progress: the owner writes it, also where the call is marked or its lease over',
     using(async (store) => {
-      const change = progressChange('mine', '{"done":3}')
+      const change = progressChange('mine', '{"done":3}', 1)
       for (const also of [{}, { progress: 'old' }, { abortReason: 'stop' }, { leaseUntil: NOW - 1 }]) {
         const record = await given(store, { ...inState.running, ...also })
-        await expectWritten(store, record, change, { progress: '{"done":3}' })
+        await expectWritten(store, record, change, { progress: '{"done":3}', progressNumber: 1 })
       }
     }),
   )
@@ -322,7 +324,7 @@ function describeRetry(using: UsingStore): void {
     'progress, finish and retry: refused for every other owner, every other state, and no record',
     using(async (store) => {
       const changes = [
-        progressChange('mine', '1'),
+        progressChange('mine', '1', 1),
         finishChange('mine', finish, NOW, LATER),
         retryChange('mine', NOW, 'Error', LATER),
       ]

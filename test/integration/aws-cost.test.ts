@@ -158,7 +158,7 @@ describe.skipIf(local === undefined)('what a call costs in DynamoDB', () => {
     await create(listed.store, call)
     const units = await unitsOf(listed, async () => {
       const owner = await claim(listed.store, call)
-      await took(listed.store.update(call.id, progressChange(owner, '{"done":3,"total":10}')))
+      await took(listed.store.update(call.id, progressChange(owner, '{"done":3,"total":10}', 1)))
       const error = 'TypeError: cannot read properties of undefined'
       await took(listed.store.update(call.id, retryChange(owner, now, error, call.expiresAtSeconds)))
       await claim(listed.store, call)

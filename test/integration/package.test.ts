@@ -211,6 +211,58 @@ describe('installed', () => {
   })
 })
 
+describe('errand/cdk', () => {
+  const peers = ['aws-cdk-lib', 'constructs', 'esbuild']
+  const lines = (imports: readonly string[]) => [
+    ...imports,
+    'const app = new App()',
+    "const stack = new Stack(app, 'Shop')",
+    "new ErrandFleet(stack, 'Jobs', { app: 'src/errand.ts' })",
+    'app.synth()',
+  ]
+
+  beforeAll(() => {
+    for (const peer of peers) link(peer)
+    mkdirSync(join(app, 'src'), { recursive: true })
+    writeFileSync(
+      join(app, 'src/errand.ts'),
+      [
+        "import { createExecutor, defineConfig } from 'errand'",
+        'const add = (a: number, b: number) => a + b',
+        'const greet = (name: string) => name',
+        "export const executor = createExecutor(defineConfig({ name: 'shop' }), { tasks: { add, greet } })",
+      ].join('\n'),
+    )
+  })
+
+  test.each([
+    [
+      'ESM',
+      'infra.mjs',
+      ["import { App, Stack } from 'aws-cdk-lib'", "import { ErrandFleet } from 'errand/cdk'"],
+    ],
+    [
+      'CommonJS',
+      'infra.cjs',
+      ["const { App, Stack } = require('aws-cdk-lib')", "const { ErrandFleet } = require('errand/cdk')"],
+    ],
+  ])('synthesises a stack from %s, and its bundle loads', async (_, script, imports) => {
+    const outdir = join(folder, `${script}.out`)
+    writeFileSync(join(app, script), lines(imports).join('\n'))
+    const env = { PATH: process.env.PATH, CDK_OUTDIR: outdir }
+    await run(process.execPath, [join(app, script)], { cwd: app, env })
+    const template = JSON.parse(readFileSync(join(outdir, 'Shop.template.json'), 'utf8'))
+    const resources: { Type: string }[] = Object.values(template.Resources)
+    expect(resources.filter(({ Type }) => Type === 'AWS::Lambda::Function')).toHaveLength(2)
+    const asset = readdirSync(outdir).find((name) => name.startsWith('asset.')) as string
+    const answer = await runScript(`load-${script}.mjs`, [
+      `const loaded = await import(${JSON.stringify(join(outdir, asset, 'index.mjs'))})`,
+      'console.log(JSON.stringify(Object.keys(loaded).sort()))',
+    ])
+    expect(answer).toEqual(['deadLetters', 'handler'])
+  })
+})
+
 const consumer = `
 import { createClient, createExecutor, defineConfig, type Future, currentTask, ErrandError } from 'errand'
 import { type WorkerHandler, workerHandler } from 'errand/lambda'
@@ -247,26 +299,56 @@ await client.submit('math.ad', 1, 2)
 await handler({ Records: [{ body: 1 }] })
 `
 
+const infra = `
+import { App, Stack } from 'aws-cdk-lib'
+import { Vpc } from 'aws-cdk-lib/aws-ec2'
+import { Code, Function, Runtime } from 'aws-cdk-lib/aws-lambda'
+import { Bucket } from 'aws-cdk-lib/aws-s3'
+import { ErrandFleet, type ErrandFleetProps, type FleetWorker } from 'errand/cdk'
+
+const stack = new Stack(new App(), 'Shop')
+const props: ErrandFleetProps = { app: 'src/errand.ts', vpc: new Vpc(stack, 'Vpc'), bucket: new Bucket(stack, 'Own') }
+const fleet = new ErrandFleet(stack, 'Jobs', props)
+const worker: FleetWorker = fleet.worker('worker-1')
+new Bucket(stack, 'Photos').grantRead(worker)
+worker.connections.allowToAnyIpv4
+const code = Code.fromInline('')
+fleet.addClient(new Function(stack, 'Web', { runtime: Runtime.NODEJS_24_X, handler: 'index.handler', code }), { read: true })
+// @ts-expect-error there is no such access
+fleet.addClient(worker.function, { write: true })
+// @ts-expect-error what the config decides is no prop
+new ErrandFleet(stack, 'Other', { app: 'src/errand.ts', workers: { 'worker-1': { timeoutSeconds: 60 } } })
+`
+
 describe('its types', () => {
   test.each([
     { module: 'nodenext', moduleResolution: 'nodenext' },
     { module: 'esnext', moduleResolution: 'bundler' },
   ])('are whole under strict $moduleResolution', async (resolution) => {
-    writeFileSync(join(app, 'consumer.ts'), consumer)
-    const compilerOptions = {
-      ...resolution,
-      target: 'es2022',
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noEmit: true,
-      types: ['node'],
-      // Every declaration file that errand ships is checked too, with nothing but its dependencies at hand.
-      skipLibCheck: false,
-    }
-    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
-    const { stdout } = await run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd: app }).catch(
-      (error: { stdout: string }) => error,
-    )
-    expect(stdout).toBe('')
+    // The CDK's own declarations do not pass the check that errand's do.
+    const stdout = [
+      await typeErrors(resolution, 'consumer.ts', consumer, { skipLibCheck: false }),
+      await typeErrors(resolution, 'infra.ts', infra, { skipLibCheck: true }),
+    ]
+    expect(stdout).toEqual(['', ''])
   })
 })
+
+/** What the compiler says of a file of the app, with nothing but errand's dependencies and the peers at hand. */
+async function typeErrors(resolution: object, file: string, text: string, options: object): Promise<string> {
+  writeFileSync(join(app, file), text)
+  const compilerOptions = {
+    ...resolution,
+    target: 'es2022',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    types: ['node'],
+    ...options,
+  }
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [file] }))
+  const { stdout } = await run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], { cwd: app }).catch(
+    (error: { stdout: string }) => error,
+  )
+  return stdout
+}

@@ -45,8 +45,8 @@ export const fenceMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        'return { when: owned(owner), set: { progress } }',
-        "return { when: ['id', 'present'], set: { progress } }",
+        'return { when: owned(owner), set: { progress, progressNumber: number } }',
+        "return { when: ['id', 'present'], set: { progress, progressNumber: number } }",
       ),
     ],
   },
@@ -68,10 +68,43 @@ export const claimMutants: readonly Mutant[] = [
     edits: [
       edit(
         attempt,
-        'leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,',
+        'leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,',
         'leaseUntil: now + 1000,',
       ),
     ],
+  },
+  {
+    name: 'a renewed lease is not renewed',
+    edits: [
+      edit(
+        'src/runtime/leases.ts',
+        'ports.store.update(attempt.id, extendLeaseChange(attempt.owner, leaseUntil))',
+        '({ written: true })',
+      ),
+    ],
+    mode: 'renewed-leases',
+  },
+  {
+    name: 'a lease is renewed whoever owns the call',
+    edits: [
+      edit(
+        record,
+        'return { when: owned(owner), set: { leaseUntil } }',
+        'return { when: running, set: { leaseUntil } }',
+      ),
+    ],
+    mode: 'renewed-leases',
+  },
+  {
+    name: 'an attempt begins after its renewed lease is over',
+    edits: [
+      edit(
+        attempt,
+        'if (leftMs <= 0 || begunAt >= leaseEndOf(environment, delivery, now)) return hide(undefined)',
+        'if (leftMs <= 0) return hide(undefined)',
+      ),
+    ],
+    mode: 'renewed-leases',
   },
   {
     name: 'a marked call is claimed',

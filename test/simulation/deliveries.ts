@@ -19,9 +19,9 @@ export async function acknowledgeHandled(
   if (handled.length === 0) return
   await sim.world.pause(sim.latency.whole(1, 20))
   for (const { messageId, receiptHandle, body } of handled) {
-    const { id, payloadHash } = sim.callOf(body)
+    const { id, payloadHash, sends } = sim.callOf(body)
     const record = id === undefined ? undefined : sim.store.peek(id)
-    const message = { queue, messageId, id, payloadHash, receivedAt, record }
+    const message = { queue, messageId, id, payloadHash, sends, receivedAt, record }
     sim.history.add({ kind: 'deleted', invocation, ...message })
     if (!strikes(sim, 'undeleted', messageId)) await sim.queue.delete(queue, [receiptHandle])
   }

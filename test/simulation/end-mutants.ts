@@ -85,13 +85,7 @@ export const endMutants: readonly Mutant[] = [
   },
   {
     name: 'the back-off is clobbered',
-    edits: [
-      edit(
-        finish,
-        'isEchoOfRetry(answer.existing, claim.owner)) return hide(seconds)',
-        'isEchoOfRetry(answer.existing, claim.owner)) return hide(0)',
-      ),
-    ],
+    edits: [edit(finish, '    return hide(seconds)\n', '    return hide(0)\n')],
   },
   {
     name: 'the final write is tried once',
@@ -107,6 +101,16 @@ export const endMutants: readonly Mutant[] = [
 
 /** Breaks of the handling of messages. */
 export const messageMutants: readonly Mutant[] = [
+  {
+    name: 'a future shows progress in the order of its reads',
+    edits: [
+      edit(
+        'src/runtime/future.ts',
+        'return (a.progressNumber ?? 0) < (b.progressNumber ?? 0)',
+        'return false',
+      ),
+    ],
+  },
   {
     name: 'acknowledges under a live lease',
     edits: [edit(attempt, 'return hideUntil(ports, refusal.until)', 'return acknowledge')],

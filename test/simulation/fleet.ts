@@ -6,7 +6,8 @@
 import type { SQSEvent } from 'aws-lambda'
 import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
 import type { WorkerHandler } from '../../src/handlers/invocation.ts'
-import { createWorkerHandler } from '../../src/handlers/worker.ts'
+import { workerHandlerOf } from '../../src/handlers/worker.ts'
+import { openEnvironment } from '../../src/handlers/worker-environment.ts'
 import { createExecutor } from '../../src/index.ts'
 import { eventOf, reportedFailures } from '../../src/local-emulator/event-source-mapping.ts'
 import { arnOf } from '../../src/local-emulator/in-process-queue.ts'
@@ -59,7 +60,8 @@ function workerEnvironment(sim: Simulation, name: string): Environment {
   const executor = executorOf(sim, process)
   const { app } = internalsOf(executor)
   readTasks(executor)
-  return { process, handler: createWorkerHandler(app, process.ports, 'main') }
+  const environment = openEnvironment(app, process.ports, 'main', { renewsLeases: sim.mode.renewsLeases })
+  return { process, handler: workerHandlerOf(environment) }
 }
 
 /** Has an executor read its tasks: until then the module of tasks keeps it, and there are a million of them. */

@@ -62,6 +62,8 @@ export type Happening = { readonly at: number } & (
       readonly messageId: string
       readonly id: string | undefined
       readonly payloadHash: string | undefined
+      /** Which sending of the call's message it is, from 1. */
+      readonly sends: number
       readonly receivedAt: number
       /** The call's record at this moment. */
       readonly record: CallRecord | undefined

@@ -2,14 +2,13 @@
  * What must hold of messages: none is dropped too early, none kept for ever, none harms its batch.
  * @module
  */
-import { isFinal } from '../../src/runtime/record.ts'
-import { isClaim, isLateClaim, type Of, type RunView, stuckRetries, wasFinal } from './run-view.ts'
+import { isFinal, sendsOf } from '../../src/runtime/record.ts'
+import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 
 /** I8: a message is deleted only once its call is final, or where it is not its call's. */
 export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, number]> {
-  const stuck = stuckRetries(view)
   for (const deleted of view.of('deleted')) {
-    const { id, queue, record, payloadHash, messageId, receivedAt, at } = deleted
+    const { id, queue, record, sends, payloadHash, messageId, receivedAt, at } = deleted
     if (id === undefined) {
       if (view.writesOf(messageId).length === 0)
         yield [`${messageId} is poison, was deleted, and left no trace`, at]
@@ -25,7 +24,8 @@ export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, num
       const whenReceived = view.writesOf(id).findLast((write) => write.at <= receivedAt)
       const wasOver = whenReceived !== undefined && isFinal(whenReceived.after.state)
       if (wasOver || ended.some((write) => write.at >= receivedAt)) continue
-      if (queue.endsWith('-dead-letters') && stuck.has(id)) continue
+      // Whoever retried by hand since has sent another message, or asks again until it has.
+      if (queue.endsWith('-dead-letters') && sends < sendsOf(record)) continue
       yield [`${messageId} of ${id} was deleted while the call was ${record.state}`, at]
     }
   }
@@ -96,7 +96,6 @@ export function* attemptsEndWell(view: RunView): Generator<[string, number]> {
   for (const claim of view.of('write')) {
     const { id, invocation, at, after } = claim
     if (!isClaim(claim) || invocation === undefined || at < view.calmFrom) continue
-    if (isLateClaim(claim) && view.gaps.has('late-start')) continue
     const answered = answers.get(invocation)
     const deadline = view.invocation(invocation)?.deadline ?? 0
     if (answered?.failures === undefined || answered.at > deadline - 2000) continue
@@ -125,7 +124,7 @@ export function* backOffIsKept(view: RunView): Generator<[string, number]> {
     if (invocation === undefined || (view.invocation(invocation)?.at ?? 0) < view.quietFrom) continue
     // An attempt that outlived its invocation has no message to hide any more.
     const claim = view.claimOf(id, last.after.owner)
-    if (claim === undefined || claim.invocation !== invocation || isLateClaim(claim)) continue
+    if (claim === undefined || claim.invocation !== invocation) continue
     // Of two messages of one call in a batch, the other waits for its lease.
     const own = (received.get(invocation) ?? []).filter((before) => before.id === id)
     if (own.length !== 1 || own[0]?.messageId !== messageId) continue

@@ -17,6 +17,8 @@ export interface Mode {
   readonly hides: boolean
   /** Whether eventually consistent reads of workers, by which they learn of marks, are answered. */
   readonly readsMarks: boolean
+  /** Whether workers renew their leases, as processes of their own do, instead of holding them to the time-out. */
+  readonly renewsLeases: boolean
   /** Whether workers can change the visibility of a message. */
   readonly changesVisibility: boolean
   /** Whether anybody handles dead letters. */
@@ -34,6 +36,7 @@ const full: Mode = {
   tries: 3,
   hides: true,
   readsMarks: true,
+  renewsLeases: false,
   changesVisibility: true,
   handlesDeadLetters: true,
   edits: [],
@@ -45,12 +48,34 @@ const lowReceiveCount = (plan: Plan): Plan => ({
   maxReceiveCount: Math.min(plan.maxReceiveCount, 3 + (plan.seed % 6)),
 })
 
+/** Attempts that outlast several leases. */
+const longAttempts = (plan: Plan): Plan => ({
+  ...plan,
+  timeoutSeconds: plan.timeoutSeconds * 10,
+  visibilitySeconds: 60 + (plan.seed % 30),
+  quietAtMs: plan.quietAtMs * 4,
+  calls: plan.calls.map((call) => {
+    const { durationMs } = call.program
+    return { ...call, program: { ...call.program, durationMs: durationMs * (durationMs < 1000 ? 1 : 10) } }
+  }),
+})
+
 /** The modes by name. */
 export const modes: ReadonlyMap<string, Mode> = new Map(
   [
     full,
     { ...full, name: 'no-client-retries', what: 'the SDK sends nothing twice', tries: 1 },
     { ...full, name: 'no-visibility', what: 'received messages are visible again at once', hides: false },
+    {
+      ...full,
+      name: 'renewed-leases',
+      what: 'workers are processes of their own, with short leases that they renew',
+      renewsLeases: true,
+      adjust: longAttempts,
+      // A lease ends long before the time-out there, leaseIsKept says what holds instead; and nobody here keeps messages
+      // hidden, as the process does, so that one comes back while its call waits.
+      without: ['leaseIsExclusive', 'backOffIsKept'],
+    },
     { ...full, name: 'no-marks', what: 'workers cannot read marks', readsMarks: false },
     { ...full, name: 'no-hiding', what: 'workers cannot change visibility', changesVisibility: false },
     {
@@ -68,7 +93,7 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
       edits: [
         {
           file: 'src/runtime/attempt.ts',
-          find: 'leaseUntil: delivery.deadline + PROTOCOL.leaseMarginSeconds * 1000,',
+          find: 'leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,',
           replace: 'leaseUntil: now,',
         },
       ],

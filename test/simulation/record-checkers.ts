@@ -6,7 +6,7 @@ import { createCodec } from '../../src/runtime/codec.ts'
 import { PROTOCOL } from '../../src/runtime/config.ts'
 import { type CallRecord, type CallState, isFinal } from '../../src/runtime/record.ts'
 import type { Returned } from './programs.ts'
-import { isClaim, isLateClaim, type Of, type RunView, wasFinal } from './run-view.ts'
+import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 
 const codec = createCodec({})
 
@@ -114,11 +114,14 @@ export function* executionsAreBounded(view: RunView): Generator<[string, number]
 
 /** F-20: an attempt begins before the time-out of the invocation that claimed it, or not at all. */
 export function* attemptBeginsInTime(view: RunView): Generator<[string, number]> {
-  if (view.gaps.has('late-start')) return
   for (const { id, execution, process, at } of view.of('run')) {
-    const deadline = view.invocation(view.claimOfExecution(execution)?.invocation)?.deadline
-    if (deadline === undefined || at < deadline) continue
-    yield [`${process} begins ${id} ${at - deadline} ms after the time-out of its claim`, at]
+    const claim = view.claimOfExecution(execution)
+    const deadline = view.invocation(claim?.invocation)?.deadline
+    if (claim === undefined || deadline === undefined) continue
+    // Where leases are renewed they are over long before the time-out.
+    const leaseUntil = (claim.after.leaseUntil ?? deadline) + view.result.plan.skewMs
+    const latest = Math.min(deadline, leaseUntil)
+    if (at >= latest) yield [`${process} begins ${id} ${at - latest} ms too late for its claim`, at]
   }
 }
 
@@ -130,8 +133,34 @@ export function* leaseIsExclusive(view: RunView): Generator<[string, number]> {
     const claim = view.claimOf(id, before.owner)
     const deadline = view.invocation(claim?.invocation)?.deadline
     if (claim === undefined || deadline === undefined || at >= deadline) continue
-    if (isLateClaim(claim) && view.gaps.has('late-start')) continue
     yield [`${process} took ${id} over ${deadline - at} ms before its owner's time-out`, at]
+  }
+}
+
+/** I4: nobody takes a call over while its lease holds, as far as clocks agree. */
+export function* leaseIsHeeded(view: RunView): Generator<[string, number]> {
+  for (const write of view.of('write')) {
+    const { id, process, before, at } = write
+    if (!isClaim(write) || before?.state !== 'running') continue
+    const leaseUntil = before.leaseUntil ?? 0
+    if (at + view.result.plan.skewMs >= leaseUntil) continue
+    yield [`${process} took ${id} over ${leaseUntil - at} ms before its lease ended`, at]
+  }
+}
+
+/** I4: without faults nobody takes a call from a process that lives. */
+export function* leaseIsKept(view: RunView): Generator<[string, number]> {
+  const stops = [...view.of('killed'), ...view.of('frozen')]
+  // A claim whose answer was lost runs nothing.
+  const running = new Set(view.of('run').map(({ id, owner }) => `${id} ${owner}`))
+  for (const write of view.of('write')) {
+    const { id, process, before, at } = write
+    if (!isClaim(write) || before?.state !== 'running') continue
+    const claim = view.claimOf(id, before.owner)
+    if (claim === undefined || claim.at < view.calmFrom || !running.has(`${id} ${before.owner}`)) continue
+    // A claim may be written after its process was killed.
+    if (stops.some((stop) => stop.process === claim.process && stop.at <= at)) continue
+    yield [`${process} took ${id} from ${claim.process}, which lives and runs it`, at]
   }
 }
 
@@ -166,7 +195,9 @@ export function* fenceHolds(view: RunView): Generator<[string, number]> {
         yield [`${process} cancelled ${id} under a live lease of another`, at]
       }
     }
+    const isRenewal = after.state === 'running' && after.leaseUntil !== before.leaseUntil
     const isOfAttempt =
+      isRenewal ||
       after.state === 'succeeded' ||
       after.state === 'failed' ||
       after.state === 'retrying' ||

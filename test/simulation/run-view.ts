@@ -18,20 +18,10 @@ export interface Violation {
   readonly at: number
 }
 
-/** What is known to be broken, and not looked at until it is mended; empty it to see. */
-export const knownGaps: ReadonlySet<string> = new Set([
-  // Progress has no number: an eventually consistent read may show an older one after a newer one.
-  'progress-lags',
-  // A retry by hand that did not come to its send, claimed by way of an older message, whose attempt is then killed:
-  // no message is left (a dead letter of the older send is dropped), and `retry` refuses a call that is running.
-  'stuck-retry',
-])
-
 /** What checkers look at. */
 export interface RunView {
   readonly result: RunResult
   readonly mode: Mode
-  readonly gaps: ReadonlySet<string>
   of<Kind extends Happening['kind']>(kind: Kind): readonly Of<Kind>[]
   /** The writes of a call, in order. */
   writesOf(id: string): readonly Of<'write'>[]
@@ -52,11 +42,6 @@ export interface RunView {
 export function isClaim({ before, after }: Of<'write'>): boolean {
   if (after.state !== 'running') return false
   return before?.state !== 'running' || before.owner !== after.owner || before.attempts !== after.attempts
-}
-
-/** Whether a claim was written long after it was decided on: its invocation may be over by then. */
-export function isLateClaim({ at, after }: Of<'write'>): boolean {
-  return at - (after.startedAt ?? at) > 5000
 }
 
 /** Whether a record was final, and not yet forgotten. */
@@ -121,7 +106,6 @@ export function viewOf(result: RunResult, mode: Mode): RunView {
   return {
     result,
     mode,
-    gaps: knownGaps,
     of,
     writesOf: (id) => writes.get(id) ?? [],
     claimOf: (id, owner) => claims.get(`${id} ${owner}`),
@@ -131,17 +115,4 @@ export function viewOf(result: RunResult, mode: Mode): RunView {
     quietFrom: result.faults.length === 0 ? 0 : quiet,
     isGentle: gentle,
   }
-}
-
-/** Calls whose retry by hand got stuck half-way, where that is known. */
-export function stuckRetries(view: RunView): Set<string> {
-  const stuck = new Set<string>()
-  if (!view.gaps.has('stuck-retry')) return stuck
-  for (const { what, id } of view.of('asked')) if (what === 'retry') stuck.add(id)
-  for (const id of stuck) {
-    const answers = view.of('told').filter((told) => told.what === 'retry' && told.id === id)
-    const asked = view.of('asked').filter((one) => one.what === 'retry' && one.id === id)
-    if (answers.length === asked.length && answers.every(({ answer }) => answer === true)) stuck.delete(id)
-  }
-  return stuck
 }

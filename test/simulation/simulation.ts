@@ -46,11 +46,19 @@ export interface Simulation {
   /** Told after every change of a queue. */
   onQueueChange(queue: string): void
   /** The call that a message is of, where it is of one. */
-  callOf(body: string): { readonly id?: string; readonly payloadHash?: string }
+  callOf(body: string): CallOfMessage
   invocations: number
   /** Counts executions, so that each attempt returns a value of its own. */
   executions: number
   isQuiet: boolean
+}
+
+/** Which call a message is of; of none, where it is poison. */
+export interface CallOfMessage {
+  readonly id: string | undefined
+  readonly payloadHash: string | undefined
+  /** Which sending of the call's message it is, from 1. */
+  readonly sends: number
 }
 
 /** Where time begins: any fixed moment, so that runs repeat. */
@@ -59,13 +67,14 @@ export const START_MS = Date.UTC(2026, 0, 1)
 /** A run that goes on after so many events is a loop. */
 export const MAX_EVENTS = 30_000
 
-function configOf(plan: Plan): Config {
+function configOf(plan: Plan, { renewsLeases }: Mode): Config {
   const { visibilitySeconds } = plan
   const queue = { visibilitySeconds, retentionSeconds: RETENTION_SECONDS }
   const worker = {
     timeoutSeconds: plan.timeoutSeconds,
     batchSize: plan.batchSize,
     logLevel: 'error',
+    runsOn: renewsLeases ? 'container' : 'lambda',
   } as const
   const { maxAttempts, maxKills } = plan
   const task = { maxAttempts, maxKills, backoff: { baseSeconds: 2, factor: 2, maxSeconds: 30 } }
@@ -96,7 +105,7 @@ export function simulationOf(seed: number, mode: Mode, only?: ReadonlySet<string
   const world = virtualWorld(START_MS, MAX_EVENTS)
   const faults = faultsOf(seed, only)
   const outage = outageOf(faults)
-  const config = configOf(plan)
+  const config = configOf(plan, mode)
   const resolved = resolveConfig(config)
   const clock: Clock = {
     now: world.now,
@@ -150,12 +159,12 @@ function memoized<T>(make: (text: string) => T): (text: string) => T {
   }
 }
 
-function callOfBody(body: string): { readonly id?: string; readonly payloadHash?: string } {
+function callOfBody(body: string): CallOfMessage {
   try {
-    const { id, payloadHash } = JSON.parse(body)
-    if (typeof id === 'string' && typeof payloadHash === 'string') return { id, payloadHash }
+    const { id, payloadHash, sends = 1 } = JSON.parse(body)
+    if (typeof id === 'string' && typeof payloadHash === 'string') return { id, payloadHash, sends }
   } catch {
     // Poison is of no call.
   }
-  return {}
+  return { id: undefined, payloadHash: undefined, sends: 1 }
 }

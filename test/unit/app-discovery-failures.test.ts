@@ -2,10 +2,13 @@
  * Apps that cannot be found or read: what the error says. Each in a real process.
  * @module
  */
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { AppDiscoveryError, type DiscoverOptions, discoverApp } from '../../src/app-discovery/index.ts'
 import { executorText, imports, writeApp } from '../support/app-folder.ts'
+import { root } from '../support/source-files.ts'
 
 const shop = `${imports}\nexport const executor = ${executorText('shop')}\n`
 
@@ -150,6 +153,19 @@ describe('a module that does not load', () => {
     expect(message).toContain('tasks.ts:2')
     expect(message).toContain('modules that import each other see what is not yet made')
   })
+})
+
+test('without esbuild the error says how to install it', () => {
+  // A copy of errand that has what it depends on in reach, and no peers.
+  const copy = writeApp({ 'package.json': '{ "type": "module" }', 'errand.ts': shop })
+  cpSync(join(root, 'src'), join(copy, 'errand'), { recursive: true })
+  mkdirSync(join(copy, 'node_modules'))
+  symlinkSync(join(root, 'node_modules/fastest-levenshtein'), join(copy, 'node_modules/fastest-levenshtein'))
+  const program = join(copy, 'errand/app-discovery/index.ts')
+  const code = `import(${JSON.stringify(program)}).then((m) => m.discoverApp()).catch((error) => console.log(error.message))`
+  const message = execFileSync(process.execPath, ['-e', code], { cwd: copy, encoding: 'utf8' })
+  expect(message).toContain(`${join(copy, 'errand.ts')}: cannot be read, for esbuild is not installed`)
+  expect(message).toContain('npm i -D esbuild')
 })
 
 describe('a module without its executor', () => {

@@ -47,6 +47,18 @@ describe('wiring', () => {
     expect(table).not.toContain('ERRAND_QUEUE_URLS')
   })
 
+  test.each([
+    ['1a2b3c4d5e6f', '1a2b3c4d5e6f'],
+    ['', undefined],
+    ['with a space', undefined],
+    ['x'.repeat(65), undefined],
+  ])('the code version %j counts as %j', (variable, version) => {
+    vi.stubEnv(ENV.version, variable)
+    const backend = awsBackend(config, { tableName: 'jobs', queueUrls: {} })
+    vi.stubEnv(ENV.version, 'changed')
+    expect(backend.version).toBe(version)
+  })
+
   test.each(['{', '[]', 'null', '{"a":1}'])('the variable %s is not a map of URLs', (json) => {
     vi.stubEnv(ENV.table, 'jobs')
     vi.stubEnv(ENV.queueUrls, json)

@@ -22,6 +22,7 @@ describe('resolveConfig fills in', () => {
     expect(config.queues.get('default')).toEqual({
       name: 'default',
       fifo: false,
+      draining: false,
       retentionSeconds: DEFAULTS.queueRetentionSeconds,
       visibilitySeconds: 90,
     })

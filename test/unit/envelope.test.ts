@@ -6,6 +6,7 @@ import {
   ENVELOPE_VERSION,
   type Envelope,
   encodeEnvelope,
+  isOfNewerVersion,
 } from '../../src/runtime/envelope.ts'
 
 const envelope: Envelope = {
@@ -72,6 +73,28 @@ describe('an envelope', () => {
     )
   })
 
+  test.each(['a', '1a2b3c4d5e6f', `!${'~'.repeat(63)}`])('may name the code version %s', (version) => {
+    const sent = { ...full, version }
+    expect(decodeEnvelope(encodeEnvelope(sent, JSON.stringify(args)))).toEqual({ ...sent, args })
+  })
+
+  test.each([
+    ['a newer one', '{"v":2,"id":"x"}', true],
+    ['one of a far future, of another form', '{"v":9,"id":"x","y":[]}', true],
+    ['one of today', '{"v":1,"id":"x"}', false],
+    ['one of no version', '{"id":"x"}', false],
+    ['one of no call', '{"v":9}', false],
+    ['one of an empty id', '{"v":9,"id":""}', false],
+    ['one whose id is a number', '{"v":9,"id":1}', false],
+    ['one that says so in words', '{"v":"2","id":"x"}', false],
+    ['half a version', '{"v":2.5,"id":"x"}', false],
+    ['an inherited version', '{"__proto__":{"v":2},"id":"x"}', false],
+    ['null', 'null', false],
+    ['no JSON', '{"v":2,"id":"x"', false],
+  ])('%s is of a newer version or not', (_, body, isNewer) => {
+    expect(isOfNewerVersion(body)).toBe(isNewer)
+  })
+
   test('of a field that this version does not know is read: a newer one may add some', () => {
     expect(decodeEnvelope(bodyWith({ priority: 5 }))).toMatchObject({ ...full })
   })
@@ -114,6 +137,14 @@ describe('refused as no envelope', () => {
     ['a time out of all bounds', bodyWith({}).replace(/"dueAt":\d+/, '"dueAt":1e999'), '`dueAt` is no time'],
     ['a depth that is a text', bodyWith({ depth: '3' }), '`depth` is no number'],
     ['a depth below 0', bodyWith({ depth: -1 }), '`depth` is no number'],
+    ['an empty code version', bodyWith({ version: '' }), '`version` is no code version'],
+    [
+      'a code version of 65 characters',
+      bodyWith({ version: 'x'.repeat(65) }),
+      '`version` is no code version',
+    ],
+    ['a code version with a space', bodyWith({ version: 'a b' }), '`version` is no code version'],
+    ['a code version that is a number', bodyWith({ version: 2 }), '`version` is no code version'],
     ['no arguments', bodyWith({ args: undefined }), 'it has no `args`'],
     ['over a megabyte', bodyWith({ args: { json: ['x'.repeat(1_048_577)] } }), 'its body has'],
   ]

@@ -23,7 +23,7 @@ const messages = (...texts: string[]) => texts.map((body) => ({ body }))
 
 function setup() {
   const clock = virtualClock(0)
-  const definition = { retentionSeconds: 345_600, visibilitySeconds: 30 }
+  const definition = { draining: false, retentionSeconds: 345_600, visibilitySeconds: 30 }
   const queues = new Map([
     ['jobs', { name: 'jobs', fifo: false, ...definition }],
     ['ordered', { name: 'ordered', fifo: true, ...definition }],

@@ -6,7 +6,7 @@ import { systemEntropy } from '../../src/runtime/entropy.ts'
 
 function setup() {
   const clock = virtualClock(0)
-  const options = { retentionSeconds: 345_600, visibilitySeconds: 30 }
+  const options = { draining: false, retentionSeconds: 345_600, visibilitySeconds: 30 }
   const queues = new Map([
     ['jobs', { name: 'jobs', fifo: false, ...options }],
     ['ordered', { name: 'ordered', fifo: true, ...options }],

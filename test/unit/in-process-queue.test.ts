@@ -17,7 +17,7 @@ import {
 const DAY = 86_400
 
 function definition(name: string, options: Partial<ResolvedQueue> = {}): ResolvedQueue {
-  return { name, fifo: false, retentionSeconds: 4 * DAY, visibilitySeconds: 30, ...options }
+  return { name, fifo: false, draining: false, retentionSeconds: 4 * DAY, visibilitySeconds: 30, ...options }
 }
 
 function setup(options: Partial<InProcessQueueOptions> = {}) {

@@ -14,7 +14,7 @@ const event: SQSEvent = { Records: [] }
 function setup(makeHandler: (ports: Ports, environment: number) => WorkerHandler, timeoutSeconds = 10) {
   const clock = virtualClock(0)
   const queues = new Map([
-    ['jobs', { name: 'jobs', fifo: false, retentionSeconds: 3600, visibilitySeconds: 30 }],
+    ['jobs', { name: 'jobs', fifo: false, draining: false, retentionSeconds: 3600, visibilitySeconds: 30 }],
   ])
   const store = inProcessStore({ clock })
   const queue = inProcessQueue({ queues, clock, entropy: systemEntropy })

@@ -12,7 +12,13 @@ import type { ResolvedConfig, ResolvedWorker } from '../../src/runtime/config.ts
 import { ClosedError } from '../../src/runtime/errors.ts'
 import { cancelChange } from '../../src/runtime/record.ts'
 
-const queue = (name: string) => ({ name, fifo: false, retentionSeconds: 345_600, visibilitySeconds: 90 })
+const queue = (name: string) => ({
+  name,
+  fifo: false,
+  draining: false,
+  retentionSeconds: 345_600,
+  visibilitySeconds: 90,
+})
 
 function worker(name: string, options: Partial<ResolvedWorker> = {}): ResolvedWorker {
   return {
@@ -20,6 +26,7 @@ function worker(name: string, options: Partial<ResolvedWorker> = {}): ResolvedWo
     concurrency: 4,
     memoryMiB: 512,
     timeoutSeconds: 60,
+    runsOn: 'lambda',
     logLevel: 'info',
     queues: ['low', 'high'],
     batchSize: 1,

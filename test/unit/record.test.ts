@@ -10,6 +10,7 @@ import {
   endMarkedChange,
   expiryOf,
   finishChange,
+  followsKill,
   isEchoOfFinish,
   isEchoOfRetry,
   isFinal,
@@ -118,7 +119,7 @@ describe('a claim', () => {
 
 describe('the owner is the fence', () => {
   const changes: Readonly<Record<string, Change>> = {
-    progress: progressChange('me', 'p'),
+    progress: progressChange('me', 'p', 1),
     finish: finishChange('me', { state: 'succeeded', result: 'r', failure: false }, NOW, 1),
     failure: finishChange('me', { state: 'failed', reason: 'threw', failure: true }, NOW, 1),
     retry: retryChange('me', NOW, 'Error', 1),
@@ -145,7 +146,7 @@ describe('final is final', () => {
   const states = ['succeeded', 'failed', 'cancelled'] as const
   const changes: Readonly<Record<string, Change>> = {
     claim: claimChange(claimAt(NOW + 100_000)),
-    progress: progressChange('other', 'p'),
+    progress: progressChange('other', 'p', 1),
     finish: finishChange('other', { state: 'failed', failure: true }, NOW, 1),
     retry: retryChange('other', NOW, 'x', 1),
     cancel: cancelChange(NOW),
@@ -225,6 +226,22 @@ test('kills are the attempts that ended without a word', () => {
     killsOf({ ...waiting, state, attempts, failures })
   expect([of('pending', 0, 0), of('running', 1, 0), of('retrying', 1, 1)]).toEqual([0, 0, 0])
   expect([of('running', 3, 1), of('retrying', 3, 1)]).toEqual([1, 2])
+})
+
+test.each([
+  ['the first attempt', { attempts: 1 }, false],
+  ['an attempt after a failure', { attempts: 2, failures: 1 }, false],
+  ['an attempt after a kill', { attempts: 2 }, true],
+  ['an attempt after two kills', { attempts: 3 }, true],
+  ['an attempt after a failure, and a kill since', { attempts: 3, failures: 1 }, true],
+  ['an attempt after a kill, and a failure since', { attempts: 3, failures: 1, killsBefore: 1 }, false],
+  ['an attempt after kill, failure, kill', { attempts: 4, failures: 1, killsBefore: 1 }, true],
+  ['the first after a retry by hand', { attempts: 4, forgiven: 3 }, false],
+])('%s: whether it follows a kill', (_, counts, follows) => {
+  expect(followsKill({ ...running, ...counts }, { isAttempt: true })).toBe(follows)
+  // A dead letter's claim counts no attempt of its own.
+  const { attempts } = counts
+  expect(followsKill({ ...running, ...counts, attempts: attempts - 1 }, { isAttempt: false })).toBe(follows)
 })
 
 test('a record lives for its due time, the retention and a day; a new one may be made after that', async () => {

@@ -160,7 +160,7 @@ async function take(life: Life, step: Step): Promise<void> {
     const answer = await insist(life, () => store.update(id, claimChange(claim)))
     count(life, answer, (existing) => refusalOf(claim, existing).kind === 'echo')
   } else if (step === 'progress') {
-    const answer = await insist(life, () => store.update(id, progressChange(owner, '[1]')))
+    const answer = await insist(life, () => store.update(id, progressChange(owner, '[1]', 1)))
     // Written twice it is the same progress: no echo is ever refused.
     count(life, answer, () => false)
   } else if (step === 'retry') {

@@ -8,6 +8,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
 import { executor } from './errand.ts'
+import { pageFile } from './files.ts'
 import { chunksOf, parseReportRequest } from './report-request.ts'
 import { readReport } from './report-status.ts'
 import { summarise } from './reports.ts'
@@ -44,7 +45,7 @@ const files = {
 
 for (const [path, [file, contentType]] of Object.entries(files)) {
   app.get(path, async (c) => {
-    const text = await readFile(new URL(`../page/${file}`, import.meta.url), 'utf8')
+    const text = await readFile(pageFile(file), 'utf8')
     return c.body(text, 200, { 'content-type': contentType, 'cache-control': 'no-cache' })
   })
 }

@@ -3,8 +3,7 @@
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dataFile } from './files.ts'
 
 /** Column by column: 1 MB instead of the 20 MB that 200,000 objects take. */
 export interface Flights {
@@ -42,9 +41,7 @@ export function loadFlights(): Promise<Flights> {
 }
 
 async function readFlights(): Promise<Flights> {
-  // The package exports its module alone; the data lies beside it.
-  const entry = createRequire(import.meta.url).resolve('vega-datasets')
-  const text = await readFile(join(entry, '../../data/flights-200k.json'), 'utf8')
+  const text = await readFile(dataFile(), 'utf8')
   const rows = JSON.parse(text) as readonly Row[]
   if (rows.length !== FLIGHT_COUNT) {
     throw new Error(`the data has ${rows.length} flights, expected ${FLIGHT_COUNT}: another version of it?`)

@@ -7,6 +7,7 @@ import type { Blobs } from '../blobs.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
+import { codeVersionOf } from '../envelope.ts'
 import { InvalidOptionError, NotWiredError } from '../errors.ts'
 import {
   type DynamoDbOptions,
@@ -62,6 +63,7 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const sqs = lazySqs(options.sqs ?? {}, env, region)
   const dynamodb = lazyDynamoDb(options.dynamodb ?? {}, env, region)
   const large = blobsOf(config, options, env)
+  const version = codeVersionOf(env[ENV.version])
   return {
     kind: 'aws',
     clock,
@@ -69,6 +71,7 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
     store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
     ...(large !== undefined && { blobs: large.blobs }),
+    ...(version !== undefined && { version }),
     async start() {},
     async close() {
       await Promise.all([sqs.close(), dynamodb.close(), large?.close()])

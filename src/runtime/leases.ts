@@ -1,0 +1,64 @@
+/**
+ * Leases that are renewed: how a worker without a hard deadline, a process of its own, keeps the calls that it runs.
+ *
+ * On Lambda a lease lasts until the environment is killed, and needs no renewal. A process may live for days, or die
+ * in a minute: its leases are short, so that its calls are soon taken up, and are renewed while their attempts run.
+ * @module
+ */
+import type { Ports } from './backend.ts'
+import { PROTOCOL } from './config.ts'
+import { leaseLost, type WatchedAttempt } from './marks.ts'
+import { extendLeaseChange } from './record.ts'
+
+/** Renews the leases of one process's attempts. */
+export interface Leases {
+  /** Renews this attempt's lease from now on; aborts it where the lease is lost. */
+  watch(attempt: WatchedAttempt): void
+  unwatch(attempt: WatchedAttempt): void
+}
+
+/** How long the worker counts on a lease that is taken or renewed now, in epoch milliseconds; the record adds a margin. */
+export function renewedLeaseUntil(now: number): number {
+  return now + PROTOCOL.renewedLeaseSeconds * 1000
+}
+
+/** Renews every 20 s: a lease of 60 s outlives two renewals that fail. */
+export function createLeases(ports: Ports): Leases {
+  /** Until when each attempt's lease lasts, as far as is known here. */
+  const active = new Map<WatchedAttempt, number>()
+  let ticking = false
+  const tick = async () => {
+    if (active.size === 0) {
+      ticking = false
+      return
+    }
+    await Promise.all([...active.keys()].map(renew))
+    schedule()
+  }
+  const renew = async (attempt: WatchedAttempt) => {
+    const until = renewedLeaseUntil(ports.clock.now())
+    try {
+      const leaseUntil = until + PROTOCOL.leaseMarginSeconds * 1000
+      const answer = await ports.store.update(attempt.id, extendLeaseChange(attempt.owner, leaseUntil))
+      if (!answer.written) attempt.abort(leaseLost(attempt.id))
+      else if (active.has(attempt)) active.set(attempt, until)
+    } catch {
+      // Tried again in 20 s. What a process cannot renew in time another takes over, and its own attempt must stop.
+      if (ports.clock.now() >= (active.get(attempt) ?? 0)) attempt.abort(leaseLost(attempt.id))
+    }
+  }
+  const schedule = () => {
+    ports.clock.setTimer(() => void tick(), PROTOCOL.renewSeconds * 1000, { background: true })
+  }
+  return {
+    watch(attempt) {
+      active.set(attempt, renewedLeaseUntil(attempt.startedAt))
+      if (ticking) return
+      ticking = true
+      schedule()
+    },
+    unwatch(attempt) {
+      active.delete(attempt)
+    },
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The worker asset: what is in it, and that Node runs it.
+ * @module
+ */
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { type BundleOptions, bundleWorkers, type WorkerBundle } from '../../cdk/bundle-workers.ts'
+import { usedOfSdk } from '../../cdk/bundling/lean-sdk.ts'
+import { discoverApp } from '../../src/app-discovery/index.ts'
+import { executorText, imports, writeApp } from '../support/app-folder.ts'
+import { root, sourceFilesUnder } from '../support/source-files.ts'
+
+const run = promisify(execFile)
+const shop = `${imports}\nexport const executor = ${executorText('shop')}\n`
+
+function bundle(cwd: string, options: Partial<BundleOptions> = {}): WorkerBundle {
+  return bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out'), ...options })
+}
+
+/** The text of every file, by its name. */
+function textsOf(folder: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  )
+}
+
+/** The modules that went into it, by their paths' last parts. */
+function sourcesOf({ sourceMap = '' }: WorkerBundle): string[] {
+  return Object.values(textsOf(sourceMap)).flatMap(
+    (text) => (JSON.parse(text) as { sources: string[] }).sources,
+  )
+}
+
+/** What the asset exports, when Node imports it with nothing else in reach. */
+async function exportsOf({ directory }: WorkerBundle): Promise<string> {
+  const url = pathToFileURL(join(directory, 'index.mjs')).href
+  const print = `import(${JSON.stringify(url)}).then((m) => console.log(Object.keys(m).join(), typeof m.handler))`
+  const { stdout } = await run(process.execPath, ['-e', print], { cwd: directory, env: {} })
+  return stdout.trim()
+}
+
+const works = 'deadLetters,handler function'
+
+describe('the asset', () => {
+  test('is the same bytes on each run and in each folder, and names none of them', () => {
+    const [one, two] = [writeApp({ 'errand.ts': shop }), writeApp({ 'errand.ts': shop })]
+    const first = textsOf(bundle(one).directory)
+    expect(Object.keys(first)).toContain('index.mjs')
+    expect(textsOf(bundle(one).directory)).toEqual(first)
+    expect(textsOf(bundle(two).directory)).toEqual(first)
+    const text = Object.values(first).join('\n')
+    for (const place of [one, root, tmpdir(), 'node_modules']) expect(text).not.toContain(place)
+  })
+
+  test('holds errand and the SDK, and nothing of laptops and deployments', () => {
+    const cwd = writeApp({
+      'errand.ts': `import('errand/local-emulator').catch(() => {})\nimport('aws-cdk-lib').catch(() => {})\nimport('esbuild').catch(() => {})\n${shop}`,
+    })
+    const made = bundle(cwd)
+    const sources = sourcesOf(made)
+    expect(sources.some((path) => path.endsWith('src/handlers/worker.ts'))).toBe(true)
+    expect(sources.some((path) => path.includes('client-dynamodb'))).toBe(true)
+    const strangers =
+      /src\/(local-emulator|testing|cli|monitor)\/|aws-cdk-lib|\/esbuild\/|credential-provider-(sso|ini|process|login)|\/bowser\/|client-s3/
+    expect(sources.filter((path) => strangers.test(path))).toEqual([])
+    expect(made.bytes).toBeLessThan(420 * 1024)
+    expect(readdirSync(made.directory).filter((name) => !name.endsWith('.mjs'))).toEqual([])
+  })
+
+  test('holds the S3 client where the app has blobs', () => {
+    const text = `${imports}\nexport const executor = createExecutor({ name: 'shop', blobs: true })\n`
+    const cwd = writeApp({ 'errand.ts': text })
+    // Not installed in this folder; but errand's own place has it.
+    expect(sourcesOf(bundle(cwd)).some((path) => path.includes('client-s3'))).toBe(true)
+  })
+
+  test.each([true, false])('runs by itself, minified: %s', async (minify) => {
+    const text = [
+      "import { createRequire } from 'node:module'",
+      "import { dirname } from 'node:path'",
+      "import { fileURLToPath } from 'node:url'",
+      "import { folder } from './old.cjs'",
+      imports,
+      'const require = createRequire(import.meta.url)',
+      'const __dirname = dirname(fileURLToPath(import.meta.url))',
+      'export const places = [require, __dirname, folder]',
+      `export const executor = ${executorText('shop')}`,
+    ]
+    const old = "const { sep } = require('path')\nexports.folder = __dirname + sep"
+    const cwd = writeApp({ 'errand.ts': text.join('\n'), 'old.cjs': old })
+    expect(await exportsOf(bundle(cwd, { minify }))).toBe(works)
+  })
+
+  test.each([
+    ['a factory', `export async function createApp() { return ${executorText('shop')} }`],
+    ['a default export', `export default ${executorText('shop')}`],
+  ])('serves %s', async (_, text) => {
+    expect(await exportsOf(bundle(writeApp({ 'errand.ts': `${imports}\n${text}\n` })))).toBe(works)
+  })
+})
+
+test('what the bundle keeps of the SDK is what the sources use of it', () => {
+  const files = sourceFilesUnder('src/runtime/aws')
+  const used = files.flatMap(({ text }) => [...text.matchAll(/\bsdk\.(\w+)/g)].map(([, name = '']) => name))
+  expect(new Set(used)).toEqual(new Set(Object.values(usedOfSdk).flat()))
+  // Any other way to reach into it would not be seen.
+  const others = files.filter(({ text }) => /\} = (await )?\w*sdk\b|sdk\[/.test(text)).map(({ path }) => path)
+  expect(others).toEqual([])
+})
