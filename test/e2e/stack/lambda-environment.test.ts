@@ -87,7 +87,7 @@ test.each([
   ['crashes', 'Runtime.ExitError', 'exit status 1'],
   ['hoards', 'Runtime.ExitError', 'signal: SIGABRT'],
   ['rejectsBehind', 'Runtime.ExitError', 'exit status 1'],
-  // The managed runtime has been seen to answer null here, which a mapping takes for success.
+  // Were this answered with null, a mapping would take it for success.
   ['neverSettles', 'Runtime.ExitError', 'without providing a reason'],
   ['isMissing', 'Runtime.HandlerNotFound', 'index.isMissing is undefined or not exported'],
 ])('a handler that %s: the invocation fails with %s', async (handler, name, message) => {
