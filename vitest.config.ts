@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -16,6 +16,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // `npm run test:e2e`: it installs AWS's runtime client, and waits for real visibility times.
+    exclude: [...configDefaults.exclude, 'test/e2e/stack/**'],
     typecheck: { enabled: false },
     testTimeout: 30_000,
     hookTimeout: 60_000,

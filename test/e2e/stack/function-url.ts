@@ -1,0 +1,36 @@
+/**
+ * A function URL: requests over HTTP, as the events that Lambda makes of them.
+ * @module
+ */
+import type { StackFunction } from './lambda-function.ts'
+
+/**
+ * Asks a web app, and returns the JSON of its answer.
+ * @throws where the invocation fails, or the answer's status is no success
+ */
+export async function askFunctionUrl(
+  web: StackFunction,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const result = await web.invoke({
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: path,
+    rawQueryString: '',
+    headers: { host: 'example.lambda-url.us-east-1.on.aws', 'content-type': 'application/json' },
+    requestContext: {
+      http: { method, path, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1' },
+      stage: '$default',
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    isBase64Encoded: false,
+  })
+  if (!result.ok) throw result.error
+  const answer = result.payload as { readonly statusCode: number; readonly body: string }
+  if (answer.statusCode >= 300) {
+    throw new Error(`${method} ${path} was answered with ${answer.statusCode}: ${answer.body}`)
+  }
+  return JSON.parse(answer.body)
+}
