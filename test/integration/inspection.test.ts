@@ -100,6 +100,25 @@ async function onAws(tasks: Tasks): Promise<Stage> {
   }
 }
 
+/** Both workers are there, one call of each queue is in flight, and two of `low` are delayed. */
+async function expectFleet({ inspect, status }: Executor): Promise<void> {
+  expect(await status()).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
+  const names = ['add', 'hold', 'fail']
+  expect(await inspect.registered()).toEqual({ foo: names, bar: names })
+  const stats = await inspect.stats()
+  expect(stats.queues).toMatchObject({
+    low: { visible: 0, inFlight: 1, delayed: 2, dead: 0, paused: false },
+    high: { visible: 0, inFlight: 1, delayed: 0, dead: 0, paused: false },
+  })
+  expect(stats.workers.foo).toMatchObject({
+    state: 'OK',
+    concurrency: 40,
+    queues: ['low', 'high'],
+    paused: [],
+  })
+  expect(stats.workers.bar?.processes).toMatchObject([{ app: 'inspected', worker: 'bar' }])
+}
+
 describe.each([
   ['local', onLocal],
   ['AWS on the wire', onAws],
@@ -123,16 +142,11 @@ describe.each([
       expect(await done.result()).toBe(11)
       await expect.poll(() => failing.state()).toBe('retrying')
 
-      expect(await executor.status()).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
       expect(await idsOf(inspect.active())).toEqual(new Set([held.id]))
       expect(await idsOf(inspect.scheduled())).toEqual(new Set([failing.id, later.id]))
       expect(await idsOf(inspect.scheduled({ task: tasks.add }))).toEqual(new Set([later.id]))
       expect(await idsOf(inspect.revoked())).toEqual(new Set([never.id]))
       expect(await idsOf(inspect.calls({ state: 'succeeded' }))).toEqual(new Set([done.id]))
-      expect(await inspect.registered()).toEqual({
-        foo: ['add', 'hold', 'fail'],
-        bar: ['add', 'hold', 'fail'],
-      })
       const [active] = (await inspect.active()).calls
       expect(active).toMatchObject({
         task: 'hold',
@@ -151,18 +165,7 @@ describe.each([
         .poll(() => inspect.reserved())
         .toEqual({ queues: { low: 0, high: 0 }, lookedAt: 5, complete: true })
 
-      const stats = await inspect.stats()
-      expect(stats.queues).toMatchObject({
-        low: { visible: 0, inFlight: 1, delayed: 2, dead: 0, paused: false },
-        high: { visible: 0, inFlight: 1, delayed: 0, dead: 0, paused: false },
-      })
-      expect(stats.workers.foo).toMatchObject({
-        state: 'OK',
-        concurrency: 40,
-        queues: ['low', 'high'],
-        paused: [],
-      })
-      expect(stats.workers.bar?.processes).toMatchObject([{ app: 'inspected', worker: 'bar' }])
+      await expectFleet(executor)
 
       expect(await held.abort('enough')).toBe(true)
       expect(await idsOf(inspect.revoked())).toEqual(new Set([never.id, held.id]))
