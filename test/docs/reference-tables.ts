@@ -45,7 +45,7 @@ export function defaultsOf(path: string, name: string): Map<string, string> {
   const [, body = ''] = new RegExp(`interface ${name} \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(textOf(path)) ?? []
   const documented = body.matchAll(/\/\*\*(?<text>[\s\S]*?)\*\/\s*readonly (?<option>\w+)(?<optional>\??):/g)
   return new Map(
-    [...documented].map(({ groups: { text = '', option = '', optional } = {} }) => {
+    [...documented].map(({ groups: { text = '', option = '', optional = '' } = {} }) => {
       const [, value = ''] = /@default ([\s\S]*)/.exec(text) ?? []
       const plain = value
         .replaceAll(/\s*\n\s*\*\s*/g, ' ')
