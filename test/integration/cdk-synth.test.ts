@@ -19,6 +19,9 @@ const checkout = join(folder, 'checkout')
 const offline = ['unshare', '--map-root-user', '--net', '--']
 const canBeOffline = spawnSync(offline[0] ?? '', [...offline.slice(1), 'true']).status === 0
 
+/** The CDK's own timings, which it writes where a synthesis was slow. */
+const TIMINGS = 'performance-counters.json'
+
 /** Every file that a synthesis writes, by its path. */
 async function synthesise(name: string, before: readonly string[] = []): Promise<Record<string, string>> {
   const outdir = join(folder, name)
@@ -39,7 +42,7 @@ async function synthesise(name: string, before: readonly string[] = []): Promise
   return Object.fromEntries(
     readdirSync(outdir, { recursive: true, encoding: 'utf8' })
       .sort()
-      .filter((path) => statSync(join(outdir, path)).isFile())
+      .filter((path) => path !== TIMINGS && statSync(join(outdir, path)).isFile())
       .map((path) => [path, readFileSync(join(outdir, path), 'latin1')]),
   )
 }
