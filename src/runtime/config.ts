@@ -238,7 +238,7 @@ export const ENV = {
   queueUrls: 'ERRAND_QUEUE_URLS',
   /** The bucket's name, where the config has `blobs`. */
   bucket: 'ERRAND_BUCKET',
-  /** The workers' functions as a JSON object of names by worker; `{}` where all workers are processes. */
+  /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function is. */
   worker: 'ERRAND_WORKER',
