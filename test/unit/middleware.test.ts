@@ -121,7 +121,7 @@ describe('around a submit', () => {
     })
     const future = await executor.with({ tenant: 'acme' }).submit(tasks.add, 1, 2)
     expect(await clock.runUntil(future.result())).toBe(30)
-    expect(seen).toEqual([{ task: 'add', args: [1, 2], queue: 'default', tenant: 'acme', parent: undefined }])
+    expect(seen).toEqual([{ id: future.id, headers: {}, task: 'add', args: [1, 2], queue: 'default', tenant: 'acme', parent: undefined }])
   })
 
   test('what it throws, the submit throws; nothing is sent', async () => {
