@@ -72,12 +72,25 @@ describe('an envelope', () => {
     expect(decodeEnvelope(encodeEnvelope(sent, JSON.stringify(args)))).toEqual({ ...sent, args })
     const wide = { a: 'x'.repeat(1023) }
     expect(decodeEnvelope(bodyWith({ headers: wide })).headers).toEqual(wide)
-    const bad = [null, [], 'a', { A: 'b' }, { '': 'b' }, { a: 1 }, { a: 'é' }, { a: '\n' }, { a: 'x'.repeat(1024) }]
+    const bad = [
+      null,
+      [],
+      'a',
+      { A: 'b' },
+      { '': 'b' },
+      { a: 1 },
+      { a: 'é' },
+      { a: '\n' },
+      { a: 'x'.repeat(1024) },
+    ]
     for (const headers of [...bad, { ['n'.repeat(65)]: 'b' }, { ['__proto__']: 'b' }]) {
       const body = bodyWith({ headers })
-      if (headers === null || JSON.stringify(headers) !== '{}') expect(refusal(body).message).toContain('`headers`')
+      if (headers === null || JSON.stringify(headers) !== '{}')
+        expect(refusal(body).message).toContain('`headers`')
     }
-    expect(refusal(bodyWith({}).replace('"v":1', '"v":1,"headers":{"__proto__":"b"}')).message).toContain('`headers`')
+    expect(refusal(bodyWith({}).replace('"v":1', '"v":1,"headers":{"__proto__":"b"}')).message).toContain(
+      '`headers`',
+    )
   })
 
   test('says its version first, for those who look at a queue', () => {
