@@ -4,6 +4,7 @@
  */
 import { findSuspects } from '../handlers/suspects.ts'
 import { type Environment, runMessage } from '../runtime/attempt.ts'
+import { LIMITS } from '../runtime/config.ts'
 import { hide, type Settlement } from '../runtime/settlement.ts'
 import { type HeldMessage, type HeldMessages, hideableSeconds } from './held-messages.ts'
 import type { Troubles } from './troubles.ts'
@@ -98,9 +99,10 @@ function run({ environment }: MessageTurns, { message }: HeldMessage): Promise<S
 const LONGEST_PATIENCE_SECONDS = 900
 
 /**
- * For how long a message is hidden that goes back for want of a turn: at first not at all, then for longer each time.
- * SQS gives up on what was received 100 times, and this way that takes 19 hours, longer than any call runs.
+ * For how long a message is hidden that goes back for want of a turn: until this process's own polls are over, which
+ * would bring it back, and longer each time. SQS gives up on what was received 100 times, and this way that takes 19
+ * hours, longer than any call runs.
  */
 function patienceOf({ message }: HeldMessage): number {
-  return Math.min((message.receiveCount - 1) * 20, LONGEST_PATIENCE_SECONDS)
+  return Math.min(message.receiveCount * LIMITS.receiveWaitSeconds, LONGEST_PATIENCE_SECONDS)
 }
