@@ -3,7 +3,14 @@
  * @module
  */
 import { fileURLToPath } from 'node:url'
-import { type CallOptions, createExecutor, type Executor, type Outcome } from '../../src/index.ts'
+import {
+  type CallOptions,
+  createExecutor,
+  type Executor,
+  type Future,
+  type Outcome,
+  SubmitUncertainError,
+} from '../../src/index.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { delay, systemClock } from '../../src/runtime/clock.ts'
@@ -160,12 +167,27 @@ async function submitUpTo(soak: Soak, count: number): Promise<void> {
 }
 
 async function submit(soak: Soak, call: Omit<Submitted, 'isCancelled'>): Promise<void> {
-  const { executor, backend, calls } = soak
+  const { backend, calls } = soak
   const { kind, index } = call
-  const future = await executor.with(optionsOf(kind)).submit(tasks[kind], index)
+  const future = await submitForSure(soak, call, optionsOf(kind))
   const isCancelled = kind === 'unwanted' && (await future.cancel())
   calls.set(future.id, { ...call, isCancelled })
   if (kind === 'doomed') await receiveInVain(backend)
+}
+
+/** On a machine this busy an answer may come too late: then it submits again, under the same id. */
+async function submitForSure(
+  soak: Soak,
+  call: Omit<Submitted, 'isCancelled'>,
+  options: CallOptions,
+): Promise<Future<unknown>> {
+  try {
+    return await soak.executor.with(options).submit(tasks[call.kind], call.index)
+  } catch (error) {
+    const id = SubmitUncertainError.is(error) ? error.ids[0] : undefined
+    if (id === undefined) throw error
+    return submitForSure(soak, call, { ...options, id })
+  }
 }
 
 function optionsOf(kind: Kind): CallOptions {
