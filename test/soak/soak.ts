@@ -168,7 +168,7 @@ async function submitUpTo(soak: Soak, count: number): Promise<void> {
 
 async function submit(soak: Soak, call: Omit<Submitted, 'isCancelled'>): Promise<void> {
   const { backend, calls } = soak
-  const { kind, index } = call
+  const { kind } = call
   const future = await submitForSure(soak, call, optionsOf(kind))
   const isCancelled = kind === 'unwanted' && (await future.cancel())
   calls.set(future.id, { ...call, isCancelled })
