@@ -2,6 +2,7 @@
  * The entry point of a container: a worker until it is told to stop.
  * @module
  */
+import type { Backend } from '../runtime/backend.ts'
 import { ENV } from '../runtime/config.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
@@ -36,29 +37,26 @@ export async function runWorker(
   checkKeys('the options of runWorker', options, ['worker', 'concurrency'])
   const { worker, concurrency } = options
   const [first = ''] = app.config.workers.keys()
-  const backend = await connect()
-  if (backend.kind !== 'aws') {
-    throw new InvalidOptionError(
-      `runWorker was given an executor whose backend is '${backend.kind}', which runs its calls itself; set ${ENV.table} and ${ENV.queueUrls}, or use the backend 'aws'`,
-    )
-  }
+  // Before anything is waited for: whoever starts slowly is told to stop as well.
   const signal = nextSignal()
-  const name = worker ?? process.env[ENV.worker] ?? first
-  const running = await startProcessWorker(
-    app,
-    backend,
-    name,
-    concurrency === undefined ? {} : { concurrency },
-  ).catch((error: unknown) => {
-    signal.stopListening()
-    throw error
-  })
-  await signal.come
   try {
+    const backend = checkReachable(await connect())
+    const name = worker ?? process.env[ENV.worker] ?? first
+    const own = concurrency === undefined ? {} : { concurrency }
+    const running = await startProcessWorker(app, backend, name, own)
+    await signal.come
     await running.drain()
   } finally {
     signal.stopListening()
   }
+}
+
+/** @throws InvalidOptionError where its queue is in this process */
+function checkReachable(backend: Backend): Backend {
+  if (backend.kind === 'aws') return backend
+  throw new InvalidOptionError(
+    `runWorker was given an executor whose backend is '${backend.kind}', which runs its calls itself; set ${ENV.table} and ${ENV.queueUrls}, or use the backend 'aws'`,
+  )
 }
 
 /** The first signal to stop is a promise; the second ends the process. */

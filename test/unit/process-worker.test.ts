@@ -64,7 +64,7 @@ describe('a process worker', () => {
     const on = processStage(config({ timeoutSeconds: 300 }), () => ({
       hang: () => new Promise((_, reject) => currentTask.signal.addEventListener('abort', reject)),
     }))
-    await on.start()
+    await on.start({}, { entropy: { ...on.ports.entropy, fraction: () => 0.9 } })
     await on.clock.advance({ hours: 2 })
     const future = await on.submit('hang')
     const began = on.clock.now()
@@ -157,6 +157,31 @@ describe('a call that takes long', () => {
     expect(await future.state()).toBe('succeeded')
     expect(on.queue.inspect('default')).toEqual([])
     expect(runs).toBe(1)
+  })
+
+  test.each([
+    ['fail', () => Promise.reject(new Error('unreachable'))],
+    ['hang', () => new Promise<never>(() => {})],
+  ])('is told to stop by the end of its lease where renewals %s', async (_, fail) => {
+    const stopped: [after: number, code: unknown][] = []
+    const on = processStage(config({ timeoutSeconds: 900 }), (clock) => ({
+      slow: () => {
+        const began = clock.now()
+        const { signal } = currentTask
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            stopped.push([clock.now() - began, signal.reason.code])
+            reject(signal.reason)
+          })
+        })
+      },
+    }))
+    const update: typeof on.store.update = (id, change) =>
+      Object.keys(change.set).join() === 'leaseUntil' ? fail() : on.store.update(id, change)
+    await on.start({}, { store: { ...on.store, update } })
+    await on.submit('slow')
+    await on.clock.advance({ seconds: 61 })
+    expect(stopped).toEqual([[60_000, 'lease-lost']])
   })
 
   test('may take 11 hours, as long as SQS hides its message', async () => {
