@@ -65,6 +65,7 @@ export async function follow<Status extends { readonly state: string } = CallSta
   const source: Source = { url, headers, signal, eventId: '', delayMs: pollMs, lost: 0 }
   let polls = false
   let shown = ''
+  signal?.throwIfAborted()
   for (;;) {
     for await (const text of polls ? polled(source) : streamed(source)) {
       const status = JSON.parse(text) as Status

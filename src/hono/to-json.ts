@@ -8,12 +8,15 @@
 import { types } from 'node:util'
 import { UnsupportedValueError } from '../runtime/errors.ts'
 
-/** Characters of the longest JSON, and parts of the largest value: a function of Lambda answers at most 6 MB. */
+/** Characters of the longest JSON: a function of Lambda answers at most 6 MB. */
 export const MAX_JSON_LENGTH = 5 * 1024 * 1024
+
+/** Characters that each value counts for at least: so many of them as would hold up the process are refused. */
+const LEAST_LENGTH = 16
 
 interface Writer {
   readonly what: string
-  readonly trail: string[]
+  readonly trail: (string | number)[]
   /** What is being written around this value: to meet one of them again is a cycle. */
   readonly around: Set<object>
   left: number
@@ -48,14 +51,14 @@ function written(writer: Writer, value: unknown): string | undefined {
 }
 
 function counted(writer: Writer, text: string): string {
-  writer.left -= text.length
+  writer.left -= Math.max(text.length, LEAST_LENGTH)
   if (writer.left >= 0) return text
   const limit = `${MAX_JSON_LENGTH / 1024 / 1024} MiB`
   throw refusal(writer, `is over ${limit} as JSON; store what is large, and let the task return its key`)
 }
 
 function refusal({ what, trail }: Writer, why: string): UnsupportedValueError {
-  const path = what + trail.join('')
+  const path = what + trail.map((step) => `[${JSON.stringify(step)}]`).join('')
   return new UnsupportedValueError(`${path} ${why}`, path)
 }
 
@@ -104,9 +107,8 @@ function writtenList<T>(writer: Writer, list: ArrayLike<T>, write: (each: T) => 
   counted(writer, '[]')
   const parts: string[] = []
   for (let index = 0; index < list.length; index++) {
-    writer.trail.push(`[${index}]`)
+    writer.trail.push(index)
     parts.push(write(list[index] as T) ?? 'null')
-    counted(writer, ',')
     writer.trail.pop()
   }
   return `[${parts.join()}]`
@@ -116,9 +118,9 @@ function writtenFields(writer: Writer, fields: readonly (readonly [string, unkno
   counted(writer, '{}')
   const parts: string[] = []
   for (const [key, value] of fields) {
-    writer.trail.push(`[${JSON.stringify(key)}]`)
+    writer.trail.push(key)
     const text = written(writer, value)
-    if (text !== undefined) parts.push(counted(writer, `${JSON.stringify(key)}:`) + text)
+    if (text !== undefined) parts.push(counted(writer, JSON.stringify(key)) + `:${text}`)
     writer.trail.pop()
   }
   return `{${parts.join()}}`

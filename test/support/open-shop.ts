@@ -41,7 +41,11 @@ export function openShop() {
   }
   shops += 1
   const executor = createExecutor(
-    defineConfig({ name: `web-${shops}`, taskOptions: { '*': { maxAttempts: 1 } } }),
+    defineConfig({
+      name: `web-${shops}`,
+      workers: { slow: { timeoutSeconds: 600 } },
+      taskOptions: { '*': { maxAttempts: 1 } },
+    }),
     { tasks, local: { clock } },
   )
   return { clock, executor, tasks, open: (name: string, value: unknown) => gateOf(name).resolve(value) }

@@ -332,15 +332,17 @@ test('a call that nobody has claimed is nobody’s, where records are written on
   const { createExecutor, defineConfig } = await import('errand')
   const young = createExecutor(defineConfig({ name: 'web-young', record: 'on-claim' }), {
     tasks: { add: tasks.add },
-    local: { clock, startWorkers: false },
+    local: { clock },
   })
   const { id } = await young.submit(tasks.add, 1, 2)
   const routes = taskRoutes(young, { authorize: () => true, clock })
   expect((await routes.request(`/calls/${id}`)).status).toBe(404)
+  await clock.advance({ seconds: 3 })
+  expect((await clock.runUntil(Promise.resolve(routes.request(`/calls/${id}`)))).status).toBe(200)
 })
 
 test('a route that submits finds its client on the context, and answers 202 with the place', async () => {
-  const client = createClient<typeof executor>({ name: executor.config.name })
+  const client = createClient<typeof executor>({ name: executor.config.name } as never)
   const web = new Hono().use(provide('shop', executor)).post('/sums', async (c) => {
     expect(c.var.shop).toBe(executor)
     return accepted(c, await c.var.shop.submit(tasks.add, 1, 2), '/tasks/calls/')
