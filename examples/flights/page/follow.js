@@ -29,6 +29,7 @@ async function follow(url, { onStatus, signal, headers = {}, pollMs = 1e3 } = {}
   const source = { url, headers, signal, eventId: "", delayMs: pollMs, lost: 0 };
   let polls = false;
   let shown = "";
+  signal?.throwIfAborted();
   for (; ; ) {
     for await (const text of polls ? polled(source) : streamed(source)) {
       const status = JSON.parse(text);
