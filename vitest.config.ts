@@ -11,6 +11,8 @@ export default defineConfig({
       { find: /^errand\/lambda$/, replacement: source('./src/handlers/index.ts') },
       { find: /^errand\/worker$/, replacement: source('./src/process-worker/index.ts') },
       { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
+      { find: /^errand\/hono$/, replacement: source('./src/hono/index.ts') },
+      { find: /^errand\/browser$/, replacement: source('./src/browser/index.ts') },
       { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
       { find: /^errand\/otel$/, replacement: source('./src/otel/index.ts') },
       { find: /^errand\/cdk$/, replacement: source('./cdk/index.ts') },

@@ -81,6 +81,7 @@ export interface NameSubmitter<Tasks> {
 export interface Client<Tasks, C extends Config = Config>
   extends NameSubmitter<Tasks>,
     Pick<Executor<never, C>, 'future' | 'group' | 'retry' | 'retryAll' | 'status' | 'inspect' | 'close'> {
+  readonly [declaredTypes]?: { readonly tasks: Tasks; readonly config: C }
   /** Options of the sender for the calls that follow. */
   with(options: CallOptions<QueueName<C>>): NameSubmitter<Tasks>
   /** Adds middleware; a client runs only its `submit` part. */

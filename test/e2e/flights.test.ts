@@ -161,6 +161,7 @@ describe('the page', () => {
     ['/', 'text/html; charset=utf-8'],
     ['/page.js', 'text/javascript; charset=utf-8'],
     ['/chart.js', 'text/javascript; charset=utf-8'],
+    ['/follow.js', 'text/javascript; charset=utf-8'],
     ['/page.css', 'text/css; charset=utf-8'],
   ])('%s comes with a strict policy', async (path, contentType) => {
     const response = await app.request(path)
@@ -177,7 +178,7 @@ describe('the page', () => {
   test('keeps to its policy: no inline scripts or styles, no markup made of data', async () => {
     const html = await (await app.request('/')).text()
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/i)
-    for (const path of ['/page.js', '/chart.js']) {
+    for (const path of ['/page.js', '/chart.js', '/follow.js']) {
       expect(await (await app.request(path)).text()).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML/)
     }
   })

@@ -175,6 +175,24 @@ describe('installed', () => {
     expect(stdout).toContain('# fail 0')
   })
 
+  test('errand/hono answers for a call and errand/browser follows it', async () => {
+    link('hono')
+    const answer = await runScript('web.mjs', [
+      "import { createExecutor, defineConfig } from 'errand'",
+      "import { resultOf } from 'errand/browser'",
+      "import { taskRoutes } from 'errand/hono'",
+      "const executor = createExecutor(defineConfig({ name: 'shop' }), {})",
+      'const routes = taskRoutes(executor, { authorize: ({ tenant }) => tenant === "acme" })',
+      'globalThis.fetch = async (url, options) => routes.request(url, options)',
+      "const add = executor.task('sum', (a, b) => a + b)",
+      'const [own, other] = [await executor.with({ tenant: `acme` }).submit(add, 1, 2), await executor.submit(add, 3, 4)]',
+      'const { value } = await resultOf(`/calls/${own.id}`)',
+      'const refused = await resultOf(`/calls/${other.id}`).catch((error) => error.status)',
+      'console.log(JSON.stringify([value, refused]))',
+    ])
+    expect(answer).toEqual([3, 404])
+  })
+
   test('what is not exported cannot be reached', async () => {
     const answer = await runScript('inside.mjs', [
       "const reached = await import('errand/dist/src/runtime/record.js').catch((error) => error.code)",
@@ -239,6 +257,8 @@ describe('errand/cdk', () => {
 const consumer = `
 import { createClient, createExecutor, defineConfig, type Future, currentTask, ErrandError } from 'errand'
 import { type WorkerHandler, workerHandler } from 'errand/lambda'
+import { type CallResult, resultOf } from 'errand/browser'
+import { taskRoutes } from 'errand/hono'
 import { type VirtualClock, virtualClock } from 'errand/local-emulator'
 import { type TestExecutor, testExecutor } from 'errand/testing'
 
@@ -256,6 +276,11 @@ const t: TestExecutor = testExecutor(createExecutor(config, { tasks: { add } }),
 const sent: [number, number] | undefined = t.submitted(add)[0]?.args
 const ran: number = await t.runTask(add, [1, 2], { attempt: 2 })
 console.log(sent, ran, t.submitted('add')[0]?.args[0])
+export const routes = taskRoutes(client, { authorize: ({ tenant }) => tenant === 'acme' })
+const followed: CallResult<number> = await resultOf<CallResult<number>>('/tasks/calls/1')
+console.log(followed.state)
+// @ts-expect-error whose calls these are must be said
+taskRoutes(client, {})
 // @ts-expect-error the argument is no number
 await t.runTask(add, [1, 'two'])
 // @ts-expect-error there is no such point

@@ -1,11 +1,9 @@
 // The page's behaviour: asks for a report, follows it, and shows it. Whatever comes from the server is shown by
 // textContent and attributes, never as markup.
 import { drawChart } from '/chart.js'
+import { follow } from '/follow.js'
 
-const POLL_MS = 150
 const SLOW_PAUSE_MS = 120
-/** Polls that may fail in a row before the person is told. */
-const FAILED_POLLS = 5
 
 const $ = (id) => document.getElementById(id)
 const form = $('form')
@@ -27,8 +25,9 @@ const columns = [
 const longTitles = ['Flights', 'Late', 'Mean delay', 'Median delay', 'p90 delay']
 const units = ['', '', ' min', ' min', ' min']
 
-/** Counted up at every report that is asked for or opened, so that an answer to an earlier one is dropped. */
-let current = 0
+/** The report that is asked for or opened now; aborted by the next, so that nothing of it is shown any more. */
+let current = new AbortController()
+let currentId
 
 form.addEventListener('submit', (event) => {
   event.preventDefault()
@@ -59,44 +58,62 @@ function openLinked() {
     void run(async () => id)
     return
   }
-  current += 1
+  current.abort()
   show()
+}
+
+$('cancel').addEventListener('click', async () => {
+  $('cancel').disabled = true
+  await request(`${tasksOf(currentId)}/abort`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ reason: 'cancelled on the page' }),
+  }).catch(showError)
+})
+
+/** Where the calls of a report are followed and stopped. */
+function tasksOf(id) {
+  return `/tasks/groups/${encodeURIComponent(id)}`
 }
 
 /** Shows a report from its id on: progress, then the figures, or what went wrong. */
 async function run(idOf) {
-  current += 1
-  const mine = current
+  current.abort()
+  current = new AbortController()
+  const { signal } = current
   show('running')
   showProgress({ progress: 0, counts: {} })
   button.disabled = true
+  $('cancel').disabled = true
   try {
-    const status = await follow(await idOf(), () => mine === current)
-    if (mine !== current) return
+    const id = await idOf()
+    signal.throwIfAborted()
+    const status = await finished(id, signal)
+    signal.throwIfAborted()
     if (status.state !== 'succeeded') throw new Error(status.error ?? `the report was ${status.state}`)
     showReport(status)
   } catch (error) {
-    if (mine !== current) return
-    show('error')
-    $('error').textContent = `There is no report to show: ${error.message}.`
+    if (!signal.aborted) showError(error)
   } finally {
-    if (mine === current) button.disabled = false
+    if (!signal.aborted) button.disabled = false
   }
 }
 
-async function follow(id, isCurrent) {
-  for (let failures = 0; ; ) {
-    try {
-      const status = await request(`/reports/${encodeURIComponent(id)}`)
-      failures = 0
-      if (!isCurrent() || !['pending', 'running'].includes(status.state)) return status
-      showProgress(status)
-    } catch (error) {
-      failures += 1
-      if (error.status < 500 || failures >= FAILED_POLLS) throw error
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
+/** The report once its calls have ended. The link may be of one that has, or that nobody knows any more. */
+async function finished(id, signal) {
+  const path = `/reports/${encodeURIComponent(id)}`
+  const status = await request(path)
+  if (!['pending', 'running'].includes(status.state)) return status
+  signal.throwIfAborted()
+  currentId = id
+  $('cancel').disabled = false
+  await follow(tasksOf(id), { signal, onStatus: showProgress })
+  return request(path)
+}
+
+function showError(error) {
+  show('error')
+  $('error').textContent = `There is no report to show: ${error.message}.`
 }
 
 async function request(url, options) {

@@ -1,17 +1,18 @@
 /**
- * The web app: a page for people, `202` and `GET /reports/:id` for programs.
+ * The web app: a page for people, `202` and `GET /reports/:id` for programs, and the routes by which the page follows
+ * the calls of a report and stops them.
  * @module
  */
 import { readFile } from 'node:fs/promises'
+import { accepted, taskRoutes } from 'errand/hono'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { secureHeaders } from 'hono/secure-headers'
-import { executor } from './errand.ts'
+import { client } from './client.ts'
 import { pageFile } from './files.ts'
 import { chunksOf, parseReportRequest } from './report-request.ts'
 import { readReport } from './report-status.ts'
-import { summarise } from './reports.ts'
 
 /** All routes. `app.request(…)` calls them without a server. */
 export const app = new Hono()
@@ -40,6 +41,7 @@ const files = {
   '/': ['page.html', 'text/html; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
   '/chart.js': ['chart.js', 'text/javascript; charset=utf-8'],
+  '/follow.js': ['follow.js', 'text/javascript; charset=utf-8'],
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
 } as const
 
@@ -62,14 +64,15 @@ app.post('/reports', bodyLimit({ maxSize: 4096, onError: tooLarge }), async (c) 
     throw new HTTPException(415, { message: 'send the body as content-type: application/json' })
   }
   const chunks = chunksOf(parseReportRequest(await c.req.text()))
-  const { id } = await executor.map(
-    summarise,
+  const group = await client.map(
+    'reports.summarise',
     chunks.map((chunk) => [chunk] as const),
   )
-  c.header('location', `/reports/${id}`)
-  c.header('retry-after', '1')
-  return c.json({ id }, 202)
+  return accepted(c, group, '/reports')
 })
+
+// Nobody signs in here: whoever holds the link of a report, which cannot be guessed, may follow and stop it.
+app.route('/tasks', taskRoutes(client, { authorize: ({ task }) => task === 'reports.summarise' }))
 
 app.get('/reports/:id', async (c) => {
   const status = await readReport(c.req.param('id'))

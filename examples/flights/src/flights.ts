@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { dataFile } from './files.ts'
+import { FLIGHT_COUNT } from './flight-count.ts'
 
 /** Column by column: 1 MB instead of the 20 MB that 200,000 objects take. */
 export interface Flights {
@@ -14,12 +15,6 @@ export interface Flights {
   /** The hour of the day, 0–23. */
   readonly hours: Uint8Array
 }
-
-/**
- * How many flights there are. A constant, so that a process which only cuts the work into chunks need not read the
- * data.
- */
-export const FLIGHT_COUNT = 200_000
 
 interface Row {
   readonly delay: number

@@ -4,6 +4,8 @@
  */
 import { createAdaptorServer } from '@hono/node-server'
 import { app } from './app.ts'
+import { client } from './client.ts'
+// The executor brings the workers: without it the web app's calls would find none in this process.
 import { executor } from './errand.ts'
 
 const HOST = '127.0.0.1'
@@ -36,6 +38,7 @@ export async function listen(port: number): Promise<Listening> {
       })
       if ('closeAllConnections' in server) server.closeAllConnections()
       await closed
+      await client.close()
       await executor.close()
     },
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import { HTTPException } from 'hono/http-exception'
-import { FLIGHT_COUNT } from './flights.ts'
+import { FLIGHT_COUNT } from './flight-count.ts'
 import type { Chunk } from './reports.ts'
 
 /** The fields of a request, all whole numbers, all optional. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { type CallState, type FutureGroup, InvalidOptionError, type Snapshot } from 'errand'
-import { executor } from './errand.ts'
+import { client } from './client.ts'
 import { REPORT_FIELDS } from './report-request.ts'
 import { type Report, reportOf, type Summary } from './summary.ts'
 
@@ -38,7 +38,7 @@ export async function readReport(id: string): Promise<ReportStatus | undefined> 
 
 function groupOf(id: string): FutureGroup<Summary> | undefined {
   try {
-    const group = executor.group<Summary>(id)
+    const group = client.group<Summary>(id)
     return group.length >= 1 && group.length <= REPORT_FIELDS.chunks.max ? group : undefined
   } catch (error) {
     if (InvalidOptionError.is(error)) return undefined
