@@ -57,13 +57,13 @@ const packages: Readonly<
   },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
   'src/app-discovery/': { values: ['esbuild'], types: [] },
-  'src/app-discovery/load-app.ts': { values: ['esbuild', builtApp], types: [] },
+  'src/app-discovery/import-app.ts': { values: [builtApp], types: [] },
   'src/hono/': { values: ['hono'], types: [] },
   'src/local-emulator/': { values: [], types: ['aws-lambda'] },
   'src/process-worker/': { values: [], types: [] },
   'src/monitor/': { values: ['hono'], types: [] },
   'src/testing/': { values: [], types: [] },
-  'src/cli/': { values: [], types: [] },
+  'src/cli/': { values: ['cli-table3', 'commander', 'dynalite', 'esbuild', 'fauxqs'], types: [] },
   'cdk/': { values: ['aws-cdk-lib', 'constructs', 'esbuild'], types: ['aws-cdk-lib', 'constructs'] },
 }
 
