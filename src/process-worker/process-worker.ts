@@ -4,8 +4,10 @@
  * @module
  */
 import { findSuspects } from '../handlers/suspects.ts'
-import type { OpenEnvironment } from '../handlers/worker-environment.ts'
+import { type OpenEnvironment, openEnvironment } from '../handlers/worker-environment.ts'
+import type { App } from '../runtime/app.ts'
 import { type Delivery, type Environment, runMessage } from '../runtime/attempt.ts'
+import type { Ports } from '../runtime/backend.ts'
 import { delay } from '../runtime/clock.ts'
 import { LIMITS } from '../runtime/config.ts'
 import { hide, type Settlement } from '../runtime/settlement.ts'
@@ -45,13 +47,16 @@ const FIRST_BACK_OFF_MS = 1000
 const LAST_BACK_OFF_MS = 30_000
 
 /**
- * Starts to work, once the start hooks have run.
- * @throws what a start hook throws
+ * Starts to work as the worker of this name, once the start hooks have run.
+ * @throws InvalidOptionError where the config has no worker of this name; what a start hook throws
  */
 export async function startProcessWorker(
-  worker: OpenEnvironment,
+  app: App,
+  ports: Ports,
+  workerName: string,
   options: ProcessWorkerOptions = {},
 ): Promise<ProcessWorker> {
+  const worker = openEnvironment(app, ports, workerName, { renewsLeases: true })
   const limit = options.concurrency ?? worker.settings.concurrency
   const state: State = {
     worker,
@@ -59,7 +64,7 @@ export async function startProcessWorker(
     options,
     limit,
     turns: createTurns(limit),
-    held: createHeldMessages(worker.ports, worker.log),
+    held: createHeldMessages(ports, worker.log),
     stopping: new AbortController(),
   }
   const polls = worker.settings.queues.map((queue) => poll(state, queue))
