@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^errand$/, replacement: source('./src/index.ts') },
       { find: /^errand\/lambda$/, replacement: source('./src/handlers/index.ts') },
+      { find: /^errand\/worker$/, replacement: source('./src/process-worker/index.ts') },
       { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
       { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
       { find: /^errand\/cdk$/, replacement: source('./cdk/index.ts') },

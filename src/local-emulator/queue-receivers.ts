@@ -35,7 +35,7 @@ export interface QueueState {
 
 /** A receive that waits. */
 interface Receiver {
-  readonly maxMessages: number
+  readonly options: ReceiveOptions
   end(messages: readonly ReceivedMessage[]): void
 }
 
@@ -65,12 +65,17 @@ function moveToDeadLetters(message: StoredMessage, from: QueueState, to: QueueSt
 }
 
 /** Puts a message in flight under a new receipt. */
-function deliver(state: QueueState, message: StoredMessage, now: number): ReceivedMessage {
+function deliver(
+  state: QueueState,
+  message: StoredMessage,
+  now: number,
+  visibilitySeconds = state.definition.visibilitySeconds,
+): ReceivedMessage {
   const handle = `${state.definition.name}#${++state.lastReceipt}`
   message.receiveCount++
   message.receipt = { handle, receivedAt: now }
   if (message.receiveCount === 1) message.firstReceivedAt = now
-  message.hidden = state.hidden.add(now + state.definition.visibilitySeconds * 1000, message)
+  message.hidden = state.hidden.add(now + visibilitySeconds * 1000, message)
   state.inFlight.set(handle, message)
   const { messageId, body, receiveCount, sentAt, firstReceivedAt, groupId } = message
   return groupId === undefined
@@ -78,7 +83,11 @@ function deliver(state: QueueState, message: StoredMessage, now: number): Receiv
     : { messageId, receiptHandle: handle, body, receiveCount, sentAt, firstReceivedAt, groupId }
 }
 
-function takeBatch(state: QueueState, maxMessages: number, clock: Clock): readonly ReceivedMessage[] {
+function takeBatch(
+  state: QueueState,
+  { maxMessages, visibilitySeconds }: ReceiveOptions,
+  clock: Clock,
+): readonly ReceivedMessage[] {
   const now = clock.now()
   const batch = ++state.lastBatch
   const received: ReceivedMessage[] = []
@@ -91,7 +100,7 @@ function takeBatch(state: QueueState, maxMessages: number, clock: Clock): readon
       moveToDeadLetters(message, state, state.deadLetters, clock)
       state.waiting.release(message)
     } else {
-      received.push(deliver(state, message, now))
+      received.push(deliver(state, message, now, visibilitySeconds))
     }
   }
   return received
@@ -118,7 +127,7 @@ function serve(state: QueueState, clock: Clock): void {
   state.wakeIsSet = false
   surface(state, clock.now())
   for (const receiver of state.receivers) {
-    const messages = takeBatch(state, receiver.maxMessages, clock)
+    const messages = takeBatch(state, receiver.options, clock)
     if (messages.length === 0) break
     receiver.end(messages)
   }
@@ -141,10 +150,10 @@ export function wakeReceivers(state: QueueState, clock: Clock): void {
 }
 
 function wait(state: QueueState, options: ReceiveOptions, clock: Clock): Promise<readonly ReceivedMessage[]> {
-  const { maxMessages, waitSeconds, signal } = options
+  const { waitSeconds, signal } = options
   return new Promise((resolve) => {
     const receiver: Receiver = {
-      maxMessages,
+      options,
       end(messages) {
         state.receivers.delete(receiver)
         timer?.cancel()
@@ -170,7 +179,7 @@ export function receive(
   checkReceive(options)
   surface(state, clock.now())
   if (options.signal?.aborted) return []
-  const messages = takeBatch(state, options.maxMessages, clock)
+  const messages = takeBatch(state, options, clock)
   if (messages.length > 0) return messages
   if (options.waitSeconds > 0) return wait(state, options, clock)
   // SQS refuses a short poll of a standard queue at its limit; a long poll, and a FIFO queue, give nothing.

@@ -95,7 +95,7 @@ export function refusalOfMessage(queue: ResolvedQueue, message: OutgoingMessage)
 }
 
 /** Throws where SQS would not receive so. A wait without end is the emulator's own. */
-export function checkReceive({ maxMessages, waitSeconds }: ReceiveOptions): void {
+export function checkReceive({ maxMessages, waitSeconds, visibilitySeconds = 0 }: ReceiveOptions): void {
   if (!isWithin(maxMessages, 1, LIMITS.batchEntries)) {
     const reason = `Must be between 1 and ${LIMITS.batchEntries}, if provided.`
     throw invalidValue('MaxNumberOfMessages', maxMessages, reason)
@@ -104,6 +104,8 @@ export function checkReceive({ maxMessages, waitSeconds }: ReceiveOptions): void
     const reason = `Must be >= 0 and <= ${LIMITS.receiveWaitSeconds}, if provided.`
     throw invalidValue('WaitTimeSeconds', waitSeconds, reason)
   }
+  const refusal = refusalOfVisibility(visibilitySeconds)
+  if (refusal) throw refusal
 }
 
 /** Why a visibility is refused, whatever the receipt. */

@@ -5,14 +5,16 @@
 import type { Ports } from '../runtime/backend.ts'
 import type { Timer } from '../runtime/clock.ts'
 import { LIMITS, PROTOCOL } from '../runtime/config.ts'
-import type { Log } from '../runtime/log.ts'
 import type { ReceivedMessage, VisibilityChange } from '../runtime/queue.ts'
 import type { Settlement } from '../runtime/settlement.ts'
+import type { Troubles } from './troubles.ts'
 
-/** A message, and the queue that it came from. */
+/** A message, and where and when it was received. */
 export interface HeldMessage {
   readonly queue: string
   readonly message: ReceivedMessage
+  /** Epoch milliseconds of this process. */
+  readonly receivedAt: number
 }
 
 /** Holds messages. */
@@ -21,6 +23,8 @@ export interface HeldMessages {
   hold(held: HeldMessage): void
   /** Lets go of it: deletes it, or leaves it in its queue for others, soon. */
   settle(held: HeldMessage, settlement: Settlement): void
+  /** How many are held. */
+  count(): number
   /** Does now what is to be done soon. Never rejects. */
   flush(): Promise<void>
 }
@@ -28,33 +32,44 @@ export interface HeldMessages {
 /** How long what is settled waits for others, so that ten of them take one request. */
 const GATHER_MS = 20
 
-/** Makes the holder of one process. */
-export function createHeldMessages(ports: Ports, log: Log): HeldMessages {
+/** SQS's clock and ours count its 12 hours alike but for this. */
+const MARGIN_SECONDS = 30
+
+/** For how many seconds more SQS lets a message be hidden: it counts 12 hours from the receipt, and refuses what goes beyond. */
+export function hideableSeconds({ receivedAt }: HeldMessage, now: number): number {
+  const heldSeconds = Math.ceil((now - receivedAt) / 1000)
+  return Math.max(LIMITS.visibilitySeconds - MARGIN_SECONDS - heldSeconds, 0)
+}
+
+/** Makes the holder of one process; `onTick` is called before each renewal, and may settle what should not be held on. */
+export function createHeldMessages(ports: Ports, troubles: Troubles, onTick: () => void): HeldMessages {
   const held = new Set<HeldMessage>()
-  const leaving = createLeaving(ports, log)
-  let ticking = false
-  const tick = async () => {
-    if (held.size === 0) {
-      ticking = false
-      return
-    }
-    await renewAll(ports, log, held)
-    schedule()
-  }
+  let renewing: Promise<unknown> = Promise.resolve()
+  const leaving = createLeaving(ports, troubles, () => renewing)
+  let isTicking = false
   const schedule = () => {
-    ports.clock.setTimer(() => void tick(), PROTOCOL.renewSeconds * 1000, { background: true })
+    ports.clock.setTimer(tick, PROTOCOL.renewSeconds * 1000, { background: true })
+  }
+  const tick = () => {
+    onTick()
+    isTicking = held.size > 0
+    if (!isTicking) return
+    // Before the requests: one that hangs must not put off the next renewal of the others.
+    schedule()
+    renewing = renewAll(ports, troubles, held)
   }
   return {
     hold(one) {
       held.add(one)
-      if (ticking) return
-      ticking = true
+      if (isTicking) return
+      isTicking = true
       schedule()
     },
     settle(one, settlement) {
       held.delete(one)
       leaving.add(one, settlement)
     },
+    count: () => held.size,
     flush: leaving.flush,
   }
 }
@@ -65,13 +80,14 @@ interface Requests {
   readonly changes: VisibilityChange[]
 }
 
-/** Gathers the messages that leave this process. */
-function createLeaving(ports: Ports, log: Log) {
+/** Gathers the messages that leave this process; a change of visibility follows the renewal that is under way. */
+function createLeaving(ports: Ports, troubles: Troubles, renewal: () => Promise<unknown>) {
   let requests = new Map<string, Requests>()
   let count = 0
   let timer: Timer | undefined
   const underWay = new Set<Promise<void>>()
-  const begin = (work: Promise<void>) => {
+  const begin = (queue: string, request: () => Promise<void>) => {
+    const work = attempting(troubles, queue, request)
     underWay.add(work)
     void work.then(() => underWay.delete(work))
   }
@@ -83,18 +99,19 @@ function createLeaving(ports: Ports, log: Log) {
     const leaving = requests
     requests = new Map()
     for (const [queue, { deletes, changes }] of leaving) {
-      if (deletes.length > 0) begin(attempting(log, queue, () => port.delete(queue, deletes)))
-      if (changes.length > 0) begin(attempting(log, queue, () => port.changeVisibility(queue, changes)))
+      if (deletes.length > 0) begin(queue, () => port.delete(queue, deletes))
+      if (changes.length > 0) begin(queue, () => renewal().then(() => port.changeVisibility(queue, changes)))
     }
   }
   return {
-    add({ queue, message: { receiptHandle } }: HeldMessage, settlement: Settlement) {
+    add(one: HeldMessage, settlement: Settlement) {
       // It stays as it is: hidden, and nobody asks for anything else.
       if (!settlement.acknowledge && settlement.hideSeconds === undefined) return
+      const { queue, message } = one
       const { deletes, changes } = requests.get(queue) ?? { deletes: [], changes: [] }
       requests.set(queue, { deletes, changes })
-      if (settlement.acknowledge) deletes.push(receiptHandle)
-      else changes.push({ receiptHandle, visibilitySeconds: settlement.hideSeconds ?? 0 })
+      if (settlement.acknowledge) deletes.push(message.receiptHandle)
+      else changes.push(hiding(one, settlement.hideSeconds ?? 0, ports.clock.now()))
       count += 1
       if (count >= LIMITS.batchEntries) send()
       else timer ??= ports.clock.setTimer(send, GATHER_MS)
@@ -106,28 +123,36 @@ function createLeaving(ports: Ports, log: Log) {
   }
 }
 
-/** Hides what is held for as long as a lease lasts: whoever takes this process's place finds both over together. */
-async function renewAll(ports: Ports, log: Log, held: ReadonlySet<HeldMessage>): Promise<void> {
-  const byQueue = new Map<string, VisibilityChange[]>()
-  for (const { queue, message } of held) {
-    const changes = byQueue.get(queue) ?? []
-    changes.push({
-      receiptHandle: message.receiptHandle,
-      visibilitySeconds: PROTOCOL.renewedLeaseSeconds,
-    })
-    byQueue.set(queue, changes)
-  }
-  const renewing = [...byQueue].map(([queue, changes]) =>
-    attempting(log, queue, () => ports.queue.changeVisibility(queue, changes)),
-  )
-  await Promise.all(renewing)
+function hiding(one: HeldMessage, seconds: number, now: number): VisibilityChange {
+  const visibilitySeconds = Math.min(seconds, hideableSeconds(one, now))
+  return { receiptHandle: one.message.receiptHandle, visibilitySeconds }
 }
 
-async function attempting(log: Log, queue: string, request: () => Promise<void>): Promise<void> {
+/** Hides what is held for as long as a lease lasts: whoever takes this process's place finds both over together. */
+async function renewAll(ports: Ports, troubles: Troubles, held: ReadonlySet<HeldMessage>): Promise<void> {
+  const now = ports.clock.now()
+  const byQueue = new Map<string, VisibilityChange[]>()
+  for (const one of held) {
+    const change = hiding(one, PROTOCOL.renewedLeaseSeconds, now)
+    // After 12 hours SQS shows it to others; its call stays ours as long as its lease does.
+    if (change.visibilitySeconds === 0) continue
+    const changes = byQueue.get(one.queue) ?? []
+    byQueue.set(one.queue, changes)
+    changes.push(change)
+  }
+  const requests = [...byQueue].map(([queue, changes]) =>
+    attempting(troubles, queue, () => ports.queue.changeVisibility(queue, changes)),
+  )
+  await Promise.all(requests)
+}
+
+async function attempting(troubles: Troubles, queue: string, request: () => Promise<void>): Promise<void> {
+  const what = `settling messages of queue ${JSON.stringify(queue)}`
   try {
     await request()
+    troubles.over(what)
   } catch (error) {
     // A message that was not deleted comes back, finds its call final, and is deleted then.
-    log('warn', 'messages could not be settled', { queue, error })
+    troubles.arise(what, error)
   }
 }

@@ -1,54 +1,71 @@
 /**
  * A worker as a process of its own: it polls its queues, and runs the same attempts as on Lambda, under leases that it
  * renews. For a laptop, and for work that outgrows Lambda's 15 minutes, in any container.
+ *
+ * At most `concurrency` calls run. While calls are short, up to 20 more messages are received ahead; beside them each
+ * further queue may bring ten, since it is polled before anybody knows what the others bring. What has waited for 20 s
+ * goes back for other processes.
  * @module
  */
-import { findSuspects } from '../handlers/suspects.ts'
+import { hostname } from 'node:os'
 import { type OpenEnvironment, openEnvironment } from '../handlers/worker-environment.ts'
 import type { App } from '../runtime/app.ts'
-import { type Delivery, type Environment, runMessage } from '../runtime/attempt.ts'
 import type { Ports } from '../runtime/backend.ts'
-import { delay } from '../runtime/clock.ts'
-import { LIMITS } from '../runtime/config.ts'
-import { hide, type Settlement } from '../runtime/settlement.ts'
-import { createHeldMessages, type HeldMessage, type HeldMessages } from './held-messages.ts'
-import { createTurns, type Turn, type Turns } from './turns.ts'
+import { LIMITS, PROTOCOL, type ResolvedWorker } from '../runtime/config.ts'
+import { type Heartbeat, startHeartbeat } from '../runtime/heartbeat.ts'
+import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
+import { reportOf } from '../runtime/worker-report.ts'
+import { createHeldMessages, type HeldMessages } from './held-messages.ts'
+import { takeMessages } from './message-turns.ts'
+import { type Polling, startPolling } from './polling.ts'
+import { createTroubles, type Troubles } from './troubles.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 /** A worker that runs. */
 export interface ProcessWorker {
   /** How many calls run, and how many messages wait in this process for their turn. */
   load(): { readonly running: number; readonly waiting: number }
-  /** Receives nothing any more, gives back what has not begun, and resolves when what runs has ended. */
+  /**
+   * Receives nothing any more, gives back what has not begun, and resolves when what runs has ended and the stop hooks
+   * have run. Draining twice is draining once.
+   * @throws what a stop hook throws, when all else is done
+   */
   drain(): Promise<void>
 }
 
 /** How it works. */
 export interface ProcessWorkerOptions {
-  /** How many calls run at once in this process, 1–1,000. @default the worker's `concurrency` */
+  /** How many calls run at once in this process, 1–1,000. @default the worker's `concurrency`, at most 1,000 */
   readonly concurrency?: number
-  /** How long one poll waits for messages, 0–20 s. @default 20 */
+  /** How long one poll waits for messages, 1–20 s. @default 20 */
   readonly pollSeconds?: number
   /** Told of each message before its call runs; tests count by it. */
   readonly onReceived?: () => void
 }
 
+/** How many calls one process runs at once at the most: each holds a message, and renews it and a lease every 20 s. */
+const MOST_AT_ONCE = 1000
+
+/** What one worker is made of, while it runs. */
 interface State {
   readonly worker: OpenEnvironment
-  readonly environment: Environment
-  readonly options: ProcessWorkerOptions
-  readonly limit: number
+  readonly options: Required<Pick<ProcessWorkerOptions, 'concurrency' | 'pollSeconds'>>
   readonly turns: Turns
   readonly held: HeldMessages
-  readonly stopping: AbortController
+  readonly troubles: Troubles
+  readonly startedAt: number
+  readonly processId: string
+  received: number
+  isStopping: boolean
+  paused: ReadonlySet<string>
+  /** By queue; empty until the first heartbeat. */
+  pollings: ReadonlyMap<string, Polling>
 }
 
-/** Between polls that fail, in milliseconds: doubled each time, up to the last. */
-const FIRST_BACK_OFF_MS = 1000
-const LAST_BACK_OFF_MS = 30_000
-
 /**
- * Starts to work as the worker of this name, once the start hooks have run.
- * @throws InvalidOptionError where the config has no worker of this name; what a start hook throws
+ * Starts to work as the worker of this name, once the start hooks have run and it is known which queues are paused.
+ * @throws InvalidOptionError where the config has no worker of this name, or an option is out of its range; what a
+ *   start hook throws
  */
 export async function startProcessWorker(
   app: App,
@@ -57,138 +74,134 @@ export async function startProcessWorker(
   options: ProcessWorkerOptions = {},
 ): Promise<ProcessWorker> {
   const worker = openEnvironment(app, ports, workerName, { renewsLeases: true })
-  const limit = options.concurrency ?? worker.settings.concurrency
-  const state: State = {
-    worker,
-    environment: await worker.get(),
-    options,
-    limit,
-    turns: createTurns(limit),
-    held: createHeldMessages(ports, worker.log),
-    stopping: new AbortController(),
+  const state = stateOf(worker, options)
+  const { turns, held, troubles } = state
+  const environment = await worker.get()
+  const heartbeat = await beginHeartbeat(state)
+  const { onReceived } = options
+  const on = {
+    ...{ environment, turns, held, troubles },
+    isStopping: () => state.isStopping,
+    ...(onReceived && { onReceived }),
   }
-  const polls = worker.settings.queues.map((queue) => poll(state, queue))
-  let drained: Promise<void> | undefined
+  const startPollingOf = (queue: string) =>
+    startPolling({
+      ...{ ports, queue, turns, troubles },
+      waitSeconds: state.options.pollSeconds,
+      isPaused: state.paused.has(queue),
+      take(messages) {
+        state.received += messages.length
+        const receivedAt = ports.clock.now()
+        return takeMessages(
+          on,
+          messages.map((message) => ({ queue, message, receivedAt })),
+        )
+      },
+    })
+  state.pollings = new Map(worker.settings.queues.map((queue) => [queue, startPollingOf(queue)]))
+  const { concurrency } = state.options
+  worker.log('info', 'the worker runs', {
+    concurrency,
+    queues: worker.settings.queues.join(', '),
+    processId: state.processId,
+  })
+  let draining: Promise<void> | undefined
   return {
-    load: () => ({ running: state.turns.running(), waiting: state.turns.waiting() }),
+    load: () => loadOf(state),
     drain: () => {
-      drained ??= drain(state, polls)
-      return drained
+      draining ??= drain(state, heartbeat)
+      return draining
     },
   }
 }
 
-async function drain(
-  { stopping, turns, held, worker }: State,
-  polls: readonly Promise<void>[],
-): Promise<void> {
-  stopping.abort()
-  const [left] = await Promise.all([turns.drain(), ...polls])
-  for (const turn of left) (turn as MessagesTurn).giveBack()
-  await held.flush()
-  await worker.stop()
-}
-
-async function poll(state: State, queue: string): Promise<void> {
-  const { worker, stopping, turns, limit, options } = state
-  const { ports, log } = worker
-  let backOffMs = FIRST_BACK_OFF_MS
-  while (!stopping.signal.aborted) {
-    await turns.room()
-    const free = limit - turns.running() - turns.waiting()
-    const maxMessages = Math.min(LIMITS.batchEntries, free)
-    const waitSeconds = options.pollSeconds ?? LIMITS.receiveWaitSeconds
-    try {
-      const messages = await ports.queue.receive(queue, { maxMessages, waitSeconds, signal: stopping.signal })
-      backOffMs = FIRST_BACK_OFF_MS
-      if (messages.length > 0)
-        await take(
-          state,
-          queue,
-          messages.map((message) => ({ queue, message })),
-        )
-    } catch (error) {
-      // A wire client ends a poll by throwing when it is told to stop.
-      if (stopping.signal.aborted) return
-      log('warn', 'the queue could not be polled; tried again', { queue, error, backOffMs })
-      await delay(ports.clock, backOffMs)
-      backOffMs = Math.min(backOffMs * 2, LAST_BACK_OFF_MS)
-    }
-    await nextTurn()
+function stateOf(worker: OpenEnvironment, options: ProcessWorkerOptions): State {
+  const { ports, settings, log } = worker
+  const checked = checkOptions(settings, options)
+  const troubles = createTroubles(log)
+  const turns = createTurns(checked.concurrency, ports.clock)
+  const giveBackOverdue = () => turns.giveBackAfter(PROTOCOL.renewSeconds * 1000)
+  return {
+    ...{ worker, turns, troubles, options: checked },
+    held: createHeldMessages(ports, troubles, giveBackOverdue),
+    startedAt: ports.clock.now(),
+    // In a container every process is number 1, and on a host's network its name is the host's.
+    processId: `${hostname().slice(0, 90)}-${process.pid}-${ports.entropy.owner().slice(0, 6)}`,
+    received: 0,
+    isStopping: false,
+    paused: new Set(),
+    pollings: new Map(),
   }
 }
 
-// Taken when this module loads, so that a test runner's fake timers do not stop the polling.
-const { setImmediate } = globalThis
+function checkOptions(settings: ResolvedWorker, options: ProcessWorkerOptions): State['options'] {
+  const where = `the options of worker ${JSON.stringify(settings.name)}`
+  checkKeys(where, options, ['concurrency', 'pollSeconds', 'onReceived'])
+  const number = (name: 'concurrency' | 'pollSeconds', max: number, fallback: number) =>
+    checkNumber(`${where}: \`${name}\``, options[name], { min: 1, max, whole: true }, fallback)
+  return {
+    concurrency: number('concurrency', MOST_AT_ONCE, Math.min(settings.concurrency, MOST_AT_ONCE)),
+    pollSeconds: number('pollSeconds', LIMITS.receiveWaitSeconds, LIMITS.receiveWaitSeconds),
+  }
+}
 
-/** A full queue answers at once: without a turn between two polls, I/O and timers would starve. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
+/** Resolves after the first beat, which tells what is paused. Where it fails the worker works: only its notice is missing. */
+async function beginHeartbeat(state: State): Promise<Heartbeat> {
+  const { worker, troubles, processId } = state
+  const what = 'writing the heartbeat'
+  const first = Promise.withResolvers<void>()
+  const heartbeat = startHeartbeat(worker.ports, {
+    processId,
+    report: () => reportNow(state),
+    onPaused(queues) {
+      troubles.over(what)
+      heedPaused(state, queues)
+      first.resolve()
+    },
+    onError(error) {
+      troubles.arise(what, error)
+      first.resolve()
+    },
   })
+  await first.promise
+  return heartbeat
 }
 
-/** A turn that can be taken back before it began. */
-interface MessagesTurn extends Turn {
-  giveBack(): void
-}
-
-async function take(state: State, queue: string, received: readonly HeldMessage[]): Promise<void> {
-  const { worker, held, turns, options } = state
-  for (const one of received) held.hold(one)
-  const suspects = await suspectsOf(state, received)
-  const isFifo = worker.app.config.queues.get(queue)?.fifo === true
-  for (const messages of isFifo ? byGroup(received) : received.map((one) => [one])) {
-    options.onReceived?.()
-    turns.add(
-      turnOf(
-        state,
-        messages,
-        messages.some((one) => suspects.has(one)),
-      ),
-    )
+function heedPaused(state: State, queues: ReadonlySet<string>): void {
+  const { worker } = state
+  for (const queue of worker.settings.queues) {
+    const isPaused = queues.has(queue)
+    if (isPaused === state.paused.has(queue)) continue
+    worker.log('info', isPaused ? 'the queue is paused' : 'the queue is no longer paused', { queue })
+    state.pollings.get(queue)?.setPaused(isPaused)
   }
+  state.paused = queues
 }
 
-/** The messages of each group of a FIFO queue, in their order. */
-function byGroup(received: readonly HeldMessage[]): HeldMessage[][] {
-  return [...Map.groupBy(received, ({ message }) => message.groupId ?? '').values()]
+function reportNow({ worker, held, startedAt, received }: State) {
+  const { app, ports, settings } = worker
+  const uptimeSeconds = Math.max((ports.clock.now() - startedAt) / 1000, 0)
+  const counts = { uptimeSeconds, received, running: held.count() }
+  return reportOf({ app, worker: settings.name, codeVersion: ports.version, ...counts })
 }
 
-/** Whoever cannot read cannot claim either: then the messages go their way. */
-async function suspectsOf(
-  { worker }: State,
-  received: readonly HeldMessage[],
-): Promise<ReadonlySet<HeldMessage>> {
+function loadOf({ turns, held }: State): ReturnType<ProcessWorker['load']> {
+  const running = turns.running()
+  // What waits in a group behind the call that runs waits too.
+  return { running, waiting: Math.max(held.count() - running, 0) }
+}
+
+async function drain(state: State, heartbeat: Heartbeat): Promise<void> {
+  const { turns, held, worker, troubles } = state
+  state.isStopping = true
+  worker.log('info', 'the worker drains', loadOf(state))
+  const pollings = [...state.pollings.values()].map((polling) => polling.stop())
+  await Promise.all([turns.close(), ...pollings])
+  await held.flush()
+  await heartbeat.stop().catch((error: unknown) => troubles.arise('taking back the heartbeat', error))
   try {
-    return new Set(await findSuspects(worker.ports, received, ({ message }) => message))
-  } catch {
-    return new Set()
+    await worker.stop()
+  } finally {
+    worker.log('info', 'the worker has stopped', { received: state.received })
   }
-}
-
-/** One message, or the messages of a group one after the other; what follows a failure goes back, or would overtake it. */
-function turnOf(state: State, messages: readonly HeldMessage[], isSuspect: boolean): MessagesTurn {
-  const { held } = state
-  const giveBack = () => {
-    for (const one of messages) held.settle(one, hide(0))
-  }
-  const run = async () => {
-    let stopped = false
-    for (const one of messages) {
-      const settlement: Settlement = stopped
-        ? hide(0)
-        : await runMessage(state.environment, deliveryOf(state, one))
-      held.settle(one, settlement)
-      stopped = !settlement.acknowledge
-    }
-  }
-  return { isSuspect, run, giveBack }
-}
-
-/** Its time begins with its turn: there is no invocation that others used up a part of. */
-function deliveryOf({ worker }: State, { message }: HeldMessage): Delivery {
-  const budgetMs = worker.settings.timeoutSeconds * 1000
-  const { body, firstReceivedAt } = message
-  return { body, firstReceivedAt, budgetMs, deadline: worker.ports.clock.now() + budgetMs }
 }

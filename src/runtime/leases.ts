@@ -26,35 +26,47 @@ export function renewedLeaseUntil(now: number): number {
 export function createLeases(ports: Ports): Leases {
   /** Until when each attempt's lease lasts, as far as is known here. */
   const active = new Map<WatchedAttempt, number>()
-  let ticking = false
-  const tick = async () => {
-    if (active.size === 0) {
-      ticking = false
-      return
-    }
-    await Promise.all([...active.keys()].map(renew))
+  const renewing = new Set<WatchedAttempt>()
+  let isTicking = false
+  const tick = () => {
+    isTicking = active.size > 0
+    if (!isTicking) return
+    // Before the requests: one that hangs must not put off the next renewal of the others.
     schedule()
+    for (const attempt of active.keys()) {
+      if (renewing.has(attempt)) abortWhereOver(attempt)
+      else void renew(attempt)
+    }
   }
   const renew = async (attempt: WatchedAttempt) => {
     const until = renewedLeaseUntil(ports.clock.now())
+    renewing.add(attempt)
     try {
       const leaseUntil = until + PROTOCOL.leaseMarginSeconds * 1000
       const answer = await ports.store.update(attempt.id, extendLeaseChange(attempt.owner, leaseUntil))
       if (!answer.written) attempt.abort(leaseLost(attempt.id))
       else if (active.has(attempt)) active.set(attempt, until)
     } catch {
-      // Tried again in 20 s. What a process cannot renew in time another takes over, and its own attempt must stop.
-      if (ports.clock.now() >= (active.get(attempt) ?? 0)) attempt.abort(leaseLost(attempt.id))
+      // Tried again in 20 s.
+      abortWhereOver(attempt)
+    } finally {
+      renewing.delete(attempt)
+    }
+  }
+  /** What a process cannot renew in time another takes over, and its own attempt must stop. */
+  const abortWhereOver = (attempt: WatchedAttempt) => {
+    if (ports.clock.now() >= (active.get(attempt) ?? Number.POSITIVE_INFINITY)) {
+      attempt.abort(leaseLost(attempt.id))
     }
   }
   const schedule = () => {
-    ports.clock.setTimer(() => void tick(), PROTOCOL.renewSeconds * 1000, { background: true })
+    ports.clock.setTimer(tick, PROTOCOL.renewSeconds * 1000, { background: true })
   }
   return {
     watch(attempt) {
       active.set(attempt, renewedLeaseUntil(attempt.startedAt))
-      if (ticking) return
-      ticking = true
+      if (isTicking) return
+      isTicking = true
       schedule()
     },
     unwatch(attempt) {

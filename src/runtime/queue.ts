@@ -38,6 +38,8 @@ export interface ReceiveOptions {
   readonly maxMessages: number
   /** How long to wait for the first message, 0–20 s. */
   readonly waitSeconds: number
+  /** How long what is received is hidden, 0–43,200 s. @default the queue's visibility */
+  readonly visibilitySeconds?: number
   /** Ends the wait with no messages. */
   readonly signal?: AbortSignal
 }
@@ -64,7 +66,7 @@ export interface Queue {
    * nothing can be sent at all.
    */
   send(queue: string, messages: readonly OutgoingMessage[]): Promise<readonly SendResult[]>
-  /** Receives up to `maxMessages`, hidden for the queue's visibility. */
+  /** Receives up to `maxMessages`, hidden from then on. */
   receive(queue: string, options: ReceiveOptions): Promise<readonly ReceivedMessage[]>
   /** Deletes by receipt; a receipt that is no longer good is ignored, as SQS does. */
   delete(queue: string, receiptHandles: readonly string[]): Promise<void>

@@ -250,6 +250,16 @@ function describeVisibility(using: Using): void {
     }),
   )
   test(
+    'hides what it receives for as long as the receive asks',
+    using(async ({ queue, standard, advance }) => {
+      idsOf(await queue.send(standard, [{ body: 'asked' }]))
+      const options = { maxMessages: 10, waitSeconds: 1, visibilitySeconds: 60 }
+      expect(bodiesOf(await queue.receive(standard, options))).toEqual(['asked'])
+      await advance(SUITE_VISIBILITY_SECONDS + 0.2)
+      expect(await receive(queue, standard)).toEqual([])
+    }),
+  )
+  test(
     'ignores a new visibility for a receipt that is no longer good, and changes the others',
     using(async ({ queue, standard }) => {
       idsOf(await queue.send(standard, numbered(2)))

@@ -6,7 +6,14 @@
 import type { SQSEvent } from 'aws-lambda'
 import { type Config, createExecutor } from 'errand'
 import type { WorkerHandler } from 'errand/lambda'
-import { arnOf, inProcessBlobs, inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
+import {
+  arnOf,
+  inProcessBlobs,
+  inProcessQueue,
+  inProcessStore,
+  type VirtualClock,
+  virtualClock,
+} from 'errand/local-emulator'
 import { expect } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
@@ -22,8 +29,8 @@ export function workerStage(
   config: Config,
   tasks: TaskTree,
   faulty: (store: Store) => Partial<Store> = () => ({}),
+  clock: VirtualClock = virtualClock(),
 ) {
-  const clock = virtualClock()
   const resolved = resolveConfig(config)
   const queue = inProcessQueue({ queues: resolved.queues, clock, entropy: systemEntropy })
   const store = inProcessStore({ clock })

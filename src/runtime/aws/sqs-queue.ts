@@ -21,7 +21,7 @@ const attributeNames: MessageSystemAttributeName[] = [
 /**
  * The queues of one app on Amazon SQS. Beyond the port's words: `send` throws only where no message was sent and
  * none can be (access denied, no such queue); a receive ended by its signal may have hidden messages that nobody
- * got, for the queue's visibility.
+ * got, for as long as was asked for.
  */
 export function sqsQueue(options: SqsQueueOptions): Queue {
   const names = new Map(Object.entries(options.queueUrls).map(([name, url]) => [lastOf(url, '/'), name]))
@@ -56,7 +56,7 @@ export function addressOf(queueUrls: Readonly<Record<string, string>>, name: str
 async function receive(
   options: SqsQueueOptions,
   { url, resource }: Address,
-  { maxMessages, waitSeconds, signal }: ReceiveOptions,
+  { maxMessages, waitSeconds, visibilitySeconds, signal }: ReceiveOptions,
 ): Promise<readonly ReceivedMessage[]> {
   if (signal?.aborted) return []
   const { client, sdk } = await options.sqs.get()
@@ -65,6 +65,7 @@ async function receive(
       QueueUrl: url,
       MaxNumberOfMessages: maxMessages,
       WaitTimeSeconds: waitSeconds,
+      ...(visibilitySeconds !== undefined && { VisibilityTimeout: visibilitySeconds }),
       MessageSystemAttributeNames: attributeNames,
     })
     const how = {
