@@ -92,7 +92,8 @@ export async function makeQueues(
     const urls: Record<string, string> = {}
     for (const { name, physicalName: QueueName, attributes: Attributes } of queues) {
       const { QueueUrl = '' } = await client.send(new sdk.CreateQueueCommand({ QueueName, Attributes }))
-      urls[name] = QueueUrl
+      // A server may give its URLs a host that nobody resolves.
+      urls[name] = new URL(new URL(QueueUrl).pathname, endpoint).href
     }
     return urls
   } finally {
