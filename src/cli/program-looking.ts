@@ -4,18 +4,7 @@
  */
 import { type Command, Option } from 'commander'
 import { runs } from './command-action.ts'
-
-/** What `inspect` shows. */
-export const inspected = [
-  'active',
-  'scheduled',
-  'reserved',
-  'revoked',
-  'registered',
-  'stats',
-  'queues',
-  'calls',
-] as const
+import { inspected } from './inspected.ts'
 
 /** Adds them. */
 export function addLookingCommands(program: Command): void {

@@ -12,8 +12,8 @@ import { UsageError } from './exit-codes.ts'
 export function readJson(text: string, which: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (error) {
-    throw new UsageError(`${which} is no JSON: ${placeOf(text, error)}${hintFor(text)}`, { cause: undefined })
+  } catch {
+    throw new UsageError(`${which} is no JSON: ${placeOf(text)}${hintFor(text)}`)
   }
 }
 
@@ -21,15 +21,40 @@ const SHOWN_BEFORE = 30
 const SHOWN_AFTER = 20
 
 /** The part of the text around the place, with a mark below it. */
-function placeOf(text: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  const at = Number(/at position (\d+)/.exec(message)?.[1] ?? text.length)
+function placeOf(text: string): string {
+  const at = wrongAt(text)
   const from = Math.max(at - SHOWN_BEFORE, 0)
   // One character each, so that the mark stands below its place.
   const shown = text.slice(from, at + SHOWN_AFTER).replace(/\s/g, ' ')
   const what =
     at >= text.length ? 'it ends too soon' : `unexpected ${JSON.stringify(text[at])} at position ${at}`
   return `${what}\n  ${shown}\n  ${' '.repeat(at - from)}^`
+}
+
+/**
+ * The first character that cannot stand where it does; the text's length where it only ends too soon. Node names the
+ * place in some of its messages alone, so it is asked for ever shorter beginnings: what is wrong stays wrong in longer ones.
+ */
+function wrongAt(text: string): number {
+  let [right, wrong] = [0, text.length + 1]
+  while (wrong - right > 1) {
+    const middle = (right + wrong) >> 1
+    if (isWrong(text.slice(0, middle))) wrong = middle
+    else right = middle
+  }
+  return wrong - 1
+}
+
+/** Whether no ending could make JSON of this beginning. */
+function isWrong(beginning: string): boolean {
+  try {
+    JSON.parse(beginning)
+    return false
+  } catch (error) {
+    const { message } = error as Error
+    const at = /at position (\d+)/.exec(message)?.[1]
+    return at === undefined ? !message.includes('end of JSON') : Number(at) < beginning.length
+  }
 }
 
 function hintFor(text: string): string {

@@ -96,7 +96,8 @@ function newState(
 }
 
 function makeStates(options: InProcessQueueOptions): Map<string, QueueState> {
-  const { maxReceiveCount = MAX_RECEIVE_COUNT, retentionSeconds = LIMITS.maxRetentionSeconds } = options.deadLetters ?? {}
+  const { maxReceiveCount = MAX_RECEIVE_COUNT, retentionSeconds = LIMITS.maxRetentionSeconds } =
+    options.deadLetters ?? {}
   const states = new Map<string, QueueState>()
   for (const definition of options.queues.values()) {
     const name = deadLettersOf(definition.name)

@@ -9,9 +9,9 @@ import { showValue, suggestName } from '../../runtime/nearest-name.ts'
 import type { CallState } from '../../runtime/record.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
+import { inspected } from '../inspected.ts'
 import { plainValue } from '../output/plain-value.ts'
 import type { Row, Screen } from '../output/screen.ts'
-import { inspected } from '../program-looking.ts'
 import { readNumber, readSince } from '../typed-values.ts'
 
 /** What is typed. */

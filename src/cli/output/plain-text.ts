@@ -4,10 +4,18 @@
  * @module
  */
 
-/** ESC sequences as ECMA-48 has them: strings up to their end (OSC, DCS, …), CSI, and the short ones. */
-const sequences =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /[\u001b\u009d\u0090\u0098\u009e\u009f](?:[\]PX^_][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\[[0-?]*[ -/]*[@-~]?|[ -/]*[0-~]?)|\u009b[0-?]*[ -/]*[@-~]?/g
+/**
+ * Sequences as ECMA-48 has them: strings (titles, links, the clipboard) up to their end or the line's, CSI, and the
+ * short ones; begun by ESC or by one character of C1.
+ */
+const sequences = new RegExp(
+  [
+    String.raw`(?:\u001b[\]PX^_]|[\u0090\u0098\u009d\u009e\u009f])[^\u0007\u001b\u009c\n]*(?:\u0007|\u001b\\|\u009c)?`,
+    String.raw`(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?`,
+    String.raw`\u001b[ -/]*[0-~]?`,
+  ].join('|'),
+  'g',
+)
 
 /** What is left that a terminal obeys: controls, and what turns the direction of writing. Tab and line feed stay. */
 const controls =

@@ -92,14 +92,14 @@ interface FleetOutput {
 }
 
 /** Not a literal: its types are not there where it is not installed. */
-const PACKAGE: string = '@aws-sdk/client-cloudformation'
+const CLOUDFORMATION_CLIENT: string = '@aws-sdk/client-cloudformation'
 
 async function loadSdk(): Promise<CloudFormationSdk> {
   try {
-    return (await import(PACKAGE)) as CloudFormationSdk
+    return (await import(CLOUDFORMATION_CLIENT)) as CloudFormationSdk
   } catch (cause) {
     throw new NotWiredError(
-      `\`--stack\` asks CloudFormation, whose client cannot be loaded (see cause): \`npm i -D ${PACKAGE}\``,
+      `\`--stack\` asks CloudFormation, whose client cannot be loaded (see cause): \`npm i -D ${CLOUDFORMATION_CLIENT}\``,
       { cause },
     )
   }
