@@ -31,15 +31,21 @@ export async function watchApp(options: AppWatchOptions): Promise<() => Promise<
   const esbuild = await loadEsbuild(app.modulePath)
   const build = appBuild(app.modulePath, join(folder.path, 'app.mjs'), { errandUrl: ownErrandUrl })
   let generation = 0
+  let last: Uint8Array | undefined
   const onEnd = async ({ errors, outputFiles }: BuildResult): Promise<void> => {
     if (errors.length > 0) {
+      last = undefined
       options.onFailed(discoveryError(app.modulePath, { problem: await tellBuildErrors(esbuild, errors) }))
       return
     }
+    const contents = outputFiles?.[0]?.contents ?? new Uint8Array()
+    // esbuild builds again as well where a file was only touched, and once at the start.
+    if (last !== undefined && Buffer.compare(last, contents) === 0) return
+    last = contents
     generation += 1
     // A file of its own: a worker that is started again meanwhile must not load what nobody has looked at.
     const path = join(folder.path, `app-${generation}.mjs`)
-    writeFileSync(path, outputFiles?.[0]?.contents ?? '')
+    writeFileSync(path, contents)
     const looked = await lookAt(`${app.modulePath}:${app.exportName}`)
     if ('failed' in looked) options.onFailed(new AppDiscoveryError(looked.failed))
     else await options.onBuilt(looked.found, { path, modulePath: app.modulePath, exportName: app.exportName })

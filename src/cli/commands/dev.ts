@@ -2,6 +2,7 @@
  * `errand dev`: a cluster whose workers follow the code, and a command beside it.
  * @module
  */
+import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { watchApp } from '../cluster/app-watch.ts'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { type CommandBeside, startBeside } from '../cluster/command-beside.ts'
@@ -12,7 +13,7 @@ import { EXIT } from '../exit-codes.ts'
 import { environmentWith } from '../local-aws/local-aws.ts'
 import { errorText, type Screen } from '../output/screen.ts'
 import { readPorts } from '../typed-values.ts'
-import { type BuildFolder, makeBuildFolder } from '../worker/built-app.ts'
+import { type BuildFolder, type BuiltApp, makeBuildFolder } from '../worker/built-app.ts'
 import { type ClusterCommandOptions, readiness, tellVariables } from './cluster.ts'
 
 /** Runs until it is told to end, or the command beside it has ended. */
@@ -42,60 +43,57 @@ interface Session {
   readonly folder: BuildFolder
   cluster?: Cluster
   beside?: CommandBeside
+  stopWatching?: () => Promise<void>
 }
 
 async function run(session: Session, signals: StopSignals): Promise<number> {
   const { screen } = session
-  const stopWatching = await follow(session)
   try {
-    const code = await Promise.race([
-      signals.first.then((): number => EXIT.ok),
-      ...(session.beside ? [session.beside.ended] : []),
-    ])
+    const first = signals.first.then((): number => EXIT.ok)
+    const isUp = await Promise.race([follow(session), signals.first])
+    const code = isUp === undefined ? await Promise.race([first, session.beside?.ended ?? first]) : EXIT.ok
     screen.say('errand: draining; Ctrl-C again ends it at once')
     // A terminal has told it already; whoever ends this process alone has not.
     session.beside?.kill('SIGTERM')
     await session.beside?.ended
     return code
   } finally {
-    await stopWatching()
+    await session.stopWatching?.()
     await session.cluster?.drain()
   }
 }
 
-/** Starts at the first build, and goes on with each that follows; resolves once the first works. */
-async function follow(session: Session): Promise<() => Promise<void>> {
-  const { screen, options, command, folder } = session
-  const ports = readPorts(options)
-  const prefix = createPrefixes(screen)
+/** Starts at the first build, and goes on with each that follows; resolves once the first runs. */
+async function follow(session: Session): Promise<void> {
+  const { screen, options, folder } = session
   const app = findApp(options)
-  const { name } = app.config
-  return new Promise((resolve, reject) => {
-    const watching = watchApp({
-      app,
-      folder,
-      async onBuilt(found, built) {
-        if (session.cluster !== undefined) return reloaded(screen, await session.cluster.reload(found, built))
-        try {
-          session.cluster = await startCluster({ app: found, built, prefix, ...ports })
-          const variables = session.cluster.variables()
-          tellVariables(screen, options, name, variables)
-          if (command.length > 0)
-            session.beside = await startBeside(command, environmentWith(process.env, variables))
-          void session.cluster.ready.then((all) => screen.say(readiness(name, all)))
-          resolve(() => watching.then((stop) => stop()))
-        } catch (error) {
-          reject(error)
-        }
-      },
-      onFailed: (error) => {
-        screen.say(
-          `${errorText(error)}\nerrand: the code that ran before goes on; save the file again once it is corrected`,
-        )
-      },
-    })
-    watching.catch(reject)
+  const started = Promise.withResolvers<void>()
+  session.stopWatching = await watchApp({
+    app,
+    folder,
+    async onBuilt(found, built) {
+      if (session.cluster === undefined)
+        return start(session, found, built).then(started.resolve, started.reject)
+      reloaded(screen, await session.cluster.reload(found, built))
+    },
+    onFailed: (error) => {
+      screen.say(
+        `${errorText(error)}\nerrand: the code that ran before goes on; save the file again once it is corrected`,
+      )
+    },
   })
+  return started.promise
+}
+
+async function start(session: Session, app: DiscoveredApp, built: BuiltApp): Promise<void> {
+  const { screen, options, command } = session
+  const { name } = app.config
+  const cluster = await startCluster({ app, built, prefix: createPrefixes(screen), ...readPorts(options) })
+  session.cluster = cluster
+  const variables = cluster.variables()
+  tellVariables(screen, options, name, variables)
+  if (command.length > 0) session.beside = await startBeside(command, environmentWith(process.env, variables))
+  void cluster.ready.then((all) => screen.say(readiness(name, all)))
 }
 
 function reloaded(screen: Screen, failed: readonly string[]): void {

@@ -25,6 +25,7 @@ export async function startSqsServer(port = 0): Promise<WireServer> {
   const { buildApp } = await installed(import('fauxqs'))
   // Its own `startFauxqs` listens on every interface.
   const app = buildApp({ logger: false, host: 'localhost' })
+  giveBackUndelivered(app)
   const endpoint = await listening(port, app.listen({ port, host: HOST }))
   return {
     endpoint,
@@ -34,6 +35,50 @@ export async function startSqsServer(port = 0): Promise<WireServer> {
       await app.close()
     },
   }
+}
+
+/** What is needed of fauxqs's server. */
+interface HookedServer {
+  addHook(
+    name: 'onSend',
+    hook: (request: ReceivedRequest, reply: unknown, payload: unknown) => Promise<unknown>,
+  ): unknown
+  inject(request: object): Promise<unknown>
+}
+
+/** A request, as a hook sees it. */
+interface ReceivedRequest {
+  readonly raw: { readonly socket: { readonly destroyed: boolean } }
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: unknown
+}
+
+/**
+ * A poll of fauxqs waits on when its client has gone, and takes the next message: each worker that ends would cost a call
+ * its visibility, a minute and more. What nobody is there to read is made visible again at once.
+ */
+function giveBackUndelivered(app: unknown): void {
+  const server = app as HookedServer
+  server.addHook('onSend', async ({ raw, headers, body }, _, payload) => {
+    const isReceive = headers['x-amz-target'] === 'AmazonSQS.ReceiveMessage'
+    if (!isReceive || !raw.socket.destroyed || typeof payload !== 'string') return payload
+    const { QueueUrl } = body as { readonly QueueUrl: string }
+    const { Messages = [] } = JSON.parse(payload) as {
+      readonly Messages?: readonly { readonly ReceiptHandle: string }[]
+    }
+    for (const { ReceiptHandle } of Messages) {
+      await server.inject({
+        method: 'POST',
+        url: '/',
+        headers: {
+          'content-type': 'application/x-amz-json-1.0',
+          'x-amz-target': 'AmazonSQS.ChangeMessageVisibility',
+        },
+        payload: JSON.stringify({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }),
+      })
+    }
+    return payload
+  })
 }
 
 /**
