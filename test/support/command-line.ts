@@ -9,10 +9,11 @@ import { stripVTControlCharacters } from 'node:util'
 import { vi } from 'vitest'
 import { root } from './source-files.ts'
 
-const main = join(root, 'src/cli/main.ts')
+/** The program. */
+export const main = join(root, 'src/cli/main.ts')
 
 /** What a process gets: nothing of the machine's own AWS, nor of the test runner. */
-const clean: NodeJS.ProcessEnv = {
+export const cleanEnvironment: NodeJS.ProcessEnv = {
   PATH: process.env.PATH,
   HOME: process.env.HOME,
   AWS_CONFIG_FILE: '/dev/null',
@@ -31,6 +32,8 @@ export interface RunningCommand {
   readonly child: ChildProcess
   /** All that it has printed so far, on both outputs. */
   output(): string
+  /** What of it was on standard output. */
+  stdout(): string
   /** Resolves once it has printed this. */
   prints(text: string | RegExp): Promise<void>
   /** Resolves with its exit code, or its signal. */
@@ -42,8 +45,11 @@ const PATIENCE_MS = 60_000
 
 /** Starts a command. */
 export function startCommand(words: readonly string[], { cwd, env }: CommandPlace): RunningCommand {
-  const child = spawn(process.execPath, [main, ...words], { cwd, env: { ...clean, ...env } })
-  let printed = ''
+  const child = spawn(process.execPath, [main, ...words], { cwd, env: { ...cleanEnvironment, ...env } })
+  let [printed, data] = ['', '']
+  child.stdout.on('data', (chunk) => {
+    data += chunk
+  })
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk) => {
       printed += chunk
@@ -56,6 +62,7 @@ export function startCommand(words: readonly string[], { cwd, env }: CommandPlac
   return {
     child,
     output,
+    stdout: () => data,
     ended,
     prints: (text) =>
       vi.waitFor(
@@ -76,7 +83,7 @@ export interface CommandRun {
 
 /** Runs a command to its end. */
 export async function runCommand(words: readonly string[], { cwd, env }: CommandPlace): Promise<CommandRun> {
-  const child = spawn(process.execPath, [main, ...words], { cwd, env: { ...clean, ...env } })
+  const child = spawn(process.execPath, [main, ...words], { cwd, env: { ...cleanEnvironment, ...env } })
   child.stdin.end()
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk) => {
