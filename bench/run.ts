@@ -27,6 +27,8 @@
  *   beside Powertools' batch and idempotency bundled with esbuild's defaults: each run is a new process that imports
  *   the bundle and handles one record end to end, with two requests to a stub of DynamoDB that takes no time. Node's
  *   own start is not in it. A process has one cold start: there are three times as many rounds.
+ * - **Command line** (`--only cli`): `errand --help` as built, beside `node -e 0`, from the start of the process to its end.
+ *   There are five times as many rounds, for a process starts in 20 ms.
  *
  * It exits with 0 also where a target is not met: what a shared machine measures is for people to read. It exits
  * with 1 where a case fails, as when a call does not come back with its result.
@@ -35,6 +37,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { coldStartRows, startColdStartCases } from './cold-start.ts'
+import { commandLineCases, commandLineRows } from './command-line.ts'
 import { memoryCase, memoryRows } from './held-memory.ts'
 import { localCases, localRows } from './local-calls.ts'
 import { type Case, runRounds } from './rounds.ts'
@@ -43,7 +46,7 @@ import { startWireCases, wireQueues, wireRows } from './wire-calls.ts'
 import { startWireServers, type Wire } from './wire-servers.ts'
 import { startWorkerCases, workerQueues, workerRows } from './worker-calls.ts'
 
-const parts = ['local', 'wire', 'worker', 'memory', 'cold-start'] as const
+const parts = ['local', 'wire', 'worker', 'memory', 'cold-start', 'cli'] as const
 type Part = (typeof parts)[number]
 
 interface Options {
@@ -67,6 +70,7 @@ function readOptions(): Options {
 async function runPart(part: Part, rounds: number): Promise<string> {
   if (part === 'local') return tableOf(localRows, await runRounds(localCases(), rounds))
   if (part === 'memory') return tableOf(memoryRows, await runRounds([memoryCase], Math.min(rounds, 3)))
+  if (part === 'cli') return tableOf(commandLineRows, await runRounds(commandLineCases, 5 * rounds))
   if (part === 'cold-start') {
     const { cases, close } = await startColdStartCases()
     try {

@@ -41,6 +41,7 @@ const units: Readonly<Record<string, string>> = {
   'first ms': 'ms',
   'both ms': 'ms',
   'CPU ms': 'ms',
+  'start ms': 'ms',
 }
 
 function figure(value: number): string {

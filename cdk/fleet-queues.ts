@@ -14,7 +14,7 @@ import {
   type QueueProps,
 } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { LIMITS, type ResolvedQueue } from '../src/runtime/config.ts'
+import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedQueue } from '../src/runtime/config.ts'
 import type { ExistingQueue } from './fleet-props.ts'
 import { refusal } from './refusal.ts'
 
@@ -25,9 +25,6 @@ export interface FleetQueue {
   /** Where SQS puts what it gave up on; the fleet consumes it. Absent for an imported queue that was given without. */
   readonly deadLetterQueue?: IQueue
 }
-
-/** SQS counts throttling and postponements too; errand counts attempts itself, so this is only the last resort. */
-const MAX_RECEIVE_COUNT = 100
 
 /** SQS's default, where a template says nothing. */
 const DEFAULT_VISIBILITY_SECONDS = 30

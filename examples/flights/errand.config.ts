@@ -4,12 +4,13 @@
  */
 import { defineConfig } from 'errand'
 
-/** One queue for the chunks of reports, and one worker that runs eight of them at once. */
+/** One queue for the chunks of reports, and two workers that share it, each running four of them at once. */
 export const config = defineConfig({
   name: 'flights',
   queues: ['reports'],
   workers: {
-    summariser: { concurrency: 8, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'warn', queues: ['reports'] },
+    foo: { concurrency: 4, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'warn', queues: ['reports'] },
+    bar: { concurrency: 4, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'warn', queues: ['reports'] },
   },
   taskOptions: { 'reports.*': { maxAttempts: 3, timeoutSeconds: 30 } },
 })

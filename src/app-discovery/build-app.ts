@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type * as Esbuild from 'esbuild'
+import { LoadFailure } from './load-failure.ts'
 
 /**
  * esbuild, as errand or the app has it installed.
@@ -23,10 +24,51 @@ export async function loadEsbuild(modulePath: string): Promise<typeof Esbuild> {
 
 /**
  * Builds the app's module into `outfile`.
- * @throws esbuild's BuildFailure
+ * @throws LoadFailure, with the place in the code
  */
-export async function buildApp(esbuild: typeof Esbuild, modulePath: string, outfile: string): Promise<void> {
-  await esbuild.build({
+export async function buildApp(
+  modulePath: string,
+  outfile: string,
+  options: AppBuildOptions = {},
+): Promise<void> {
+  const esbuild = await loadEsbuild(modulePath).catch((error: unknown) => {
+    const advice = 'esbuild is what reads it: `npm i -D esbuild`'
+    throw new LoadFailure({ problem: 'cannot be read, for esbuild is not installed', error, advice })
+  })
+  try {
+    await esbuild.build(appBuild(modulePath, outfile, options))
+  } catch (error) {
+    const { errors } = error as Esbuild.BuildFailure
+    if (errors === undefined) throw error
+    throw new LoadFailure({ problem: await tellBuildErrors(esbuild, errors) })
+  }
+}
+
+/** What is wrong with the code, each with its place in it. */
+export async function tellBuildErrors(
+  esbuild: typeof Esbuild,
+  errors: readonly Esbuild.Message[],
+): Promise<string> {
+  const texts = await esbuild.formatMessages([...errors], { kind: 'error', color: false })
+  return `cannot be built:\n${texts.join('').trimEnd()}`
+}
+
+/** What differs between builds of an app. */
+export interface AppBuildOptions {
+  /**
+   * The URL of what is to be loaded as `errand`, or `errand/…`: whoever runs tasks must be the copy of errand that the app
+   * has. @default what the app has installed
+   */
+  readonly errandUrl?: (specifier: string) => string | undefined
+}
+
+/** What esbuild is told for an app. */
+export function appBuild(
+  modulePath: string,
+  outfile: string,
+  { errandUrl = () => undefined }: AppBuildOptions = {},
+): Esbuild.BuildOptions {
+  return {
     entryPoints: [modulePath],
     outfile,
     absWorkingDir: dirname(modulePath),
@@ -41,11 +83,23 @@ export async function buildApp(esbuild: typeof Esbuild, modulePath: string, outf
     banner: {
       js: `import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);`,
     },
-    plugins: [packagesStay, modulesKnowTheirPlace],
+    plugins: [ownErrand(errandUrl), packagesStay, modulesKnowTheirPlace],
     sourcemap: 'inline',
     sourcesContent: false,
     logLevel: 'silent',
-  })
+  }
+}
+
+function ownErrand(urlOf: (specifier: string) => string | undefined): Esbuild.Plugin {
+  return {
+    name: 'own-errand',
+    setup(build) {
+      build.onResolve({ filter: /^errand(\/|$)/ }, ({ path }) => {
+        const url = urlOf(path)
+        return url === undefined ? undefined : { path: url, external: true }
+      })
+    },
+  }
 }
 
 const seen = Symbol('resolved by packagesStay')

@@ -4,7 +4,7 @@
  */
 import { ENV } from '../runtime/config.ts'
 import { showValue } from '../runtime/nearest-name.ts'
-import { AppDiscoveryError } from './app-discovery-error.ts'
+import { AppDiscoveryError, discoveryError } from './app-discovery-error.ts'
 import { type DiscoveredApp, reviveApp } from './discovered-app.ts'
 import { type AppModule, findAppModule } from './find-app-module.ts'
 import type { LoadAnswer, Stage } from './load-app.ts'
@@ -51,14 +51,7 @@ export function discoverApp(options: DiscoverOptions = {}): DiscoveredApp {
 function failed(module: AppModule, run: ProgramRun<LoadAnswer>, timeoutSeconds: number): AppDiscoveryError {
   const { answer, output } = run
   const failure = answer !== undefined && 'failure' in answer ? answer.failure : cutShort(run, timeoutSeconds)
-  const { problem, error, advice } = failure
-  const parts = [
-    `the app ${module.path}: ${problem}`,
-    error,
-    output && `it printed:\n${indent(output)}`,
-    advice,
-  ]
-  return new AppDiscoveryError(parts.filter(Boolean).join('\n'))
+  return discoveryError(module.path, failure, output)
 }
 
 const stages: Readonly<Record<Stage, string>> = {
@@ -77,10 +70,6 @@ function cutShort({ answer, ending }: ProgramRun<LoadAnswer>, timeoutSeconds: nu
     advice:
       'what waits for a connection or computes for long belongs in `executor.onWorkerStart`, or in the task; or allow more `timeoutSeconds`',
   }
-}
-
-function indent(text: string): string {
-  return text.replaceAll(/^/gm, '  ')
 }
 
 /** What would let the app reach AWS, or have errand take calls. */

@@ -4,13 +4,12 @@
  * @module
  */
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import type { BuildFailure } from 'esbuild'
-import { buildApp, loadEsbuild } from './build-app.ts'
+import { buildApp } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
+import { importApp } from './import-app.ts'
 import { LoadFailure, type ToldFailure, tellFailure } from './load-failure.ts'
-import { CIRCULAR, type Exports, pickExecutor } from './pick-executor.ts'
+import { pickExecutor } from './pick-executor.ts'
 import { readRequest, writeAnswer } from './run-program.ts'
 
 /** Which part of the loading a process that ended without a word was in. */
@@ -35,43 +34,10 @@ function fail(parts: ConstructorParameters<typeof LoadFailure>[0]): void {
   answer({ failure: tellFailure(parts) })
 }
 
-async function build(outfile: string): Promise<void> {
-  const esbuild = await loadEsbuild(request.path).catch((error: unknown) => {
-    const advice = 'esbuild is what reads it: `npm i -D esbuild`'
-    throw new LoadFailure({ problem: 'cannot be read, for esbuild is not installed', error, advice })
-  })
-  try {
-    await buildApp(esbuild, request.path, outfile)
-  } catch (error) {
-    const { errors } = error as BuildFailure
-    if (errors === undefined) throw error
-    const texts = await esbuild.formatMessages(errors, { kind: 'error', color: false })
-    throw new LoadFailure({ problem: `cannot be built:\n${texts.join('').trimEnd()}` })
-  }
-}
-
-/** What a use of what is not yet made says: by Node, and by esbuild's `var`. */
-const notYetMade = /before initialization|of undefined \(reading '(task|submit|map|with|use|onWorker\w+)'\)/
-
-async function importApp(outfile: string): Promise<Exports> {
-  try {
-    return await import(pathToFileURL(outfile).href)
-  } catch (error) {
-    const isCircular = error instanceof Error && notYetMade.test(error.message)
-    const isConfig = (error as { code?: unknown } | null)?.code === 'invalid-option'
-    throw new LoadFailure({
-      problem: 'throws when it is imported',
-      error,
-      ...(isCircular && { advice: CIRCULAR }),
-      atImport: !isConfig,
-    })
-  }
-}
-
 async function load(): Promise<void> {
   const outfile = join(folder, 'app.mjs')
   answer({ stage: 'built' })
-  await build(outfile)
+  await buildApp(request.path, outfile)
   answer({ stage: 'imported' })
   const exports = await importApp(outfile)
   answer({ stage: 'read' })

@@ -11,7 +11,7 @@
  * @module
  */
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS, type ResolvedQueue } from '../runtime/config.ts'
+import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedQueue } from '../runtime/config.ts'
 import { deadlineHeap } from '../runtime/deadline-heap.ts'
 import type { Entropy } from '../runtime/entropy.ts'
 import { deadLettersOf, type Queue, type QueueCounts } from '../runtime/queue.ts'
@@ -96,7 +96,8 @@ function newState(
 }
 
 function makeStates(options: InProcessQueueOptions): Map<string, QueueState> {
-  const { maxReceiveCount = 100, retentionSeconds = LIMITS.maxRetentionSeconds } = options.deadLetters ?? {}
+  const { maxReceiveCount = MAX_RECEIVE_COUNT, retentionSeconds = LIMITS.maxRetentionSeconds } =
+    options.deadLetters ?? {}
   const states = new Map<string, QueueState>()
   for (const definition of options.queues.values()) {
     const name = deadLettersOf(definition.name)

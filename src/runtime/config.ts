@@ -228,6 +228,12 @@ export const PROTOCOL = {
   minTimeoutSeconds: 10,
 } as const
 
+/**
+ * How often SQS hands out a message before it makes it a dead letter. It counts throttling and postponements too;
+ * errand counts attempts itself, so this is only the last resort.
+ */
+export const MAX_RECEIVE_COUNT = 100
+
 /** Environment variables; the CDK construct sets all but the first two. */
 export const ENV = {
   /** `aws`, `local` or `eager`. */

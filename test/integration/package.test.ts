@@ -176,7 +176,7 @@ describe('installed', () => {
   })
 
   test('errand/hono answers for a call and errand/browser follows it', async () => {
-    link('hono')
+    linkPackage(app, 'hono')
     const answer = await runScript('web.mjs', [
       "import { createExecutor, defineConfig } from 'errand'",
       "import { resultOf } from 'errand/browser'",

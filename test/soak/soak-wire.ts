@@ -3,6 +3,7 @@
  * @module
  */
 import type { AwsOptions } from '../../src/runtime/aws/aws-backend.ts'
+import { MAX_RECEIVE_COUNT } from '../../src/runtime/config.ts'
 import { deadLettersOf } from '../../src/runtime/queue.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
@@ -19,8 +20,7 @@ export interface SoakWire {
 }
 
 const tableName = 'errand-soak'
-/** As deployed: it counts nothing of ours. */
-const MAX_RECEIVE_COUNT = 100
+
 const visibility = { VisibilityTimeout: String(VISIBILITY_SECONDS) }
 
 /** Starts fauxqs with the queues and their dead letters, and DynamoDB Local, or dynalite where Java is missing. */

@@ -2,12 +2,11 @@
  * SQS on the wire, for tests.
  * @module
  */
-import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { buildApp } from 'fauxqs'
-import { connectionTo, loopbackRegion, type WireServer } from './loopback-connection.ts'
+import { startSqsServer } from '../../src/cli/local-aws/wire-servers.ts'
+import { makeQueues, type QueueAttributes } from '../../src/runtime/aws/made-resources.ts'
+import type { WireServer } from './loopback-connection.ts'
 
-/** Attributes of a queue, in SQS's words: `{ VisibilityTimeout: '1' }`. */
-export type QueueAttributes = Readonly<Record<string, string>>
+export type { QueueAttributes }
 
 /** fauxqs, listening. */
 export interface FauxqsServer extends WireServer {
@@ -21,29 +20,13 @@ export interface FauxqsServer extends WireServer {
 export async function startFauxqs(
   queues: Readonly<Record<string, QueueAttributes>> = {},
 ): Promise<FauxqsServer> {
-  // Its own `startFauxqs` listens on every interface.
-  const app = buildApp({ logger: false, host: 'localhost' })
-  const endpoint = await app.listen({ port: 0, host: '127.0.0.1' })
-  const client = new SQSClient({ region: loopbackRegion, ...connectionTo({ endpoint }) })
-  const createQueues: FauxqsServer['createQueues'] = async (wanted) => {
-    const made = Object.entries(wanted).map(async ([name, attributes]) => {
-      const fifo = name.endsWith('.fifo') && { FifoQueue: 'true' }
-      const answer = await client.send(
-        new CreateQueueCommand({ QueueName: name, Attributes: { ...attributes, ...fifo } }),
-      )
-      return [name, answer.QueueUrl ?? ''] as const
+  const server = await startSqsServer()
+  const createQueues: FauxqsServer['createQueues'] = (wanted) => {
+    const made = Object.entries(wanted).map(([name, attributes]) => {
+      const order = name.endsWith('.fifo') ? { FifoQueue: 'true' } : {}
+      return { name, physicalName: name, attributes: { ...attributes, ...order } }
     })
-    return Object.fromEntries(await Promise.all(made))
+    return makeQueues(server, made)
   }
-  return {
-    endpoint,
-    queueUrls: await createQueues(queues),
-    createQueues,
-    async close() {
-      client.destroy()
-      // Connections that clients keep alive would otherwise be waited for.
-      app.server.closeAllConnections()
-      await app.close()
-    },
-  }
+  return { ...server, queueUrls: await createQueues(queues), createQueues }
 }

@@ -48,7 +48,7 @@ export interface Lazy<C> {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** A service, as the SDK's variables name it. */
-export type Service = 'SQS' | 'DYNAMODB' | 'S3' | 'LAMBDA'
+export type Service = 'SQS' | 'DYNAMODB' | 'S3' | 'LAMBDA' | 'CLOUDFORMATION'
 
 /** How long one request may take, in milliseconds; a receive that waits is given its wait on top. */
 export const REQUEST_TIMEOUT_MS = 5000

@@ -1,0 +1,143 @@
+/**
+ * A fleet on one machine: AWS, and a process for each worker that the config declares and for the dead letters.
+ * @module
+ */
+import type { DiscoveredApp } from '../../app-discovery/index.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import type { ResolvedConfig } from '../../runtime/config.ts'
+import { UsageError } from '../exit-codes.ts'
+import { readClusterFile, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
+import {
+  environmentWith,
+  type LocalAws,
+  type LocalAwsOptions,
+  startLocalAws,
+  type Variables,
+} from '../local-aws/local-aws.ts'
+import type { BuiltApp } from '../worker/built-app.ts'
+import { DEAD_LETTERS } from '../worker/worker-here.ts'
+import { startWorkerProcess } from './child-process.ts'
+import { type KeptWorker, keepWorker, type StartProcess } from './kept-worker.ts'
+
+/** A cluster that runs. */
+export interface Cluster {
+  variables(): Variables
+  /** Settles once every worker works, or has failed to; says whether all do. */
+  readonly ready: Promise<boolean>
+  /** Has every worker go on with other code, each once its new process works. Says which could not. */
+  reload(app: DiscoveredApp, built: BuiltApp): Promise<readonly string[]>
+  /** Ends it once what runs has ended. */
+  drain(): Promise<void>
+  /** Ends it now. */
+  kill(): void
+}
+
+/** How a cluster is started. */
+export interface ClusterOptions extends LocalAwsOptions {
+  readonly app: DiscoveredApp
+  readonly built: BuiltApp
+  /** Says a line of the worker of this name. */
+  prefix(name: string): (line: string) => void
+}
+
+interface State {
+  readonly options: ClusterOptions
+  readonly aws: LocalAws
+  readonly workers: Map<string, KeptWorker>
+}
+
+/**
+ * Starts one, and announces it to other terminals.
+ * @throws UsageError where one of this app runs already, or a port is in use; NotWiredError
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const owner = ownerOf(options.app)
+  const running = readClusterFile(owner)
+  if (running !== undefined) {
+    throw new UsageError(
+      `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
+    )
+  }
+  const state: State = { options, aws: await startLocalAws(options.app.config, options), workers: new Map() }
+  announce(state, options.app)
+  for (const name of processNames(options.app.config)) {
+    const kept = keepWorker(starter(state, options.app.config, options.built, name), {
+      clock: systemClock,
+      say: options.prefix(name),
+    })
+    state.workers.set(name, kept)
+  }
+  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready))
+  const end = async () => {
+    removeClusterFile(owner, process.pid)
+    await state.aws.close()
+  }
+  return {
+    variables: state.aws.variables,
+    ready: ready.then((all) => all.every(Boolean)),
+    reload: (app, built) => reload(state, app, built),
+    async drain() {
+      await Promise.all([...state.workers.values()].map((worker) => worker.drain()))
+      await end()
+    },
+    kill() {
+      for (const worker of state.workers.values()) worker.kill()
+      removeClusterFile(owner, process.pid)
+    },
+  }
+}
+
+function ownerOf({ config, modulePath }: DiscoveredApp) {
+  return { name: config.name, modulePath }
+}
+
+function announce({ aws }: State, app: DiscoveredApp): void {
+  const owner = ownerOf(app)
+  writeClusterFile(owner, { app: owner.name, pid: process.pid, variables: aws.variables() })
+}
+
+/** What has a process: each worker, and what ends dead letters. */
+function processNames({ workers }: ResolvedConfig): readonly string[] {
+  return [...workers.keys(), DEAD_LETTERS]
+}
+
+/** The dead-letter function has as long. */
+const DEAD_LETTER_TIMEOUT_SECONDS = 60
+
+function starter(
+  { options, aws }: State,
+  config: ResolvedConfig,
+  built: BuiltApp,
+  name: string,
+): StartProcess {
+  const timeoutSeconds = config.workers.get(name)?.timeoutSeconds ?? DEAD_LETTER_TIMEOUT_SECONDS
+  return () =>
+    startWorkerProcess({
+      request: { built, worker: name },
+      env: environmentWith(process.env, aws.variables()),
+      timeoutSeconds,
+      clock: systemClock,
+      say: options.prefix(name),
+    })
+}
+
+async function reload(state: State, app: DiscoveredApp, built: BuiltApp): Promise<readonly string[]> {
+  const { workers, aws, options } = state
+  await aws.addQueues(app.config)
+  announce(state, app)
+  const names = processNames(app.config)
+  const replaced = names.map(async (name) => {
+    const start = starter(state, app.config, built, name)
+    const kept = workers.get(name)
+    if (kept !== undefined) return { name, works: await kept.replace(start) }
+    const added = keepWorker(start, { clock: systemClock, say: options.prefix(name) })
+    workers.set(name, added)
+    return { name, works: await added.ready }
+  })
+  for (const [name, kept] of workers) {
+    if (names.includes(name)) continue
+    workers.delete(name)
+    void kept.drain()
+  }
+  return (await Promise.all(replaced)).filter(({ works }) => !works).map(({ name }) => name)
+}

@@ -1,0 +1,73 @@
+/**
+ * `errand cluster`: AWS on this machine, and a process for each declared worker.
+ * @module
+ */
+import { type Cluster, startCluster } from '../cluster/cluster.ts'
+import { createPrefixes } from '../cluster/prefixed-lines.ts'
+import { takeStopSignals } from '../cluster/stop-signals.ts'
+import { findApp, type SharedOptions } from '../connection.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Variables } from '../local-aws/local-aws.ts'
+import type { Screen } from '../output/screen.ts'
+import { readPorts } from '../typed-values.ts'
+import { buildForWorkers, makeBuildFolder } from '../worker/built-app.ts'
+
+/** What is typed. */
+export interface ClusterCommandOptions extends SharedOptions {
+  readonly sqsPort?: string
+  readonly dynamodbPort?: string
+}
+
+/** Runs until it is told to end. */
+export async function cluster(screen: Screen, options: ClusterCommandOptions): Promise<number> {
+  const ports = readPorts(options)
+  const app = findApp(options)
+  const folder = makeBuildFolder()
+  let running: Cluster | undefined
+  const signals = takeStopSignals(() => {
+    running?.kill()
+    folder.remove()
+  })
+  try {
+    const built = await buildForWorkers(app, folder)
+    running = await startCluster({ app, built, prefix: createPrefixes(screen), ...ports })
+    tellVariables(screen, options, app.config.name, running.variables())
+    void running.ready.then((all) => screen.say(readiness(app.config.name, all)))
+    await signals.first
+    screen.say('errand: draining; Ctrl-C again ends it at once')
+    await running.drain()
+    return EXIT.ok
+  } finally {
+    folder.remove()
+    signals.release()
+  }
+}
+
+/** How other processes find it. */
+export function tellVariables(
+  screen: Screen,
+  { json }: SharedOptions,
+  name: string,
+  variables: Variables,
+): void {
+  if (json) {
+    screen.json({ app: name, pid: process.pid, variables })
+    return
+  }
+  screen.line(
+    `# ${name} runs here, in memory. Other terminals of this folder need nothing; other programs need:`,
+  )
+  for (const [variable, value] of Object.entries(variables))
+    screen.line(`export ${variable}=${quoted(value)}`)
+}
+
+function quoted(value: string): string {
+  return /^[\w:/.-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
+}
+
+/** Whether all workers came to work. */
+export function readiness(name: string, all: boolean): string {
+  return all
+    ? `errand: every worker of ${name} works; Ctrl-C ends them`
+    : `errand: not every worker of ${name} works: see above`
+}

@@ -1,0 +1,142 @@
+/**
+ * `errand inspect`: what runs, what waits, and what workers and queues hold.
+ * @module
+ */
+import type { CallPage, InspectedCall } from '../../runtime/call-listing.ts'
+import type { QueueStats } from '../../runtime/fleet-status.ts'
+import type { Inspect, Stats } from '../../runtime/inspection.ts'
+import { showValue, suggestName } from '../../runtime/nearest-name.ts'
+import type { CallState } from '../../runtime/record.ts'
+import { connected, type SharedOptions } from '../connection.ts'
+import { EXIT, UsageError } from '../exit-codes.ts'
+import { inspected } from '../inspected.ts'
+import { plainValue } from '../output/plain-value.ts'
+import type { Row, Screen } from '../output/screen.ts'
+import { readNumber, readSince } from '../typed-values.ts'
+
+/** What is typed. */
+export interface InspectOptions extends SharedOptions {
+  readonly queue?: string
+  readonly task?: string
+  readonly state?: readonly string[]
+  readonly since?: string
+  readonly size?: string
+  readonly after?: string
+}
+
+type What = (typeof inspected)[number]
+
+/** Shows it. */
+export async function inspect(screen: Screen, options: InspectOptions, word: string): Promise<number> {
+  if (!inspected.includes(word as What)) {
+    throw new UsageError(
+      `inspect shows nothing that is called ${showValue(word)}; ${suggestName(word, inspected)}`,
+    )
+  }
+  const what = word as What
+  refuseUseless(what, options)
+  return connected(options, screen.say, async ({ client }) => {
+    if (options.json) screen.json(plainValue(await dataOf(client.inspect, what, options)))
+    else await show(screen, client.inspect, what, options)
+    return EXIT.ok
+  })
+}
+
+/** What a list of calls is narrowed by does nothing elsewhere. */
+function refuseUseless(what: What, { queue, task, state, since, size, after }: InspectOptions): void {
+  const isList = ['active', 'scheduled', 'revoked', 'calls'].includes(what)
+  const given = { queue, task, since, size, after }
+  const useless = Object.entries(given).find(([, value]) => value !== undefined && !isList)?.[0]
+  if (useless !== undefined) throw new UsageError(`--${useless} narrows lists of calls, and ${what} is none`)
+  if (state !== undefined && what !== 'calls') {
+    throw new UsageError(`--state is of \`errand inspect calls\`; ${what} has states of its own`)
+  }
+}
+
+function dataOf(from: Inspect, what: What, options: InspectOptions): Promise<unknown> {
+  const [filter, page] = [filterOf(options), pageOf(options)]
+  switch (what) {
+    case 'calls':
+      return from.calls(filter, page)
+    case 'active':
+    case 'scheduled':
+    case 'revoked':
+      return from[what](filter, page)
+    case 'reserved':
+    case 'registered':
+    case 'stats':
+    case 'queues':
+      return from[what]()
+  }
+}
+
+function filterOf({ queue, task, state, since }: InspectOptions) {
+  return {
+    ...(queue !== undefined && { queue }),
+    ...(task !== undefined && { task }),
+    ...(state !== undefined && { state: state as readonly CallState[] }),
+    ...(since !== undefined && { since: readSince(since) }),
+  }
+}
+
+function pageOf({ size, after }: InspectOptions) {
+  return {
+    ...(size !== undefined && { size: readNumber('--size', size, 1, 100) }),
+    ...(after !== undefined && { after }),
+  }
+}
+
+async function show(screen: Screen, from: Inspect, what: What, options: InspectOptions): Promise<void> {
+  switch (what) {
+    case 'reserved': {
+      const { queues, lookedAt, complete } = await from.reserved()
+      await screen.table(['queue', 'reserved'], Object.entries(queues))
+      if (!complete) screen.say(`errand: counted among the newest ${lookedAt} calls`)
+      return
+    }
+    case 'registered': {
+      const rows = Object.entries(await from.registered()).flatMap(([worker, tasks]) =>
+        tasks.map((task): Row => [worker, task]),
+      )
+      return screen.table(['worker', 'task'], rows)
+    }
+    case 'stats':
+      return showStats(screen, await from.stats())
+    case 'queues':
+      return showQueues(screen, await from.queues())
+    default:
+      return showCalls(screen, (await dataOf(from, what, options)) as CallPage)
+  }
+}
+
+async function showStats(screen: Screen, { workers, queues }: Stats): Promise<void> {
+  const rows = Object.entries(workers).map(([name, { state, concurrency, processes }]): Row => {
+    const sum = (of: 'running' | 'received') => processes.reduce((total, each) => total + each[of], 0)
+    return [name, state, processes.length, sum('running'), sum('received'), concurrency]
+  })
+  await screen.table(['worker', 'status', 'processes', 'running', 'received', 'concurrency'], rows)
+  screen.line('')
+  await showQueues(screen, queues)
+}
+
+function showQueues(screen: Screen, queues: Readonly<Record<string, QueueStats>>): Promise<void> {
+  const rows = Object.entries(queues).map(([name, { visible, inFlight, delayed, dead, paused }]): Row => {
+    const polled = paused === undefined ? '' : paused ? 'yes' : 'no'
+    return [name, visible, inFlight, delayed, dead, polled]
+  })
+  return screen.table(['queue', 'waiting', 'in flight', 'delayed', 'dead letters', 'paused'], rows)
+}
+
+async function showCalls(screen: Screen, { calls, lookedAt, complete, next }: CallPage): Promise<void> {
+  await screen.table(
+    ['id', 'task', 'queue', 'state', 'attempts', 'submitted', 'last error'],
+    calls.map(rowOf),
+  )
+  if (complete) return
+  screen.say(`errand: looked at ${lookedAt} calls; go on with --after ${next}`)
+}
+
+function rowOf({ id, task, queue, state, reason, attempts, createdAt, lastError }: InspectedCall): Row {
+  const shown = reason === undefined ? state : `${state} (${reason})`
+  return [id, task, queue, shown, attempts, createdAt.toISOString(), lastError]
+}

@@ -1,0 +1,63 @@
+/**
+ * `errand result`: how a call ended.
+ * @module
+ */
+import { inspect } from 'node:util'
+import { WaitTimeoutError } from '../../runtime/errors.ts'
+import type { Future } from '../../runtime/future.ts'
+import type { WaitOptions } from '../../runtime/waiting.ts'
+import { connected, type SharedOptions } from '../connection.ts'
+import { EXIT } from '../exit-codes.ts'
+import { plainText } from '../output/plain-text.ts'
+import { plainValue } from '../output/plain-value.ts'
+import { errorText, type Screen } from '../output/screen.ts'
+import { readWait } from '../typed-values.ts'
+
+/** What is typed. */
+export interface ResultOptions extends SharedOptions {
+  readonly wait?: string | true
+}
+
+/** Shows it. */
+export async function result(screen: Screen, options: ResultOptions, id: string): Promise<number> {
+  const wait = readWait(options.wait) ?? { timeoutSeconds: 0 }
+  return connected(options, screen.say, ({ client }) => showEnd(screen, options, client.future(id), wait))
+}
+
+/** Shows how a call ended, or what it is at where it has not. */
+export async function showEnd(
+  screen: Screen,
+  { json }: SharedOptions,
+  future: Future<unknown>,
+  wait: WaitOptions,
+): Promise<number> {
+  const { id } = future
+  const outcome = await future.outcome(wait).catch((error: unknown) => {
+    if (WaitTimeoutError.is(error)) return undefined
+    throw error
+  })
+  if (outcome === undefined) {
+    const state = await future.state()
+    if (json) screen.json({ id, state })
+    else screen.say(`errand: the call ${id} is ${state}`)
+    return EXIT.failed
+  }
+  if (outcome.state === 'succeeded') {
+    if (json) screen.json({ id, state: outcome.state, value: plainValue(outcome.value) })
+    else screen.line(plainText(inspect(outcome.value, { depth: 10, colors: false })))
+    return EXIT.ok
+  }
+  if (outcome.state === 'cancelled') {
+    if (json) screen.json({ id, state: outcome.state })
+    else screen.say(`errand: the call ${id} was cancelled`)
+    return EXIT.failed
+  }
+  const { reason, error, attempts } = outcome
+  if (json) {
+    const told = { name: error.name, message: error.message }
+    screen.json({ id, state: outcome.state, reason, attempts, error: told })
+  } else {
+    screen.say(`errand: the call ${id} failed (${reason}) after ${attempts} attempts: ${errorText(error)}`)
+  }
+  return EXIT.failed
+}

@@ -1,0 +1,127 @@
+/**
+ * What a command is about: the app, and where its fleet runs. A deployed one (`--stack`), else the one that the variables
+ * name, else the cluster that runs on this machine.
+ * @module
+ */
+import { type DiscoveredApp, discoverApp } from '../app-discovery/index.ts'
+import { awsBackend } from '../runtime/aws/aws-backend.ts'
+import { buildClient, type Client } from '../runtime/client.ts'
+import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
+import { NotWiredError } from '../runtime/errors.ts'
+import { buildExecutor } from '../runtime/executor.ts'
+import type { QueueControl } from '../runtime/inspection.ts'
+import { readClusterFile } from './local-aws/cluster-file.ts'
+import { environmentWith } from './local-aws/local-aws.ts'
+
+/** Options of every command. */
+export interface SharedOptions {
+  /** Where the app is: `path`, or `path:export`. */
+  readonly app?: string
+  /** The CloudFormation stack of a deployed fleet. */
+  readonly stack?: string
+  /** JSON instead of tables. */
+  readonly json?: boolean
+}
+
+/** Where the fleet of a command runs. */
+export interface Place {
+  readonly kind: 'stack' | 'variables' | 'cluster'
+  /** In words: `the stack "jobs"`. */
+  readonly text: string
+}
+
+/** An app, connected. */
+export interface Connection {
+  readonly app: DiscoveredApp
+  readonly place: Place
+  readonly client: Client<never>
+  readonly queues: QueueControl
+  close(): Promise<void>
+}
+
+/** Runs with an app's connection, and closes it. */
+export async function connected<T>(
+  options: SharedOptions,
+  say: (text: string) => void,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await connect(options, say)
+  try {
+    return await use(connection)
+  } finally {
+    await connection.close()
+  }
+}
+
+async function connect(options: SharedOptions, say: (text: string) => void): Promise<Connection> {
+  const app = findApp(options)
+  const place = await findPlace(app, options)
+  if (place.kind === 'cluster') say(`errand: ${place.text}`)
+  const declared = declaredConfig(app.config)
+  const backend = awsBackend(app.config)
+  const client = buildClient<never, Config>(declared, {}, async () => backend)
+  // Without tasks: of an executor only what looks after queues is needed.
+  const { queues } = buildExecutor(declared, {}, async () => backend)
+  return {
+    app,
+    place,
+    client,
+    queues,
+    async close() {
+      await client.close()
+      await backend.close()
+    },
+  }
+}
+
+/**
+ * The app of a command.
+ * @throws AppDiscoveryError
+ */
+export function findApp({ app }: Pick<SharedOptions, 'app'>): DiscoveredApp {
+  return discoverApp(app === undefined ? {} : { app })
+}
+
+/**
+ * Where its fleet runs; from then on this process's variables name it.
+ * @throws NotWiredError where nothing is said, and nothing runs here
+ */
+export async function findPlace(app: DiscoveredApp, { stack }: SharedOptions): Promise<Place> {
+  const { name } = app.config
+  if (stack !== undefined) {
+    const { fleetOfStack } = await import('../runtime/aws/fleet-of-stack.ts')
+    Object.assign(process.env, await fleetOfStack(stack, name))
+    return { kind: 'stack', text: `the stack ${JSON.stringify(stack)}` }
+  }
+  if (process.env[ENV.table] && process.env[ENV.queueUrls]) {
+    return { kind: 'variables', text: `the fleet that ${ENV.table} and ${ENV.queueUrls} name` }
+  }
+  const cluster = readClusterFile({ name, modulePath: app.modulePath })
+  if (cluster === undefined) {
+    throw new NotWiredError(
+      `no fleet of ${JSON.stringify(name)} is known here: start one with \`errand cluster\` or \`errand dev\`, name a deployed one with \`--stack NAME\`, or set ${ENV.table} and ${ENV.queueUrls}`,
+    )
+  }
+  replaceEnvironment(environmentWith(process.env, cluster.variables))
+  return { kind: 'cluster', text: `the cluster of ${name} on this machine (process ${cluster.pid})` }
+}
+
+function replaceEnvironment(env: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(process.env)) if (!Object.hasOwn(env, name)) delete process.env[name]
+  Object.assign(process.env, env)
+}
+
+/** A config that resolves to this one again. */
+function declaredConfig({ queues, workers, defaultQueue: _, blobs, ...rest }: ResolvedConfig): Config {
+  const [ownQueues, ownWorkers] = [new Map(queues), new Map(workers)].map(entriesWithoutNames)
+  return {
+    ...rest,
+    queues: ownQueues as NonNullable<Config['queues']>,
+    workers: ownWorkers as NonNullable<Config['workers']>,
+    ...(blobs !== undefined && { blobs }),
+  }
+}
+
+function entriesWithoutNames(map: ReadonlyMap<string, { readonly name: string }>): object {
+  return Object.fromEntries([...map].map(([name, { name: _, ...options }]) => [name, options]))
+}

@@ -1,0 +1,87 @@
+/**
+ * The words of the commands that change something.
+ * @module
+ */
+import type { Command } from 'commander'
+import { runs } from './command-action.ts'
+
+/** Adds them. */
+export function addControlCommands(program: Command): void {
+  addSubmit(program)
+  addCallCommands(program)
+  addQueueCommands(program)
+}
+
+function addSubmit(program: Command): void {
+  const submit = program
+    .command('submit')
+    .description('submit a call')
+    .argument('<task>', 'its name')
+    .argument('[args...]', 'its arguments, each as JSON')
+    .option('--wait [seconds]', 'wait for the result, or so long')
+    .option('--queue <name>', 'to this queue')
+    .option('--delay <seconds>', 'not before so many seconds, 0–900')
+    .option('--key <key>', 'idempotency key: the same key is the same call')
+    .option('--tenant <tenant>', 'whose call it is')
+    .addHelpText(
+      'after',
+      `
+Write -- before arguments that begin with a -.
+
+Examples:
+  $ errand submit add 1 2 --wait
+  $ errand submit reports.build '{"month":"2026-10"}' --queue low-priority --key report-2026-10
+  $ errand submit add --wait -- -1 2`,
+    )
+  runs(submit, async () => (await import('./commands/submit.ts')).submit)
+}
+
+function addCallCommands(program: Command): void {
+  const cancel = program
+    .command('cancel')
+    .description('cancel a call that does not run')
+    .argument('<id>', 'the call')
+  runs(cancel, async () => (await import('./commands/call-control.ts')).cancel)
+
+  const abort = program
+    .command('abort')
+    .description('cancel a call, or ask the task that runs to stop')
+    .argument('<id>', 'the call')
+    .option('--reason <text>', 'what the task is told')
+  runs(abort, async () => (await import('./commands/call-control.ts')).abort)
+
+  const retry = program
+    .command('retry')
+    .description('run calls that failed again')
+    .argument('[id]', 'the call')
+    .option('--failed', 'all that failed')
+    .option('--queue <name>', 'of those that failed, those of this queue')
+    .option('--task <name>', 'of those that failed, those of this task')
+    .option('--since <time>', 'of those that failed, those since: a date, or 30s, 10m, 2h, 7d ago')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ errand retry 0192f0c1-…\n  $ errand retry --failed --task reports.build --since 1h',
+    )
+  runs(retry, async () => (await import('./commands/call-control.ts')).retry)
+}
+
+function addQueueCommands(program: Command): void {
+  const purge = program
+    .command('purge')
+    .description('delete every message of a queue, and cancel the calls that wait there')
+    .argument('<queue>', 'its name')
+    .option('--yes', 'do not ask')
+  runs(purge, async () => (await import('./commands/queue-control.ts')).purge)
+
+  const pause = program
+    .command('pause')
+    .description('have the workers take no calls of a queue')
+    .argument('<queue>', 'its name')
+  runs(pause, async () => (await import('./commands/queue-control.ts')).pause)
+
+  const resume = program
+    .command('resume')
+    .description('have them take its calls again')
+    .argument('<queue>', 'its name')
+  runs(resume, async () => (await import('./commands/queue-control.ts')).resume)
+}

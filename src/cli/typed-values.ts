@@ -1,0 +1,117 @@
+/**
+ * What is typed, read: JSON, numbers, times.
+ * @module
+ */
+import { systemClock } from '../runtime/clock.ts'
+import { UsageError } from './exit-codes.ts'
+
+/**
+ * An argument of a task.
+ * @throws UsageError that shows where it is no JSON
+ */
+export function readJson(text: string, which: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new UsageError(`${which} is no JSON: ${placeOf(text)}${hintFor(text)}`)
+  }
+}
+
+const SHOWN_BEFORE = 30
+const SHOWN_AFTER = 20
+
+/** The part of the text around the place, with a mark below it. */
+function placeOf(text: string): string {
+  const at = wrongAt(text)
+  const from = Math.max(at - SHOWN_BEFORE, 0)
+  // One character each, so that the mark stands below its place.
+  const shown = text.slice(from, at + SHOWN_AFTER).replace(/\s/g, ' ')
+  const what =
+    at >= text.length ? 'it ends too soon' : `unexpected ${JSON.stringify(text[at])} at position ${at}`
+  return `${what}\n  ${shown}\n  ${' '.repeat(at - from)}^`
+}
+
+/**
+ * The first character that cannot stand where it does; the text's length where it only ends too soon. Node names the
+ * place in some of its messages alone, so it is asked for ever shorter beginnings: what is wrong stays wrong in longer ones.
+ */
+function wrongAt(text: string): number {
+  let [right, wrong] = [0, text.length + 1]
+  while (wrong - right > 1) {
+    const middle = (right + wrong) >> 1
+    if (isWrong(text.slice(0, middle))) wrong = middle
+    else right = middle
+  }
+  return wrong - 1
+}
+
+/** Whether no ending could make JSON of this beginning. */
+function isWrong(beginning: string): boolean {
+  try {
+    JSON.parse(beginning)
+    return false
+  } catch (error) {
+    const { message } = error as Error
+    const at = /at position (\d+)/.exec(message)?.[1]
+    return at === undefined ? !message.includes('end of JSON') : Number(at) < beginning.length
+  }
+}
+
+function hintFor(text: string): string {
+  return /^[\p{L}][\p{L}\p{N} _.:/-]*$/u.test(text)
+    ? `\na text is in double quotes, which a shell takes away: '"${text}"'`
+    : ''
+}
+
+/**
+ * A number within its bounds.
+ * @throws UsageError
+ */
+export function readNumber(option: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value >= min && value <= max) return value
+  throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a number from ${min} to ${max}`)
+}
+
+/**
+ * `--wait`, alone or with seconds.
+ * @throws UsageError
+ */
+export function readWait(wait: string | true | undefined): { timeoutSeconds?: number } | undefined {
+  if (wait === undefined) return undefined
+  return wait === true ? {} : { timeoutSeconds: readNumber('--wait', wait, 0, 1_000_000) }
+}
+
+/**
+ * A port, or `{}` where none was named.
+ * @throws UsageError
+ */
+export function readPorts(options: { readonly sqsPort?: string; readonly dynamodbPort?: string }) {
+  const { sqsPort, dynamodbPort } = options
+  return {
+    ...(sqsPort !== undefined && { sqsPort: readPort('--sqs-port', sqsPort) }),
+    ...(dynamodbPort !== undefined && { dynamodbPort: readPort('--dynamodb-port', dynamodbPort) }),
+  }
+}
+
+function readPort(option: string, text: string): number {
+  const port = readNumber(option, text, 0, 65_535)
+  if (Number.isInteger(port)) return port
+  throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a whole number`)
+}
+
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * `--since`: a date, or how long ago.
+ * @throws UsageError
+ */
+export function readSince(text: string): Date {
+  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(text) ?? []
+  if (count !== undefined) return new Date(systemClock.now() - Number(count) * (unitMs[unit] ?? 0))
+  const date = new Date(text)
+  if (Number.isFinite(date.getTime()) && /\d{4}/.test(text)) return date
+  throw new UsageError(
+    `--since is ${JSON.stringify(text)}, expected a date (2026-10-01, 2026-10-01T12:00:00Z), or how long ago: 30s, 10m, 2h, 7d`,
+  )
+}

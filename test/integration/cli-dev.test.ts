@@ -1,0 +1,90 @@
+/**
+ * `errand dev`: workers that follow the code, and a command beside them.
+ * @module
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { imports, writeApp } from '../support/app-folder.ts'
+import { type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+
+const app = `${imports}
+import { answer } from './answer.ts'
+export const executor = createExecutor(defineConfig({ name: 'dev' }), { tasks: { answer } })
+`
+/** Says what it was asked, so that the cluster's output tells which code ran. */
+const answers = (value: string) => `export const answer = (asked: string) => {
+  console.log(asked + ' is answered ' + ${value})
+  return ${value}
+}
+`
+
+function startDev(cwd: string, ...words: string[]): RunningCommand {
+  const dev = startCommand(['dev', ...words], { cwd })
+  onTestFinished(async () => {
+    dev.child.kill('SIGKILL')
+    await dev.ended
+  })
+  return dev
+}
+
+test('reloads what is saved, keeps what runs when it is wrong, and loses no call', async () => {
+  const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
+  const save = (text: string) => writeFileSync(join(cwd, 'answer.ts'), text)
+  const submit = (...words: string[]) => runCommand(['submit', 'answer', ...words], { cwd })
+  const dev = startDev(cwd)
+  await dev.prints('every worker of dev works')
+  expect((await submit('"first"', '--wait', '30')).stdout).toBe('1\n')
+
+  await submit('"second"', '--delay', '5')
+  save('export const answer = () => (\n')
+  await dev.prints('the code that ran before goes on')
+  expect(dev.output()).toMatch(/answer\.ts:2:0:\n.*│/)
+  await dev.prints('second is answered 1')
+
+  save("throw new Error('thrown at import')\nexport const answer = () => 3\n")
+  await dev.prints('thrown at import')
+  save(answers('1 + 1'))
+  await dev.prints('errand: reloaded')
+  expect((await submit('"third"', '--wait', '30')).stdout).toBe('2\n')
+
+  dev.child.kill('SIGINT')
+  expect(await dev.ended).toBe(0)
+}, 120_000)
+
+test('a config with another queue and worker is followed', async () => {
+  const config = (more: string) => `export const config = { name: 'grows'${more} } as const\n`
+  const cwd = writeApp({
+    'errand.ts': `import { createExecutor, defineConfig } from 'errand'
+import { config } from './config.ts'
+export const executor = createExecutor(defineConfig(config), { tasks: { add: (a: number, b: number) => a + b } })
+`,
+    'config.ts': config(''),
+  })
+  const dev = startDev(cwd)
+  await dev.prints('every worker of grows works')
+  writeFileSync(
+    join(cwd, 'config.ts'),
+    config(", queues: ['default', 'more'], workers: ['worker-1', 'other']"),
+  )
+  await dev.prints('errand: reloaded')
+  const status = await runCommand(['status', '--json'], { cwd })
+  expect(JSON.parse(status.stdout)).toEqual({ ping: true, workers: { 'worker-1': 'OK', other: 'OK' } })
+  const sum = await runCommand(['submit', 'add', '1', '2', '--queue', 'more', '--wait', '30'], { cwd })
+  expect(sum.stdout).toBe('3\n')
+}, 120_000)
+
+test('the command beside it gets the variables, and ends it with its exit code', async () => {
+  const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
+  const script = 'console.log("table", process.env.ERRAND_TABLE, process.env.ERRAND_BACKEND); process.exit(7)'
+  const dev = startDev(cwd, '--', process.execPath, '-e', script)
+  expect(await dev.ended).toBe(7)
+  expect(dev.output()).toContain('table dev-calls aws')
+}, 100_000)
+
+test('a command that is not there is named', async () => {
+  const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
+  const run = await runCommand(['dev', '--', 'no-such-command'], { cwd })
+  expect(run.code).toBe(2)
+  expect(run.stderr).toContain('the command "no-such-command" cannot be started')
+}, 100_000)

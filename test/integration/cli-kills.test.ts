@@ -1,0 +1,121 @@
+/**
+ * A cluster whose workers are killed, block, or die at once, and that is ended in every way.
+ * @module
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, test, vi } from 'vitest'
+import { writeApp } from '../support/app-folder.ts'
+import { isThere, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+
+/** Each task leaves its process's id behind; what it does then, it does in its first attempt alone. */
+const tasks = `import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createExecutor, currentTask, defineConfig } from 'errand'
+
+const mark = (path: string) => {
+  writeFileSync(path, String(process.pid))
+  return currentTask.attempt === 1
+}
+export async function wait(path: string) {
+  if (mark(path)) await sleep(60_000, undefined, { signal: currentTask.signal })
+  return currentTask.attempt
+}
+export function spin(path: string) {
+  if (mark(path)) for (;;) {}
+  return currentTask.attempt
+}
+`
+
+function appWith(config: string, more = ''): string {
+  const made = `export const executor = createExecutor(defineConfig(${config}), { tasks: { wait, spin } })`
+  return writeApp({ 'errand.ts': `${tasks}${made}\n${more}\n` })
+}
+
+const running = new Set<RunningCommand>()
+afterEach(async () => {
+  for (const command of running) {
+    command.child.kill('SIGKILL')
+    await command.ended
+  }
+  running.clear()
+})
+
+async function startCluster(cwd: string): Promise<RunningCommand> {
+  const cluster = startCommand(['cluster'], { cwd })
+  running.add(cluster)
+  return cluster
+}
+
+/** Submits a task; resolves once it runs, with its call's id and its process's. */
+async function begin(cwd: string, task: string, ...more: string[]): Promise<{ id: string; pid: number }> {
+  const path = join(cwd, `${task}-${more.join('')}.pid`)
+  const { stdout } = await runCommand(['submit', task, JSON.stringify(path), ...more], { cwd })
+  await vi.waitFor(() => expect(existsSync(path)).toBe(true), { timeout: 30_000 })
+  return { id: stdout.trim(), pid: Number(readFileSync(path, 'utf8')) }
+}
+
+test('a worker that is killed, or blocks, loses no call, and is not left behind', async () => {
+  const cwd = appWith(`{
+    name: 'kills',
+    queues: { a: { visibilitySeconds: 10 }, b: { visibilitySeconds: 10 } },
+    workers: { foo: { timeoutSeconds: 10, queues: ['a'] }, bar: { timeoutSeconds: 10, queues: ['b'] } },
+    routes: { wait: 'a', spin: 'b' },
+  }`)
+  const cluster = await startCluster(cwd)
+  await cluster.prints('every worker of kills works')
+  const [waiting, spinning] = [await begin(cwd, 'wait'), await begin(cwd, 'spin')]
+  process.kill(waiting.pid, 'SIGKILL')
+  await cluster.prints(/foo +\| ended with signal SIGKILL; it is started again/)
+  await cluster.prints(
+    /bar +\| its event loop was blocked for over 10 s, its time-out: killed, as Lambda does/,
+  )
+  expect(isThere(spinning.pid)).toBe(false)
+  // A lease lasts for 60 s: so long nobody else may run them.
+  for (const { id } of [waiting, spinning]) {
+    const { stdout, code } = await runCommand(['result', id, '--wait', '90', '--json'], { cwd })
+    expect(JSON.parse(stdout)).toMatchObject({ state: 'succeeded', value: 2 })
+    expect(code).toBe(0)
+  }
+  const again = await begin(cwd, 'spin', '--key', 'again')
+  cluster.child.kill('SIGKILL')
+  await cluster.ended
+  await vi.waitFor(() => expect(isThere(again.pid)).toBe(false), { timeout: 20_000 })
+}, 150_000)
+
+test('a worker that dies at once is started again after a while that grows', async () => {
+  const cwd = appWith("{ name: 'dying' }", 'executor.onWorkerStart(() => process.exit(3))')
+  const cluster = await startCluster(cwd)
+  await cluster.prints(/worker-1 +\| ended with exit code 3; it is started again in 1 s/)
+  await cluster.prints(/worker-1 +\| ended with exit code 3; it is started again in 2 s/)
+  expect(cluster.output()).toContain('not every worker of dying works')
+  cluster.child.kill('SIGTERM')
+  expect(await cluster.ended).toBe(0)
+}, 100_000)
+
+test('a start hook that throws is told of, escape sequences taken out', async () => {
+  const hook = "executor.onWorkerStart(() => { throw new Error('no \\u001b[31mdatabase\\u001b[0m') })"
+  const cluster = await startCluster(appWith("{ name: 'hook' }", hook))
+  await cluster.prints(/worker-1 +\| Error: no database/)
+  expect(cluster.output()).toContain('errand.ts:')
+}, 100_000)
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)(
+  '%s once drains, twice ends everything at once',
+  async (signal, code) => {
+    const cwd = appWith("{ name: 'ends' }")
+    const cluster = await startCluster(cwd)
+    await cluster.prints('every worker of ends works')
+    const { pid } = await begin(cwd, 'wait')
+    cluster.child.kill(signal)
+    await cluster.prints('draining; Ctrl-C again ends it at once')
+    expect(isThere(pid)).toBe(true)
+    cluster.child.kill(signal)
+    expect(await cluster.ended).toBe(code)
+    await vi.waitFor(() => expect(isThere(pid)).toBe(false), { timeout: 20_000 })
+  },
+  60_000,
+)
