@@ -22,8 +22,14 @@ const FACTOR = 10
 const CONCURRENCY = 5
 
 /** Time enough for a call on a busy machine: a tenth of it by the system's clock. */
-const { main } = config.workers
-const own = { ...config, workers: { main: { ...main, concurrency: CONCURRENCY, timeoutSeconds: 200 } } }
+const main = {
+  ...config.workers.main,
+  queues: [QUEUE],
+  concurrency: CONCURRENCY,
+  timeoutSeconds: 200,
+} as const
+/** Its queues are those of `main`; nobody runs the other worker, which the config must have for its queue. */
+const own = { ...config, workers: { main, nobody: { queues: [DOOMED] } } } as const
 
 async function work(aws: AwsOptions, sinceMs: number): Promise<void> {
   const clock = fastClock(FACTOR, sinceMs)

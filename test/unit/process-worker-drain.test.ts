@@ -59,7 +59,7 @@ describe('a drain', () => {
 
   test('stops a FIFO group after the call that runs, and keeps its order', async () => {
     const begun: number[] = []
-    const on = processStage(config({}, { default: { fifo: true } }), (clock) => ({
+    const on = processStage(config({ concurrency: 5 }, { default: { fifo: true } }), (clock) => ({
       work: async (index: number) => {
         begun.push(index)
         await delay(clock, 1000)
@@ -73,6 +73,19 @@ describe('a drain', () => {
     await on.start()
     await on.clock.advance({ seconds: 10 })
     expect(begun).toEqual([0, 1, 2, 3, 4])
+  })
+
+  test('is over when the last message is deleted', async () => {
+    const on = processStage(config(), () => ({ quick }))
+    const remove: typeof on.queue.delete = async (...args) => {
+      await delay(on.clock, 3000)
+      await on.queue.delete(...args)
+    }
+    const worker = await on.start({}, { queue: { ...on.queue, delete: remove } })
+    await on.submit('quick')
+    await on.clock.advance({ seconds: 1 })
+    await on.clock.runUntil(worker.drain())
+    expect(on.states()).toEqual([])
   })
 
   test('gives back what arrives while it begins', async () => {
