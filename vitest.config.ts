@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^errand\/worker$/, replacement: source('./src/process-worker/index.ts') },
       { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
       { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
+      { find: /^errand\/otel$/, replacement: source('./src/otel/index.ts') },
       { find: /^errand\/cdk$/, replacement: source('./cdk/index.ts') },
     ],
   },

@@ -62,7 +62,8 @@ function add(a: number, b: number): number {
   return a + b
 }
 
-async function runByHand({ dynamodb, tableName }: HandMade, received: Message): Promise<void> {
+/** Claims the call of a message, runs it, and writes its result. */
+export async function runByHand({ dynamodb, tableName }: HandMade, received: Message): Promise<void> {
   const message = JSON.parse(received.Body ?? '') as HandMessage
   const owner = randomBytes(12).toString('base64url')
   await dynamodb.send(claimOf(tableName, message, owner))

@@ -16,6 +16,10 @@
  *   and results are in this one. The hand-written side makes the same requests through the same SDK: the same
  *   conditions and items, batches, concurrency, client settings and schedule of polling. Both wait for the same
  *   servers most of the time, so a pair tells little: there are twice as many rounds.
+ * - **Worker** (`--only worker`): a process worker beside `sqs-consumer` on the same servers, ten calls at once each. The
+ *   calls, with their records, are in the queue before: what is timed is receive, claim, task, final write and delete,
+ *   from the start to the last delete. The other side's handler makes the same two writes, and is given tens, which it
+ *   runs together and deletes together: its fastest setting. Twice as many rounds, as for the wire.
  * - **Memory** (`--only memory`): the heap after a `map` of 200,000 calls that no worker takes, less the heap
  *   before, with group and futures held; the arguments' own array is in both. It differs by a byte or two: three
  *   rounds at most.
@@ -36,12 +40,13 @@ import { coldStartRows, startColdStartCases } from './cold-start.ts'
 import { commandLineCases, commandLineRows } from './command-line.ts'
 import { memoryCase, memoryRows } from './held-memory.ts'
 import { localCases, localRows } from './local-calls.ts'
-import { runRounds } from './rounds.ts'
-import { tableOf } from './table.ts'
+import { type Case, runRounds } from './rounds.ts'
+import { type Row, tableOf } from './table.ts'
 import { startWireCases, wireQueues, wireRows } from './wire-calls.ts'
-import { startWireServers } from './wire-servers.ts'
+import { startWireServers, type Wire } from './wire-servers.ts'
+import { startWorkerCases, workerQueues, workerRows } from './worker-calls.ts'
 
-const parts = ['local', 'wire', 'memory', 'cold-start', 'cli'] as const
+const parts = ['local', 'wire', 'worker', 'memory', 'cold-start', 'cli'] as const
 type Part = (typeof parts)[number]
 
 interface Options {
@@ -74,10 +79,21 @@ async function runPart(part: Part, rounds: number): Promise<string> {
       await close()
     }
   }
-  const servers = await startWireServers(Object.values(wireQueues))
-  const { cases, close } = startWireCases(servers.wire)
+  return part === 'wire'
+    ? runOnWire(wireQueues, startWireCases, wireRows, rounds)
+    : runOnWire(workerQueues, startWorkerCases, workerRows, rounds)
+}
+
+async function runOnWire(
+  queues: Readonly<Record<string, string>>,
+  start: (wire: Wire) => { readonly cases: Case[]; close(): Promise<void> },
+  rows: readonly Row[],
+  rounds: number,
+): Promise<string> {
+  const servers = await startWireServers(Object.values(queues))
+  const { cases, close } = start(servers.wire)
   try {
-    return tableOf(wireRows, await runRounds(cases, 2 * rounds))
+    return tableOf(rows, await runRounds(cases, 2 * rounds))
   } finally {
     await close()
     await servers.close()

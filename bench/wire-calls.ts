@@ -2,17 +2,16 @@
  * Calls through SQS and DynamoDB on the wire: errand's AWS backend beside the same requests written by hand.
  * @module
  */
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { SQSClient } from '@aws-sdk/client-sqs'
-import { type AwsOptions, createExecutor, defineConfig } from 'errand'
+import { createExecutor, defineConfig } from 'errand'
 import { workerHandler } from 'errand/lambda'
 import { startEventSourceMapping } from 'errand/local-emulator'
 import { awsBackend } from '../src/runtime/aws/aws-backend.ts'
 import { systemClock } from '../src/runtime/clock.ts'
-import { loopbackCredentials, loopbackRegion } from '../test/support/loopback-connection.ts'
-import { type HandMade, resultsByHand, sendByHand, workByHand } from './hand-written-calls.ts'
+import { loopbackRegion } from '../test/support/loopback-connection.ts'
+import { resultsByHand, sendByHand, workByHand } from './hand-written-calls.ts'
 import { type Case, expectSum, type Measures } from './rounds.ts'
 import type { Row } from './table.ts'
+import { awsOptions, countDone, type Done, madeByHand } from './wire-connections.ts'
 import type { Wire } from './wire-servers.ts'
 
 const CALLS = 250
@@ -26,30 +25,6 @@ const lists = Array.from({ length: CALLS }, (_, index): [number, number] => [ind
 
 function add(a: number, b: number): number {
   return a + b
-}
-
-/** A worker's messages as they are done. */
-interface Done {
-  readonly add: (messages: number) => void
-  /** Resolves when so many more are done. */
-  readonly count: (messages: number) => Promise<void>
-}
-
-function countDone(): Done {
-  let left = 0
-  let end = () => {}
-  return {
-    add(messages) {
-      left -= messages
-      if (left === 0) end()
-    },
-    count(messages) {
-      left = messages
-      return new Promise((resolve) => {
-        end = resolve
-      })
-    },
-  }
 }
 
 /**
@@ -81,13 +56,7 @@ interface Side {
 
 function errandSide(wire: Wire): Side {
   const config = defineConfig({ name: 'bench-wire', queues: [wireQueues.errand] })
-  const aws: AwsOptions = {
-    region: loopbackRegion,
-    tableName: wire.tableName,
-    queueUrls: wire.queueUrls,
-    sqs: { endpoint: wire.sqsEndpoint, credentials: loopbackCredentials },
-    dynamodb: { endpoint: wire.dynamoDbEndpoint, credentials: loopbackCredentials },
-  }
+  const aws = awsOptions(wire)
   const executor = createExecutor(config, { backend: 'aws', aws, tasks: { add } })
   const handler = workerHandler(executor)
   const polling = awsBackend(executor.config, aws)
@@ -120,23 +89,7 @@ function errandSide(wire: Wire): Side {
 }
 
 function handSide(wire: Wire): Side {
-  const settings = {
-    region: loopbackRegion,
-    credentials: loopbackCredentials,
-    requestHandler: {
-      connectionTimeout: 1000,
-      requestTimeout: 5000,
-      throwOnRequestTimeout: true,
-      httpAgent: { keepAlive: true },
-      httpsAgent: { keepAlive: true },
-    },
-  }
-  const made: HandMade = {
-    sqs: new SQSClient({ ...settings, endpoint: wire.sqsEndpoint, md5: false }),
-    dynamodb: new DynamoDBClient({ ...settings, endpoint: wire.dynamoDbEndpoint }),
-    queueUrl: wire.queueUrls[wireQueues.hand] ?? '',
-    tableName: wire.tableName,
-  }
+  const made = madeByHand(wire, wireQueues.hand)
   const done = countDone()
   const stopping = new AbortController()
   const working = workByHand(made, INVOCATIONS, stopping.signal, done.add)

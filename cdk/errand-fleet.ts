@@ -11,6 +11,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
 import { makeAlarms } from './fleet-alarms.ts'
+import { functionsVariable } from './fleet-environment.ts'
 import { writeOutput } from './fleet-output.ts'
 import { type FleetParts, makeParts } from './fleet-parts.ts'
 import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
@@ -20,10 +21,12 @@ import { grantManage, grantRead, grantSubmit, grantWork } from './grants.ts'
 import {
   checkClient,
   claimVariables,
+  clientProblems,
   functionProblems,
   warnOfConcurrency,
   warnOfExternals,
 } from './guard-rails.ts'
+import { type FleetControls, grantInspect, grantNotices, grantOperate } from './inspection-grants.ts'
 import { declared, refusal } from './refusal.ts'
 
 /**
@@ -51,6 +54,7 @@ export class ErrandFleet extends Construct {
   /** The alarms, of which each may be given actions of its own. */
   readonly alarms: readonly Alarm[]
   readonly #parts: FleetParts
+  readonly #clients = new Set<LambdaFunction>()
 
   constructor(scope: Construct, id: string, props: ErrandFleetProps) {
     super(scope, id)
@@ -63,7 +67,12 @@ export class ErrandFleet extends Construct {
     this.deadLetterFunction = parts.deadLetterFunction
     this.alarms = fleetAlarms(this, parts, props)
     for (const made of functionsOf(parts).values()) claimVariables(this, made)
-    this.node.addValidation({ validate: () => problemsOf(this, parts) })
+    this.node.addValidation({
+      validate: () => [
+        ...problemsOf(this, parts),
+        ...[...this.#clients].flatMap((client) => clientProblems(this, client)),
+      ],
+    })
     warnOfConcurrency(this, parts.config)
     warnOfExternals(this, props)
     writeOutput(this, parts)
@@ -96,9 +105,14 @@ export class ErrandFleet extends Construct {
     return { ...this.#parts.environment }
   }
 
+  /** Those, and the one that tells who inspects or operates where the workers are. */
+  get inspectEnvironment(): Readonly<Record<string, string>> {
+    return { ...this.#parts.environment, ...functionsVariable(this, [...this.#parts.workers.values()]) }
+  }
+
   /**
-   * Wires a function that submits calls or reads futures: grants, variables, and that it is deployed after the
-   * workers, so that they know each task that it submits.
+   * Wires a function that submits calls, reads futures, or looks after the fleet: grants, variables, and that it is
+   * deployed after the workers, so that they know each task that it submits.
    * @throws InvalidOptionError where no access is given, or the function has the variables of a fleet already
    */
   addClient(client: LambdaFunction, access: ClientAccess): void {
@@ -107,11 +121,16 @@ export class ErrandFleet extends Construct {
     if (access.submit === true) this.grantSubmit(client)
     if (access.read === true) this.grantRead(client)
     if (access.manage === true) this.grantManage(client)
-    for (const [name, value] of Object.entries(this.#parts.environment)) client.addEnvironment(name, value)
+    if (access.inspect === true) this.grantInspect(client)
+    if (access.operate === true) this.grantOperate(client)
+    const looks = access.inspect === true || access.operate === true
+    const environment = looks ? this.inspectEnvironment : this.clientEnvironment
+    for (const [name, value] of Object.entries(environment)) client.addEnvironment(name, value)
+    this.#clients.add(client)
     // The function alone, not its role: a worker may yet be granted something of the client's.
     const deployed = client.node.defaultChild ?? client
     for (const worker of this.#parts.workers.values())
-      deployed.node.addDependency(worker.function, ...worker.mappings)
+      deployed.node.addDependency(worker.function, ...worker.mappings.values())
   }
 
   /** Grants what submitting takes, and nothing else; `addClient` sets variables too. */
@@ -129,14 +148,32 @@ export class ErrandFleet extends Construct {
     grantManage(this.#parts.resources, grantee)
   }
 
+  /** Grants what looking takes: `status` and `inspect`; the variables are `inspectEnvironment`. */
+  grantInspect(grantee: IGrantable): void {
+    grantInspect(this.#controls(), grantee)
+  }
+
+  /** Grants what pausing, resuming and purging queues take, inspecting among it. */
+  grantOperate(grantee: IGrantable): void {
+    grantOperate(this.#controls(), grantee)
+  }
+
+  #controls(): FleetControls {
+    const { resources, queues, workers } = this.#parts
+    const deadLetterQueues = [...queues.values()].flatMap(({ deadLetterQueue }) => deadLetterQueue ?? [])
+    return { ...resources, deadLetterQueues, workers: [...workers.values()] }
+  }
+
   /**
-   * Grants what a worker does to who runs it in containers; the variables are `clientEnvironment`, and `ERRAND_WORKER`.
+   * Grants what a worker does to who runs it in containers, its notices among it; the variables are `clientEnvironment`,
+   * and `ERRAND_WORKER`.
    * @throws InvalidOptionError where the config has no worker of this name
    */
   grantWork(grantee: IGrantable, worker: string): void {
     const { queues } = declared(this, 'worker', worker, this.config.workers)
     const consumed = sorted(queues).map((name) => this.queue(name).queue)
     grantWork(this.#parts.resources, consumed, grantee, true)
+    grantNotices(this.#parts.resources, grantee, ['Query'])
   }
 }
 

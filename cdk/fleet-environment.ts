@@ -2,11 +2,12 @@
  * The variables of a fleet's functions and clients: what is set, and what users may add.
  * @module
  */
-import { Stack } from 'aws-cdk-lib'
+import { CfnElement, CfnResource, Stack } from 'aws-cdk-lib'
 import { CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { ENV } from '../src/runtime/config.ts'
 import type { FleetQueue } from './fleet-queues.ts'
+import { type FleetWorker, mappingIds } from './fleet-workers.ts'
 import type { FleetResources } from './grants.ts'
 import { refusal } from './refusal.ts'
 
@@ -35,8 +36,17 @@ export function deadLetterUrls(scope: Construct, queues: readonly FleetQueue[]):
   return { [ENV.queueUrls]: toJson(scope, urls) }
 }
 
-function toJson(scope: Construct, urls: readonly (readonly [string, string])[]): string {
-  return Stack.of(scope).toJsonString(Object.fromEntries(urls))
+/** Who inspects asks the workers' functions, and their event source mappings. */
+export function functionsVariable(scope: Construct, workers: readonly FleetWorker[]): Record<string, string> {
+  const functions = workers.map((worker) => {
+    const { name, function: made } = worker
+    return [name, { name: made.functionName, mappings: mappingIds(worker) }] as const
+  })
+  return { [ENV.functions]: toJson(scope, functions) }
+}
+
+function toJson(scope: Construct, entries: readonly (readonly [string, unknown])[]): string {
+  return Stack.of(scope).toJsonString(Object.fromEntries(entries))
 }
 
 /** Lambda sets these itself, and refuses a function that does. */
@@ -113,7 +123,10 @@ export function environmentProblems(made: LambdaFunction): string[] {
 /** `https://sqs.eu-west-1.amazonaws.com/123456789012/`, of the shortest region. */
 const URL_START_BYTES = 49
 
-/** Names that CloudFormation makes: stack, logical id, and 13 characters; SQS takes 80. */
+/** A UUID. */
+const MAPPING_ID_BYTES = 36
+
+/** Names that CloudFormation makes: stack, logical id, and 13 characters; SQS takes 80, Lambda 64. */
 function leastBytes(stack: Stack, value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   if (typeof value !== 'object' || value === null) return String(value).length
@@ -124,12 +137,17 @@ function leastBytes(stack: Stack, value: unknown): number {
     return inner + separator.length * (parts.length - 1)
   }
   const logicalId = kind === 'Ref' && typeof content === 'string' ? content : undefined
-  const resource = stack.node.findAll().find((each) => isQueueOf(stack, each, logicalId))
-  if (logicalId === undefined || resource === undefined) return 1
-  return URL_START_BYTES + Math.min(80, logicalId.length + 14)
+  if (logicalId === undefined) return 1
+  const type = typeOf(stack, logicalId)
+  if (type === 'AWS::SQS::Queue') return URL_START_BYTES + Math.min(80, logicalId.length + 14)
+  if (type === 'AWS::Lambda::Function') return Math.min(64, logicalId.length + 14)
+  return type === 'AWS::Lambda::EventSourceMapping' ? MAPPING_ID_BYTES : 1
 }
 
-function isQueueOf(stack: Stack, each: unknown, logicalId: string | undefined): boolean {
-  const { cfnResourceType, logicalId: own } = each as { cfnResourceType?: string; logicalId?: string }
-  return cfnResourceType === 'AWS::SQS::Queue' && own !== undefined && stack.resolve(own) === logicalId
+function typeOf(stack: Stack, logicalId: string): string | undefined {
+  const resource = stack.node
+    .findAll()
+    .filter((each) => each instanceof CfnElement)
+    .find((each) => stack.resolve(each.logicalId) === logicalId)
+  return resource instanceof CfnResource ? resource.cfnResourceType : undefined
 }

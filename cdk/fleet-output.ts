@@ -5,6 +5,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { FleetParts } from './fleet-parts.ts'
+import { mappingIds } from './fleet-workers.ts'
 
 /** What the output's JSON has. */
 export interface FleetOutput {
@@ -24,6 +25,8 @@ export interface FleetOutput {
   readonly deadLetters: Readonly<Record<string, string>>
   /** Names of functions, by the workers' names. */
   readonly workers: Readonly<Record<string, string>>
+  /** The ids of the workers' event source mappings, by worker and queue. */
+  readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** The name of the function that ends dead letters. */
   readonly deadLetterFunction?: string
 }
@@ -46,6 +49,7 @@ export function writeOutput(scope: Construct, parts: FleetParts): void {
       ),
     ),
     workers: Object.fromEntries(workers.map(({ name, function: made }) => [name, made.functionName])),
+    mappings: Object.fromEntries(workers.map((worker) => [worker.name, mappingIds(worker)])),
     ...(deadLetterFunction !== undefined && { deadLetterFunction: deadLetterFunction.functionName }),
   }
   new CfnOutput(scope, 'Fleet', {

@@ -109,4 +109,8 @@ export interface ClientAccess {
   readonly read?: boolean
   /** To cancel, abort and retry by hand; holds the other two. @default false */
   readonly manage?: boolean
+  /** To look: `status` and `inspect`. @default false */
+  readonly inspect?: boolean
+  /** To pause, resume and purge queues; holds `inspect`. @default false */
+  readonly operate?: boolean
 }

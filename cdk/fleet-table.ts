@@ -23,9 +23,14 @@ export interface FleetTable {
   readonly table: ITable | ITableV2
   /** The key of the user's that encrypts it. */
   readonly encryptionKey: IKey | undefined
-  /** The index of failed calls: the only one that anybody queries. */
+  /** The index of failed calls, for who retries them. */
   readonly failedIndexArn: string
+  /** The index of all calls, for who inspects them. Absent: the config has `listing: false`. */
+  readonly listingIndexArn: string | undefined
 }
+
+/** The partition of the notices, as the runtime's `dynamodb-notices.ts` has it (a test compares). */
+export const NOTICES_PARTITION = 'N'
 
 const string = (name: string) => ({ name, type: AttributeType.STRING })
 const projectionType = ProjectionType.KEYS_ONLY
@@ -66,7 +71,7 @@ export function makeTable(
   })
   if (encryptionKey !== undefined) encrypt(table, encryptionKey)
   // The CDK's classes do not fit its own interfaces under exactOptionalPropertyTypes.
-  return fleetTable(table as ITableV2, encryptionKey)
+  return fleetTable(table as ITableV2, options.listing, encryptionKey)
 }
 
 /** By hand, since `TableV2` takes a key only where the stack names its region. */
@@ -107,7 +112,7 @@ export function useTable(
       throw refuse(`has no index "${index.indexName}"`, `add it, keyed by ${keyed}${off}`)
     }
   }
-  return fleetTable(table)
+  return fleetTable(table, needs.listing)
 }
 
 /** The parts of a table's template that are looked at. */
@@ -123,6 +128,16 @@ function shapeOf(resource: CfnTable | CfnGlobalTable): TableShape {
   return { globalSecondaryIndexes: [], ...shape }
 }
 
-function fleetTable(table: ITable | ITableV2, encryptionKey = table.encryptionKey): FleetTable {
-  return { table, encryptionKey, failedIndexArn: `${table.tableArn}/index/${failed.indexName}` }
+function fleetTable(
+  table: ITable | ITableV2,
+  isListing: boolean,
+  encryptionKey = table.encryptionKey,
+): FleetTable {
+  const arnOf = ({ indexName }: GlobalSecondaryIndexPropsV2) => `${table.tableArn}/index/${indexName}`
+  return {
+    table,
+    encryptionKey,
+    failedIndexArn: arnOf(failed),
+    listingIndexArn: isListing ? arnOf(listing) : undefined,
+  }
 }

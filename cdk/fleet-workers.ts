@@ -20,8 +20,8 @@ import { declared, refusal } from './refusal.ts'
 export interface FleetWorker extends IGrantable, IConnectable {
   readonly name: string
   readonly function: LambdaFunction
-  /** One for each of its queues. */
-  readonly mappings: readonly EventSourceMapping[]
+  /** One for each of its queues, by the queue's name. */
+  readonly mappings: ReadonlyMap<string, EventSourceMapping>
 }
 
 /** What a worker is made of. */
@@ -86,7 +86,19 @@ export function makeWorker(
   return asWorker(
     name,
     made,
-    consumed.map(({ name: queue, queue: source }) => consume(mappings, queue, made, source, options)),
+    new Map(
+      consumed.map(({ name: queue, queue: source }) => [
+        queue,
+        consume(mappings, queue, made, source, options),
+      ]),
+    ),
+  )
+}
+
+/** The ids of a worker's event source mappings, by queue. */
+export function mappingIds({ mappings }: FleetWorker): Record<string, string> {
+  return Object.fromEntries(
+    [...mappings].map(([queue, { eventSourceMappingId }]) => [queue, eventSourceMappingId]),
   )
 }
 
@@ -95,7 +107,11 @@ export function sorted(names: Iterable<string>): string[] {
   return [...names].sort()
 }
 
-function asWorker(name: string, made: LambdaFunction, mappings: readonly EventSourceMapping[]): FleetWorker {
+function asWorker(
+  name: string,
+  made: LambdaFunction,
+  mappings: ReadonlyMap<string, EventSourceMapping>,
+): FleetWorker {
   return {
     name,
     function: made,

@@ -9,6 +9,8 @@
  * | worker       | consume its queues, send             | put, get, batch get, update                 | both     |
  * | dead letters | consume dead letters, send           | put, get, update                            | both     |
  *
+ * Who looks after the fleet is in `inspection-grants.ts`.
+ *
  * A submit needs no read: DynamoDB sends the item that stood in the way of a conditional write along with its refusal,
  * free of charge. A write of an absent record is refused without one, and is then looked for: so who updates reads.
  * @module
@@ -108,7 +110,8 @@ function grantConsume(queue: IQueue, grantee: IGrantable): void {
 const readKey = ['Decrypt', 'DescribeKey']
 const writeKey = [...readKey, 'Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo']
 
-function grantTable(
+/** On the records, and the key that encrypts them. */
+export function grantTable(
   { table, encryptionKey }: FleetTable,
   grantee: IGrantable,
   actions: readonly string[],

@@ -40,6 +40,14 @@ const knownOfWorker: Readonly<Record<keyof WorkerProps, true>> = {
   submits: true,
 }
 
+const knownOfClient: Readonly<Record<keyof ClientAccess, true>> = {
+  submit: true,
+  read: true,
+  manage: true,
+  inspect: true,
+  operate: true,
+}
+
 /**
  * Checks the props against the config, and the config against what a stack can have: all names are declared, nothing is
  * given that has no use, concurrency can be expressed.
@@ -129,10 +137,19 @@ export function checkClient(fleet: Construct, client: LambdaFunction, access: Cl
         'use `grantSubmit` and `grantRead`, and give its client the table and the queues by variables of your own (the option `aws`)',
     )
   }
-  if (access.submit === true || access.read === true || access.manage === true) return
+  checkKeys(fleet, `\`addClient\` of ${where}`, access, knownOfClient)
+  if (Object.values(access).includes(true)) return
+  const forms = Object.keys(knownOfClient).map((name) => `{ ${name}: true }`)
   throw refusal(
     fleet,
-    `\`addClient\` gives ${where} no access; say what it does: { submit: true }, { read: true } or { manage: true }`,
+    `\`addClient\` gives ${where} no access; say what it does: ${forms.slice(0, -1).join(', ')} or ${forms.at(-1)}`,
+  )
+}
+
+/** What is wrong with the variables of a client, when all that users set on it is known. */
+export function clientProblems(fleet: Construct, client: LambdaFunction): string[] {
+  return environmentProblems(client).map(
+    (problem) => `${fleet.node.path}: client ${client.node.path}: ${problem}`,
   )
 }
 

@@ -28,6 +28,7 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
     'ChangeMessageVisibilityBatchCommand',
     'DeleteMessageBatchCommand',
     'GetQueueAttributesCommand',
+    'PurgeQueueCommand',
     'ReceiveMessageCommand',
     'SQSClient',
     'SendMessageBatchCommand',
@@ -74,9 +75,11 @@ export function leanSdk(hasBlobs: boolean): Plugin {
 
 function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
   build.onResolve(
-    { filter: /^@aws-sdk\/client-(dynamodb|s3|sqs)$/ },
+    { filter: /^@aws-sdk\/client-(dynamodb|lambda|s3|sqs)$/ },
     async ({ path, kind, importer, resolveDir }) => {
       if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
+      // A task that asks how the workers are is rare: it gets Lambda's own copy.
+      if (path === '@aws-sdk/client-lambda') return { path, external: true }
       if (path === '@aws-sdk/client-s3') {
         const found = hasBlobs
           ? await build.resolve(path, { kind: 'import-statement', resolveDir })

@@ -14,17 +14,20 @@ export interface BundleFile {
 const ENTRY = 'index.mjs'
 const chunkName = /chunk-([A-Z0-9]{8})\.mjs/g
 
-/** The files with chunks numbered in the order in which they are named, from the entry on. Maps keep to theirs. */
+/**
+ * The files with chunks numbered in the order in which they are named, from the entry on; those that nothing names are
+ * left out. Maps keep to theirs.
+ */
 export function nameChunks(
   outputs: readonly { readonly path: string; readonly text: string }[],
 ): BundleFile[] {
   const texts = new Map(outputs.map(({ path, text }) => [basename(path), text]))
   const names = numberFrom(ENTRY, texts)
   const renamed = (text: string) => text.replace(chunkName, (name) => names.get(name) ?? name)
-  return [...texts].map(([name, text]) => ({
-    name: renamed(name),
-    text: name.endsWith('.map') ? text : renamed(text),
-  }))
+  const isNamed = (name: string) => name.startsWith(ENTRY) || names.has(name.replace(/\.map$/, ''))
+  return [...texts].flatMap(([name, text]) =>
+    isNamed(name) ? [{ name: renamed(name), text: name.endsWith('.map') ? text : renamed(text) }] : [],
+  )
 }
 
 function numberFrom(entry: string, texts: ReadonlyMap<string, string>): Map<string, string> {

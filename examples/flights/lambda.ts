@@ -1,5 +1,5 @@
 /**
- * The web app on Lambda, behind a function URL; `cdk/app.ts` deploys it.
+ * The web app on Lambda, behind a function URL; `cdk/flights-stack.ts` deploys it.
  * @module
  */
 import { handle } from 'hono/aws-lambda'

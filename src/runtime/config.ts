@@ -193,6 +193,8 @@ export const LIMITS = {
   nameLength: 128,
   /** Characters of a code version: it travels with each call. */
   versionLength: 64,
+  /** Characters of all headers of a call, names and values: those of a trace have up to 588. */
+  headersLength: 1024,
   /** How deep tasks may submit tasks: Lambda's own loop detection is off, so this is what ends a runaway chain. */
   depth: 100,
   /** Calls in a group. */
@@ -244,7 +246,7 @@ export const ENV = {
   queueUrls: 'ERRAND_QUEUE_URLS',
   /** The bucket's name, where the config has `blobs`. */
   bucket: 'ERRAND_BUCKET',
-  /** The workers' functions as a JSON object of names by worker; `{}` where all workers are processes. */
+  /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function is. */
   worker: 'ERRAND_WORKER',

@@ -6,6 +6,7 @@
 import { type ArgumentsFingerprint, isFingerprint } from './blobs.ts'
 import { LIMITS } from './config.ts'
 import { MalformedMessageError } from './errors.ts'
+import { areHeaders, type Headers } from './headers.ts'
 import { showValue } from './nearest-name.ts'
 import { parseJson } from './parse-json.ts'
 
@@ -32,6 +33,8 @@ export interface Envelope {
   readonly onFailed?: string
   /** The version of the sender's code, where it was deployed with one; `v` is that of this format. */
   readonly version?: string
+  /** What middleware sends along. */
+  readonly headers?: Headers
   /** Arguments that no message can hold lie in a blob of this fingerprint, and not in \`args\`. Its key is made of the id. */
   readonly blob?: ArgumentsFingerprint
 }
@@ -89,6 +92,7 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   if (fields.version !== undefined && codeVersionOf(fields.version) === undefined) {
     throw malformed('`version` is no code version')
   }
+  if (fields.headers !== undefined && !areHeaders(fields.headers)) throw malformed('`headers` are no headers')
   checkFollowed(fields)
   checkArguments(fields)
   return fields as unknown as ReceivedEnvelope

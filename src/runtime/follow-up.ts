@@ -157,6 +157,8 @@ async function sendFollowUp(
       options,
       blobs: config.blobs !== undefined,
       version: ports.version,
+      // No middleware runs here: what went along with the call goes along with what follows it.
+      headers: envelope.headers,
     },
     [decodeResult(codec, ending, await resultOf(ports, ending))],
     followUpId(envelope.id, after, ending),

@@ -105,7 +105,7 @@ export interface QueueControl<Queue extends string = string> {
   /**
    * Stops the workers from taking calls of a queue; submits go on, and what runs runs to its end. On AWS it disables the
    * event source mappings, which takes effect within a minute; worker processes see it within 20 s. It lasts until
-   * `resume`, deployments included.
+   * `resume`; but a deployment that changes a mapping may enable it again.
    * @throws InvalidOptionError, NotWiredError, AccessDeniedError, ResourceNotFoundError
    */
   pause(queue: Queue): Promise<void>

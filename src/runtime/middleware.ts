@@ -3,16 +3,23 @@
  * @module
  */
 import { ErrandError } from './errors.ts'
+import type { Headers } from './headers.ts'
 import { checkFunction, checkKeys } from './option-checks.ts'
 
 /** A call on its way to the queue. */
 export interface SubmittedCall {
+  readonly id: string
   readonly task: string
   /** The arguments; a middleware may replace them before it calls `next`. */
   args: readonly unknown[]
   readonly queue: string
   readonly tenant: string | undefined
   readonly parent: string | undefined
+  /**
+   * What goes along with the call, for the `run` parts to read: lower-case names, values of visible ASCII, 1,024 characters
+   * in all. They go to what follows the call, too.
+   */
+  readonly headers: Record<string, string>
 }
 
 /** An attempt about to run. */
@@ -22,6 +29,8 @@ export interface RunningCall {
   readonly queue: string
   readonly attempt: number
   readonly tenant: string | undefined
+  /** What its submitter's middleware sent along. */
+  readonly headers: Headers
   readonly signal: AbortSignal
   /** The arguments; a middleware may replace them before it calls `next`. */
   args: readonly unknown[]

@@ -10,6 +10,7 @@ import { LIMITS, type ResolvedQueue } from './config.ts'
 import { runningTask } from './current-task.ts'
 import { ENVELOPE_VERSION, type Envelope, encodeEnvelope } from './envelope.ts'
 import { InvalidOptionError, PayloadTooLargeError } from './errors.ts'
+import type { Headers } from './headers.ts'
 import type { OutgoingMessage } from './queue.ts'
 import { type CallRecord, expiryOf, sendsOf } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -37,6 +38,8 @@ export interface Route {
   readonly followUps?: Pick<Envelope, 'onSucceeded' | 'onFailed'> | undefined
   /** The version of the code that sends. */
   readonly version?: string | undefined
+  /** What goes along; with middleware, each call has its own. */
+  readonly headers?: Headers | undefined
 }
 
 /** The call whose task, or whose end, submits another. */
@@ -93,6 +96,7 @@ export function prepareCall(
     envelope.depth = record.depth = depth
   }
   if (route.version !== undefined) envelope.version = route.version
+  if (route.headers !== undefined) envelope.headers = route.headers
   const blob = blobOf(route, envelope, encoded)
   if (blob !== undefined) envelope.blob = blob
   return { id, record, envelope, args: encoded }
@@ -108,7 +112,7 @@ function depthBelow(parent: Parent | undefined, task: string): number {
 }
 
 /** What an envelope's other fields can take at the most, so that a small call's size need not be counted. */
-const ENVELOPE_BYTES = 4096
+const ENVELOPE_BYTES = 8192
 
 /**
  * The fingerprint of arguments that no message can hold, where there is a place for them.

@@ -15,6 +15,7 @@ import {
   NotWiredError,
   TaskTimeoutError,
 } from './errors.ts'
+import { NO_HEADERS } from './headers.ts'
 import { compose, type RunningCall } from './middleware.ts'
 import type { CallRecord } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -130,6 +131,7 @@ async function callThroughMiddleware(
     queue: envelope.queue,
     attempt: attempt.attempt,
     tenant: attempt.tenant,
+    headers: envelope.headers ?? NO_HEADERS,
     get signal() {
       return attempt.signal
     },

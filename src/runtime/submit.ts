@@ -12,6 +12,7 @@ import { idInGroup, idOfKey, newGroupId } from './entropy.ts'
 import { InvalidOptionError, SubmitUncertainError } from './errors.ts'
 import { Future, observe } from './future.ts'
 import { FutureGroup } from './future-group.ts'
+import { headersOf } from './headers.ts'
 import { compose, type Middleware, type SubmittedCall } from './middleware.ts'
 import { longestMatch } from './name-pattern.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
@@ -61,12 +62,22 @@ async function submit(
   const route = routeOf(context, backend, target, options)
   const future = isPlain(context, route)
     ? await sendOne(context, backend, route, args)
-    : await throughMiddleware(context, route, args, async (finalArgs) => {
-        await checkInput(route, finalArgs)
-        return sendOne(context, backend, route, finalArgs)
-      })
+    : await submitThroughMiddleware(context, backend, route, args)
   if (backend.propagate === true) await throwFailure(future)
   return future
+}
+
+function submitThroughMiddleware(
+  context: SenderContext,
+  backend: Backend,
+  route: SubmitRoute,
+  args: readonly unknown[],
+): Promise<Future<unknown>> {
+  const id = idOf(backend, route, backend.clock.now())
+  return throughMiddleware(context, route, { id, args }, async (finalRoute, finalArgs) => {
+    await checkInput(finalRoute, finalArgs)
+    return sendOne(context, backend, finalRoute, finalArgs, id)
+  })
 }
 
 /** In a task of this app, its environment's way to the backend: who is killed sends nothing any more. */
@@ -83,9 +94,10 @@ function sendOne(
   backend: Backend,
   route: SubmitRoute,
   args: readonly unknown[],
+  id?: string,
 ): Promise<Future<unknown>> {
   const now = backend.clock.now()
-  const prepared = prepareCall(context.codec, now, route, args, idOf(backend, route, now))
+  const prepared = prepareCall(context.codec, now, route, args, id ?? idOf(backend, route, now))
   const key = route.options.idempotencyKey
   const call = key === undefined ? prepared : { ...prepared, key }
   return send(context.config, backend, route.queue, [call], now).then((failed) => {
@@ -144,9 +156,9 @@ async function map(
       calls.push(prepareCall(context.codec, clock.now(), route, args, id))
       continue
     }
-    await throughMiddleware(context, route, args, async (finalArgs) => {
-      await checkInput(route, finalArgs)
-      calls.push(prepareCall(context.codec, clock.now(), route, finalArgs, id))
+    await throughMiddleware(context, route, { id, args }, async (finalRoute, finalArgs) => {
+      await checkInput(finalRoute, finalArgs)
+      calls.push(prepareCall(context.codec, clock.now(), finalRoute, finalArgs, id))
     })
   }
   const failed = await sendInLanes(context, backend, route.queue, calls)
@@ -188,17 +200,19 @@ async function collect(lists: unknown): Promise<readonly (readonly unknown[])[]>
 /** Runs the `submit` parts of the middleware around `work`. */
 async function throughMiddleware<Result>(
   context: SenderContext,
-  route: Route,
-  args: readonly unknown[],
-  work: (args: readonly unknown[]) => Promise<Result>,
+  route: SubmitRoute,
+  { id, args }: Pick<SubmittedCall, 'id' | 'args'>,
+  work: (route: SubmitRoute, args: readonly unknown[]) => Promise<Result>,
 ): Promise<Result> {
   const layers = context.middleware.flatMap(({ submit: layer }) => (layer === undefined ? [] : [layer]))
   const call: SubmittedCall = {
+    id,
     task: route.task.name,
     args,
     queue: route.queue.name,
     tenant: route.options.tenant,
     parent: runningTask()?.id,
+    headers: {},
   }
   let done: { readonly result: Result } | undefined
   let failure: unknown
@@ -209,7 +223,9 @@ async function throughMiddleware<Result>(
           `a middleware set \`call.args\` to ${showValue(call.args)}, expected a list of arguments`,
         )
       }
-      done = { result: await work(call.args) }
+      const headers = headersOf(call.headers)
+      const finalRoute = headers === undefined ? route : { ...route, headers }
+      done = { result: await work(finalRoute, call.args) }
     } catch (error) {
       failure = error
       throw error

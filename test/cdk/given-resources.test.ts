@@ -178,9 +178,9 @@ describe('a bucket', () => {
     expect(resourcesOf(template, 'AWS::S3::Bucket').size).toBe(0)
     const cells = allowedCells(template, 'JobsWorkersfooRole').filter((cell) => cell.startsWith('s3:'))
     expect(cells).toEqual([
-      's3:GetObject on arn:{"Ref":"AWS::Partition"}:s3:::mine/errand/shop/*',
-      's3:ListBucket on arn:{"Ref":"AWS::Partition"}:s3:::mine',
-      's3:PutObject on arn:{"Ref":"AWS::Partition"}:s3:::mine/errand/shop/*',
+      's3:GetObject on arn:AWS::Partition:s3:::mine/errand/shop/*',
+      's3:ListBucket on arn:AWS::Partition:s3:::mine if {"StringLike":{"s3:prefix":["errand/shop/*"]}}',
+      's3:PutObject on arn:AWS::Partition:s3:::mine/errand/shop/*',
     ])
   })
 })

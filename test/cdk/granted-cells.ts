@@ -9,6 +9,7 @@ interface Statement {
   readonly Effect: 'Allow' | 'Deny'
   readonly Action: string | readonly string[]
   readonly Resource: unknown
+  readonly Condition?: unknown
 }
 
 /** The statements of all policies of the roles whose logical ids begin so. */
@@ -25,13 +26,16 @@ export function statementsOf(template: Template, role: string): Statement[] {
   return [...inline, ...attached].flatMap(({ Statement }) => Statement)
 }
 
-/** What a role is allowed, sorted: `sqs:SendMessage on Queues.orders.Queue`. */
+/** What a role is allowed, sorted: `sqs:SendMessage on Queues.orders.Queue`, and after that ` if …` where there is a condition. */
 export function allowedCells(template: Template, role: string): string[] {
   const cells = statementsOf(template, role)
     .filter(({ Effect }) => Effect === 'Allow')
-    .flatMap(({ Action, Resource }) =>
-      listOf(Action).flatMap((action) => listOf(Resource).map((each) => `${action} on ${nameOf(each)}`)),
-    )
+    .flatMap(({ Action, Resource, Condition }) => {
+      const under = Condition === undefined ? '' : ` if ${JSON.stringify(Condition)}`
+      return listOf(Action).flatMap((action) =>
+        listOf(Resource).map((each) => `${action} on ${nameOf(each)}${under}`),
+      )
+    })
   return [...new Set(cells)].sort()
 }
 
@@ -48,6 +52,7 @@ function nameOf(resource: unknown): string {
   if (typeof resource === 'string') return resource
   const [kind, content] = Object.entries(resource as object)[0] as [string, unknown]
   if (kind === 'Fn::GetAtt') return (content as [string, string])[0].replace(/[0-9A-F]{8}$/, '')
+  if (kind === 'Ref') return (content as string).replace(/[0-9A-F]{8}$/, '')
   if (kind === 'Fn::Join') return (content as [string, unknown[]])[1].map(nameOf).join('')
   return JSON.stringify(resource)
 }

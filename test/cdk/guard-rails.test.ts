@@ -144,6 +144,17 @@ describe('variables are refused', () => {
     )
   })
 
+  test('over 4 KB at a client that knows the functions too', () => {
+    const message = refusalOf(small, ({ stack, fleet }) => {
+      const web = userFunction(stack)
+      fleet.addClient(web, { inspect: true })
+      web.addEnvironment('LETTER', 'x'.repeat(3850))
+    })
+    expect(message).toMatch(
+      /Shop\/Jobs: client Shop\/Web: `environment` has at least 4\d\d\d bytes.*LETTER 3856, ERRAND_FUNCTIONS \d+, /,
+    )
+  })
+
   test('that are set later on', () => {
     const message = refusalOf(small, ({ fleet }) =>
       fleet.worker('worker-1').function.addEnvironment('LETTER', 'x'.repeat(4096)),
@@ -209,7 +220,14 @@ describe('what has no use is refused', () => {
   test('a client without access', () => {
     const { stack, fleet } = stackFleet(small)
     expect(() => fleet.addClient(userFunction(stack), {})).toThrow(
-      'Shop/Jobs: `addClient` gives Shop/Web no access; say what it does: { submit: true }, { read: true } or { manage: true }',
+      'Shop/Jobs: `addClient` gives Shop/Web no access; say what it does: { submit: true }, { read: true }, { manage: true }, { inspect: true } or { operate: true }',
+    )
+  })
+
+  test('an access that there is none of', () => {
+    const { stack, fleet } = stackFleet(small)
+    expect(() => fleet.addClient(userFunction(stack), { submits: true } as object)).toThrow(
+      'Shop/Jobs: `addClient` of Shop/Web has an unknown option `submits`; did you mean "submit"?',
     )
   })
 

@@ -34,7 +34,13 @@ function wholeFleet(appProps = {}) {
     (stack) => ({ vpc: new Vpc(stack, 'Vpc'), alarmTopic: new Topic(stack, 'Topic') }),
     appProps,
   )
-  made.fleet.addClient(userFunction(made.stack), { submit: true, read: true, manage: true })
+  made.fleet.addClient(userFunction(made.stack), {
+    submit: true,
+    read: true,
+    manage: true,
+    inspect: true,
+    operate: true,
+  })
   return made
 }
 

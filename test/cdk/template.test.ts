@@ -252,12 +252,18 @@ describe('the output', () => {
       'queues',
       'deadLetters',
       'workers',
+      'mappings',
       'deadLetterFunction',
     ])
     expect(output).toMatchObject({
       errand: 1,
       app: 'shop',
       workers: { foo: resourceOf(template, 'AWS::Lambda::Function', 'JobsWorkersfooFunction').id },
+      mappings: {
+        bar: {
+          orders: resourceOf(template, 'AWS::Lambda::EventSourceMapping', 'JobsWorkersbarMappingsorders').id,
+        },
+      },
     })
   })
 })

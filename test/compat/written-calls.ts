@@ -118,6 +118,18 @@ const sendAgain: Send = async (stage, args) => {
   return executor.retry(id)
 }
 
+/** With what middleware sends along: the context of a trace. */
+const sendWithHeaders: Send = (stage, args) => {
+  stage.executor.use({
+    submit: (call, next) => {
+      call.headers.traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+      call.headers.tracestate = 'errand=t61rcWkgMzE'
+      return next()
+    },
+  })
+  return sendWith({})(stage, args)
+}
+
 const cases: readonly (readonly [name: string, args: string, send: Send, version?: string])[] = [
   ['plain', 'plain', sendWith({})],
   ['no arguments', 'none', sendWith({})],
@@ -133,6 +145,7 @@ const cases: readonly (readonly [name: string, args: string, send: Send, version
   ['sent again', 'plain', sendAgain],
   ['of a code version', 'plain', sendWith({}), '1a2b3c4d5e6f'],
   ['in a blob', 'large', sendWith({})],
+  ['with headers', 'plain', sendWithHeaders],
 ]
 
 /** All of them. */

@@ -68,6 +68,16 @@ export function describeListing(using: UsingStore): void {
     }),
   )
   test(
+    'keeps the order where one queue is far busier than the others',
+    using(async (store) => {
+      const [busy, ...quiet] = Array.from({ length: 6 }, () => randomUUID()) as [string, ...string[]]
+      const many = await calls(store, busy, 120, 1)
+      const few = (await Promise.all(quiet.map((queue) => calls(store, queue, 2, 90)))).flat()
+      const expected = [...many, ...few].sort(compareListed)
+      expect((await list(store, { queues: [busy, ...quiet] })).entries).toEqual(expected.slice(0, 100))
+    }),
+  )
+  test(
     'begins and ends at the times asked for, both included, and any position may be read on from',
     using(async (store) => {
       const queue = randomUUID()

@@ -2,44 +2,17 @@
  * The reference pages cannot drift from the code: each option, default, variable and error is looked up in them.
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { BundleError } from '../../cdk/bundling/bundle-error.ts'
+import { AppDiscoveryError } from '../../src/app-discovery/index.ts'
 import { TTL_ATTRIBUTE, tableDefinition } from '../../src/runtime/aws/dynamodb-item.ts'
 import { DEFAULTS, ENV } from '../../src/runtime/config.ts'
 import * as errors from '../../src/runtime/errors.ts'
-import { readSource, root, type SyntaxNode } from '../support/source-files.ts'
+import { root } from '../support/source-files.ts'
+import { membersOf, rowsBelow, textOf } from './reference-tables.ts'
 import { pages } from './snippets.ts'
-
-const textOf = (page: string) => readFileSync(join(root, page), 'utf8')
-
-/** The cells of a table's rows below a heading, by what stands in backticks in the first. */
-function rowsBelow(page: string, heading: string): Map<string, string[]> {
-  const text = textOf(page)
-  const from = text.indexOf(`\n${heading}\n`)
-  expect(from, `${page} has no heading "${heading}"`).toBeGreaterThanOrEqual(0)
-  const section = text.slice(from + heading.length + 2).split(/^#/m)[0] ?? ''
-  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
-  return new Map(
-    rows.map((row) => {
-      const cells = row
-        .split(/(?<!\\)\|/)
-        .slice(1, -1)
-        .map((cell) => cell.trim())
-      return [/^`([^`]+)`/.exec(cells[0] ?? '')?.[1] ?? '', cells]
-    }),
-  )
-}
-
-/** The names that an interface declares. */
-function membersOf(path: string, name: string): string[] {
-  const body = readSource(path).tree.body as readonly SyntaxNode[]
-  const declared = body
-    .map((node) => (node.declaration ?? node) as SyntaxNode)
-    .find((node) => node.type === 'TSInterfaceDeclaration' && (node.id as { name?: string }).name === name)
-  const members = (declared?.body as { body?: readonly { key: { name: string } }[] } | undefined)?.body ?? []
-  return members.map(({ key }) => key.name)
-}
 
 const config = 'src/runtime/config.ts'
 const page = 'docs/configuration.md'
@@ -108,6 +81,15 @@ describe('docs/errors.md', () => {
     const row = rowsBelow('docs/errors.md', '## All errors').get(name)
     expect(row?.[1], `add a row for ${name}`).toBe(`\`${code}\``)
     expect(row?.every((cell) => cell !== '')).toBe(true)
+  })
+
+  test('lists those of a deployment', () => {
+    const rows = rowsBelow('docs/errors.md', '## While deploying')
+    const listed = [...rows].map(([name, cells]) => [name, cells[1]])
+    expect(listed).toEqual([
+      ['AppDiscoveryError', `\`${AppDiscoveryError.code}\``],
+      ['BundleError', `\`${new BundleError('').code}\``],
+    ])
   })
 
   test('lists nothing that is not there', () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { NonRetryableError } from 'errand'
@@ -8,60 +8,9 @@ import { app } from '../../examples/flights/src/app.ts'
 import { executor } from '../../examples/flights/src/errand.ts'
 import type { ReportStatus } from '../../examples/flights/src/report-status.ts'
 import type { Chunk } from '../../examples/flights/src/reports.ts'
+import { type ExpectedFigures, expectedReport } from './expected-report.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-
-interface Flight {
-  delay: number
-  distance: number
-  time: number
-}
-
-const flights: Flight[] = JSON.parse(
-  readFileSync(`${root}/node_modules/vega-datasets/data/flights-200k.json`, 'utf8'),
-)
-
-/** The figures once more, the plain way: all delays, sorted. */
-function expectedFigures(delays: number[]) {
-  const n = delays.length
-  if (n === 0) return { flights: 0, meanDelay: null, medianDelay: null, p90Delay: null, lateShare: null }
-  const sorted = delays.toSorted((a, b) => a - b)
-  const middle = n % 2 === 1 ? sorted.slice((n - 1) / 2, (n + 1) / 2) : sorted.slice(n / 2 - 1, n / 2 + 1)
-  return {
-    flights: n,
-    meanDelay: delays.reduce((sum, delay) => sum + delay, 0) / n,
-    medianDelay: middle.reduce((sum, delay) => sum + delay, 0) / middle.length,
-    p90Delay: sorted.find((_, index) => 10 * (index + 1) >= 9 * n),
-    lateShare: delays.filter((delay) => delay > 15).length / n,
-  }
-}
-
-function expectedReport(minDistance: number, maxDistance: number) {
-  const chosen = flights.filter(({ distance }) => distance >= minDistance && distance <= maxDistance)
-  const figuresOf = (belongs: (flight: Flight) => boolean) =>
-    expectedFigures(chosen.filter(belongs).map(({ delay }) => delay))
-  const bands: [number, number | null][] = [
-    [0, 250],
-    [250, 500],
-    [500, 1000],
-    [1000, 2000],
-    [2000, null],
-  ]
-  return {
-    filter: { minDistance, maxDistance },
-    lateAfterMinutes: 15,
-    overall: figuresOf(() => true),
-    byHour: [...Array(24).keys()].map((hour) => ({
-      hour,
-      ...figuresOf(({ time }) => time >= hour && time < hour + 1),
-    })),
-    byDistance: bands.map(([from, to]) => ({
-      from,
-      to,
-      ...figuresOf(({ distance }) => distance >= from && (to === null || distance < to)),
-    })),
-  }
-}
 
 function post(body: unknown, contentType = 'application/json') {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
@@ -330,10 +279,8 @@ describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the server', () => {
   })
 })
 
-type Expected = ReturnType<typeof expectedFigures>
-
 /** The figures as the terminal shows them. */
-function printed(figures: Expected | undefined) {
+function printed(figures: ExpectedFigures | undefined) {
   const { flights: count = 0, lateShare, meanDelay, medianDelay, p90Delay } = figures ?? {}
   return [
     count.toLocaleString('en-US'),

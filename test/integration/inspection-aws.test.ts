@@ -48,8 +48,8 @@ afterEach(async () => {
 
 /** The executor of a client that is wired otherwise. */
 const wired = (change: Partial<AwsOptions>) => {
-  const { functionNames, ...aws } = { ...fleet.aws, ...change }
-  const given = functionNames === undefined ? aws : { ...aws, functionNames }
+  const { functions, ...aws } = { ...fleet.aws, ...change }
+  const given = functions === undefined ? aws : { ...aws, functions }
   return createExecutor(config, { tasks, backend: 'aws', aws: given })
 }
 
@@ -79,7 +79,10 @@ describe('a worker that does not answer', () => {
     ['the function of another worker', { bar: 'deployed-foo' }, 'its function is worker "foo" of "deployed"'],
     ['no function', { bar: 'deployed-baz' }, 'is not there'],
   ])('%s: what is wrong is named', async (_, names, why) => {
-    const executor = wired({ functionNames: { foo: 'deployed-foo', ...names } })
+    const functions = Object.entries({ foo: 'deployed-foo', ...names }).map(
+      ([worker, name]) => [worker, { name, mappings: {} }] as const,
+    )
+    const executor = wired({ functions: Object.fromEntries(functions) })
     const { bar } = await executor.inspect.stats().then(({ workers }) => workers)
     expect(bar).toMatchObject({ state: 'no answer', error: expect.stringContaining(why) })
     await executor.close()
@@ -90,20 +93,26 @@ describe('a client that may not, or does not know', () => {
   const denied = { status: 403, type: 'AccessDeniedException' }
 
   test.each([
-    ['Invoke', 'lambda:InvokeFunction on function "deployed-foo" of worker "foo"', 'status'],
-    ['List', 'lambda:ListEventSourceMappings on function "deployed-foo" of worker "foo"', 'status'],
+    ['Invoke', 'lambda:InvokeFunction on function "deployed-foo" of worker "foo"', 'status', 'inspect'],
+    [
+      'Get',
+      'lambda:GetEventSourceMapping on event source mapping "deployed-foo-0" of queue "low" of worker "foo"',
+      'status',
+      'inspect',
+    ],
     [
       'Update',
       'lambda:UpdateEventSourceMapping on event source mapping "deployed-foo-0" of queue "low"',
       'pause',
+      'operate',
     ],
-  ])('is told that %s is denied, and what to grant', async (action, what, method) => {
+  ])('is told that %s is denied, and what to grant', async (action, what, method, access) => {
     fleet.api.refuse(action, denied)
     const { executor } = fleet
     const error = await errorOf(method === 'pause' ? executor.queues.pause('low') : executor.status())
     expect(AccessDeniedError.is(error)).toBe(true)
     expect(String(error)).toContain(what)
-    expect(String(error)).toContain('fleet.addClient(fn, { manage: true })')
+    expect(String(error)).toContain(`fleet.addClient(fn, { ${access}: true })`)
   })
 
   test('is told that the listing index is denied', async () => {
@@ -112,12 +121,13 @@ describe('a client that may not, or does not know', () => {
     const error = await errorOf(executor.inspect.calls())
     expect(AccessDeniedError.is(error)).toBe(true)
     expect(String(error)).toContain('dynamodb:Query on index "listing" of table "deployed"')
+    expect(String(error)).toContain('fleet.addClient(fn, { inspect: true })')
     await executor.close()
     await server.close()
   })
 
   test('does not know the functions: status and pause say what to set, and queues are counted all the same', async () => {
-    const executor = wired({ functionNames: undefined as never })
+    const executor = wired({ functions: undefined as never })
     for (const refused of [executor.status(), executor.queues.pause('low'), executor.inspect.registered()]) {
       const error = await errorOf(refused)
       expect(NotWiredError.is(error)).toBe(true)
@@ -130,18 +140,26 @@ describe('a client that may not, or does not know', () => {
   })
 
   test('takes the functions from the variable, and refuses one that is no map', async () => {
-    vi.stubEnv(ENV.functions, JSON.stringify({ foo: 'deployed-foo', bar: 'deployed-bar' }))
-    const executor = wired({ functionNames: undefined as never })
+    vi.stubEnv(ENV.functions, JSON.stringify(fleet.aws.functions))
+    const executor = wired({ functions: undefined as never })
     expect(await executor.status()).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
     await executor.close()
-    vi.stubEnv(ENV.functions, '["deployed-foo"]')
-    const error = await errorOf(wired({ functionNames: undefined as never }).status())
-    expect(InvalidOptionError.is(error)).toBe(true)
-    expect(String(error)).toContain('ERRAND_FUNCTIONS is ["deployed-foo"], expected a JSON object of names')
+    for (const wrong of [
+      '["deployed-foo"]',
+      '{"foo":"deployed-foo"}',
+      '{"foo":{"name":"deployed-foo"}}',
+      '{"foo":{"name":"deployed-foo","mappings":{"low":1}}}',
+      '{',
+    ]) {
+      vi.stubEnv(ENV.functions, wrong)
+      const error = await errorOf(wired({ functions: undefined as never }).status())
+      expect(InvalidOptionError.is(error)).toBe(true)
+      expect(String(error)).toContain(`ERRAND_FUNCTIONS is ${wrong}, expected a JSON object of functions`)
+    }
   })
 
   test('has workers that are processes alone: they are told by notices, and no function is asked', async () => {
-    const executor = wired({ functionNames: {} })
+    const executor = wired({ functions: {} })
     expect(await executor.status()).toEqual({ ping: false, workers: { foo: 'no answer', bar: 'no answer' } })
     await executor.queues.pause('low')
     expect((await executor.inspect.queues()).low.paused).toBe(true)
@@ -177,6 +195,28 @@ describe('pausing', () => {
       'mapping "deployed-bar-0" of queue "high" is being changed at this moment',
     )
   })
+
+  test.each([
+    ['of another queue', 'deployed-bar-0', '("deployed-bar-0" is of arn:aws:sqs:'],
+    ['that is gone', 'gone', 'event source mapping "gone" of queue "low" of worker "bar" is not there'],
+  ])(
+    'a mapping %s is named, and nothing was changed; nobody is said to have paused it',
+    async (_, id, why) => {
+      const wider = defineConfig({ ...config, workers: { foo: {}, bar: {} } })
+      const { foo, bar } = fleet.aws.functions as Required<NonNullable<AwsOptions['functions']>>
+      const functions = {
+        foo,
+        bar: { name: 'deployed-bar', mappings: { ...bar?.mappings, low: id } },
+      } as never
+      const executor = createExecutor(wider, { tasks, backend: 'aws', aws: { ...fleet.aws, functions } })
+      const error = await errorOf(executor.queues.pause('low'))
+      expect(ResourceNotFoundError.is(error)).toBe(true)
+      expect(String(error)).toContain(why)
+      expect(new Set(Object.values(fleet.api.states()))).toEqual(new Set(['Enabled']))
+      expect((await executor.inspect.queues()).low.paused).toBe(false)
+      await executor.close()
+    },
+  )
 
   test('a function without a mapping of the queue is named, and nothing was changed', async () => {
     // Deployed by a config in which bar does not consume `low`.
@@ -249,8 +289,8 @@ test('each method makes the requests that the documentation says', async () => {
     }
     return counts
   }
-  // 2 functions with 2 mappings and 1, a mapping a page here; 2 queues, each with its dead-letter queue, of 4 shards each.
-  const [mappings, queues] = [{ List: 3 }, { GetQueueAttributes: 4 }]
+  // 2 functions with 2 mappings and 1; 2 queues, each with its dead-letter queue, of 4 shards each.
+  const [mappings, queues] = [{ Get: 3 }, { GetQueueAttributes: 4 }]
   expect(await asked(executor.status)).toEqual({ Invoke: 2, ...mappings, Query: 1 })
   expect(await asked(executor.inspect.registered)).toEqual({ Invoke: 2, Query: 1 })
   expect(await asked(executor.inspect.queues)).toEqual({ ...mappings, ...queues, Query: 1 })
@@ -258,8 +298,8 @@ test('each method makes the requests that the documentation says', async () => {
   expect(await asked(() => executor.inspect.calls())).toEqual({ Query: 8, BatchGetItem: 1 })
   expect(await asked(() => executor.inspect.active({ queue: 'low' }))).toEqual({ Query: 4, BatchGetItem: 1 })
   expect(await asked(() => executor.inspect.reserved())).toEqual({ ...queues, Query: 8, BatchGetItem: 1 })
-  expect(await asked(() => executor.queues.pause('high'))).toEqual({ ...mappings, Update: 2, PutItem: 1 })
-  expect(await asked(() => executor.queues.resume('high'))).toEqual({ ...mappings, Update: 2, PutItem: 1 })
+  expect(await asked(() => executor.queues.pause('high'))).toEqual({ Get: 2, Update: 2, PutItem: 1 })
+  expect(await asked(() => executor.queues.resume('high'))).toEqual({ Get: 2, Update: 2, PutItem: 1 })
   expect(await asked(() => executor.queues.purge('low'))).toMatchObject({
     PurgeQueue: 1,
     Query: 4,

@@ -100,6 +100,25 @@ async function onAws(tasks: Tasks): Promise<Stage> {
   }
 }
 
+/** Both workers are there, one call of each queue is in flight, and two of `low` are delayed. */
+async function expectFleet({ inspect, status }: Executor): Promise<void> {
+  expect(await status()).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
+  const names = ['add', 'hold', 'fail']
+  expect(await inspect.registered()).toEqual({ foo: names, bar: names })
+  const stats = await inspect.stats()
+  expect(stats.queues).toMatchObject({
+    low: { visible: 0, inFlight: 1, delayed: 2, dead: 0, paused: false },
+    high: { visible: 0, inFlight: 1, delayed: 0, dead: 0, paused: false },
+  })
+  expect(stats.workers.foo).toMatchObject({
+    state: 'OK',
+    concurrency: 40,
+    queues: ['low', 'high'],
+    paused: [],
+  })
+  expect(stats.workers.bar?.processes).toMatchObject([{ app: 'inspected', worker: 'bar' }])
+}
+
 describe.each([
   ['local', onLocal],
   ['AWS on the wire', onAws],
@@ -123,16 +142,11 @@ describe.each([
       expect(await done.result()).toBe(11)
       await expect.poll(() => failing.state()).toBe('retrying')
 
-      expect(await executor.status()).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
       expect(await idsOf(inspect.active())).toEqual(new Set([held.id]))
       expect(await idsOf(inspect.scheduled())).toEqual(new Set([failing.id, later.id]))
       expect(await idsOf(inspect.scheduled({ task: tasks.add }))).toEqual(new Set([later.id]))
       expect(await idsOf(inspect.revoked())).toEqual(new Set([never.id]))
       expect(await idsOf(inspect.calls({ state: 'succeeded' }))).toEqual(new Set([done.id]))
-      expect(await inspect.registered()).toEqual({
-        foo: ['add', 'hold', 'fail'],
-        bar: ['add', 'hold', 'fail'],
-      })
       const [active] = (await inspect.active()).calls
       expect(active).toMatchObject({
         task: 'hold',
@@ -151,18 +165,7 @@ describe.each([
         .poll(() => inspect.reserved())
         .toEqual({ queues: { low: 0, high: 0 }, lookedAt: 5, complete: true })
 
-      const stats = await inspect.stats()
-      expect(stats.queues).toMatchObject({
-        low: { visible: 0, inFlight: 1, delayed: 2, dead: 0, paused: false },
-        high: { visible: 0, inFlight: 1, delayed: 0, dead: 0, paused: false },
-      })
-      expect(stats.workers.foo).toMatchObject({
-        state: 'OK',
-        concurrency: 40,
-        queues: ['low', 'high'],
-        paused: [],
-      })
-      expect(stats.workers.bar?.processes).toMatchObject([{ app: 'inspected', worker: 'bar' }])
+      await expectFleet(executor)
 
       expect(await held.abort('enough')).toBe(true)
       expect(await idsOf(inspect.revoked())).toEqual(new Set([never.id, held.id]))
@@ -174,7 +177,7 @@ describe.each([
     }
   })
 
-  test('a paused queue takes submits and runs none, until it is resumed', async () => {
+  test('a paused queue is shown as one, until it is resumed', async () => {
     const { tasks } = tasksOf()
     const { executor, start, close } = await open(tasks)
     try {
@@ -219,8 +222,9 @@ describe.each([
   test('worker processes are seen by their notices', async () => {
     const { tasks } = tasksOf()
     const { executor, close } = await open(tasks)
-    const { store, clock } = await internalsOf(executor).connect()
+    const { store, clock, fleet } = await internalsOf(executor).connect()
     const { app } = internalsOf(executor)
+    await executor.start()
     const beat = (worker: string, id: string, agoSeconds: number) => {
       const report = reportOf({ app, worker, codeVersion: 'v2', uptimeSeconds: 5, received: 3, running: 1 })
       const text = JSON.stringify({ beatAt: clock.now() - agoSeconds * 1000, report })
@@ -250,6 +254,11 @@ describe.each([
       await putPaused(store, 'low', true)
       // Processes are told, and functions were not: somebody enabled a mapping by hand.
       expect((await executor.inspect.stats()).workers.foo).toMatchObject({ paused: [], state: 'OK' })
+      // And the other way round: functions are off, a process of foo goes on. Of bar there is none.
+      await fleet?.pause('high')
+      const mixed = await executor.inspect.stats()
+      expect(mixed.workers).toMatchObject({ foo: { paused: [] }, bar: { paused: ['high'], state: 'paused' } })
+      expect(mixed.queues).toMatchObject({ high: { paused: false } })
     } finally {
       await Promise.all(
         ['foo#a', 'foo#b', 'foo#c', 'baz#d'].map((id) => {
@@ -278,6 +287,29 @@ describe.each([
 })
 
 describe('inspection, elsewhere', () => {
+  test('local: what runs at a pause runs to its end, what is submitted then waits for the resume', async () => {
+    const { tasks, release, begun } = tasksOf()
+    const { executor, start, close } = await onLocal(tasks)
+    await executor.queues.pause('low')
+    await start()
+    const early = await executor.submit(tasks.add, 1, 1)
+    await executor.queues.resume('low')
+    expect(await early.result()).toBe(2)
+    const running = await executor.submit(tasks.hold)
+    await begun
+    await executor.queues.pause('low')
+    const waiting = await executor.submit(tasks.add, 1, 2)
+    const other = await executor.with({ queue: 'high' }).submit(tasks.add, 2, 2)
+    expect(await other.result()).toBe(4)
+    release()
+    expect(await running.result()).toBe('held')
+    expect(await waiting.state()).toBe('pending')
+    expect((await executor.inspect.queues()).low).toMatchObject({ visible: 1, paused: true })
+    await executor.queues.resume('low')
+    expect(await waiting.result()).toBe(3)
+    await close()
+  })
+
   test('a local fleet that was not started does not answer, and says so', async () => {
     const { executor, close } = await onLocal(tasksOf().tasks)
     expect(await executor.status()).toEqual({ ping: false, workers: { foo: 'no answer', bar: 'no answer' } })

@@ -4,20 +4,12 @@
  * @module
  */
 import { execFile } from 'node:child_process'
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, posix, sep } from 'node:path'
+import { join, posix, sep } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { linkPackage, packStaged, stageCheckout, unpackInto } from '../support/packed-package.ts'
 import { readPackage, root } from '../support/source-files.ts'
 
 const run = promisify(execFile)
@@ -31,36 +23,17 @@ const tsc = join(root, 'node_modules/typescript/bin/tsc')
 const besides = ['@types/node']
 
 beforeAll(async () => {
-  stageCheckout()
-  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: stage })
-  await run('npm', ['pack', '--offline', '--ignore-scripts', '--pack-destination', folder], { cwd: stage })
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string
-  mkdirSync(installed, { recursive: true })
-  await run('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1'])
-  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }))
-  for (const dependency of [...Object.keys(readPackage().dependencies), ...besides]) link(dependency)
-})
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-/** A copy of the checkout, so that packing neither needs nor touches what others build in it. */
-function stageCheckout(): void {
-  const skipped = ['node_modules', '.git', 'dist', 'coverage', 'cdk.out']
-  cpSync(root, stage, {
-    recursive: true,
-    filter: (path) => !skipped.includes(path.slice(root.length).split(sep)[0] ?? ''),
-  })
-  symlinkSync(join(root, 'node_modules'), join(stage, 'node_modules'))
+  stageCheckout(stage)
   // What must stay at home.
   writeFileSync(join(stage, '.env'), 'SECRET=1\n')
   writeFileSync(join(stage, 'notes.txt'), 'private\n')
-}
+  await unpackInto(app, await packStaged(stage, folder))
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }))
+  for (const dependency of [...Object.keys(readPackage().dependencies), ...besides])
+    linkPackage(app, dependency)
+})
 
-function link(dependency: string): void {
-  const at = join(app, 'node_modules', dependency)
-  mkdirSync(dirname(at), { recursive: true })
-  symlinkSync(join(root, 'node_modules', dependency), at)
-}
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function packedFiles(): string[] {
   return readdirSync(installed, { recursive: true, withFileTypes: true })
@@ -222,7 +195,7 @@ describe('errand/cdk', () => {
   ]
 
   beforeAll(() => {
-    for (const peer of peers) link(peer)
+    for (const peer of peers) linkPackage(app, peer)
     mkdirSync(join(app, 'src'), { recursive: true })
     writeFileSync(
       join(app, 'src/errand.ts'),

@@ -99,6 +99,8 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
       ],
       without: [
         'leaseIsExclusive',
+        'leaseIsKept',
+        'attemptBeginsInTime',
         'executionsAreBounded',
         'attemptsEndWell',
         'backOffIsKept',

@@ -10,7 +10,7 @@ import { FAULT_RATES } from '../wire-faults/fault-rates.ts'
 import { submitUnderFaults } from '../wire-faults/submits.ts'
 import { changeUnderFaults } from '../wire-faults/transitions.ts'
 import { createWriteLog } from '../wire-faults/write-log.ts'
-import { runSoak } from './soak.ts'
+import { runSoak, type WorkerKind } from './soak.ts'
 
 const HELP = `npm run soak -- [options]
 
@@ -21,6 +21,8 @@ Prints the account; exits with 1 where it does not come out.
   --kills N      how many kills, at most one for each call (500)
   --workers N    how many worker processes at a time (4)
   --seed N       what the calls do, and when processes are killed (1); ids and timing differ from run to run
+  --process-workers
+                 workers that are processes, under leases that they renew, instead of Lambda's handlers
   --wire         instead: 10,000 submits and 10,000 conditional writes with 8 % of the answers lost
   --help         this text
 `
@@ -87,19 +89,23 @@ function count(name: string, text: string, least: number): number {
   throw new Error(`--${name} is ${text}, expected a whole number from ${least} on`)
 }
 
-async function soakKills(values: Readonly<Record<'calls' | 'kills' | 'workers' | 'seed', string>>) {
+async function soakKills(
+  values: Readonly<Record<'calls' | 'kills' | 'workers' | 'seed', string>>,
+  kind: WorkerKind,
+) {
   const calls = count('calls', values.calls, 1)
   const options = {
     calls,
     kills: Math.min(count('kills', values.kills, 1), calls),
     workers: count('workers', values.workers, 1),
+    kind,
     seed: count('seed', values.seed, 0),
   }
   const onProgress = (text: string) => console.log(text)
   const report = await runSoak({ ...options, patienceSeconds: 600, onProgress })
   const { submitted, succeeded, failed, cancelled } = report
   const isWhole = submitted === options.calls && submitted === succeeded + failed + cancelled
-  const comesOut = print(`kill soak, seed ${options.seed}, ${options.workers} workers`, report)
+  const comesOut = print(`kill soak, seed ${options.seed}, ${options.workers} workers (${kind})`, report)
   if (!isWhole) console.log(`  submitted is not succeeded + failed + cancelled`)
   return comesOut && isWhole && report.kills === options.kills
 }
@@ -110,13 +116,15 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '500' },
     workers: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
+    'process-workers': { type: 'boolean', default: false },
     wire: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) console.log(HELP)
 else {
-  const comesOut = values.wire ? await soakWire(count('seed', values.seed, 0)) : await soakKills(values)
+  const kind = values['process-workers'] ? 'process' : 'lambda'
+  const comesOut = values.wire ? await soakWire(count('seed', values.seed, 0)) : await soakKills(values, kind)
   console.log(comesOut ? '\nevery call is accounted for' : '\nTHE ACCOUNT DOES NOT COME OUT')
   process.exitCode = comesOut ? 0 : 1
 }

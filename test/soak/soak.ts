@@ -3,7 +3,14 @@
  * @module
  */
 import { fileURLToPath } from 'node:url'
-import { type CallOptions, createExecutor, type Executor, type Outcome } from '../../src/index.ts'
+import {
+  type CallOptions,
+  createExecutor,
+  type Executor,
+  type Future,
+  type Outcome,
+  SubmitUncertainError,
+} from '../../src/index.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { delay, systemClock } from '../../src/runtime/clock.ts'
@@ -27,11 +34,22 @@ import {
 } from './soak-app.ts'
 import { type SoakWire, startSoakWire } from './soak-wire.ts'
 
+/** What workers are: processes that run Lambda's handlers, or process workers. */
+export type WorkerKind = 'lambda' | 'process'
+
+/** The program of a worker, and how many calls it says that it is busy with at once, at the most. */
+const programs: Readonly<Record<WorkerKind, { readonly file: string; readonly batchSize: number }>> = {
+  lambda: { file: 'worker.ts', batchSize: 5 },
+  process: { file: 'process-worker.ts', batchSize: 1 },
+}
+
 /** What to do. */
 export interface SoakOptions {
   readonly calls: number
   readonly kills: number
   readonly workers: number
+  /** What the workers are. */
+  readonly kind: WorkerKind
   readonly seed: number
   /** How long to wait for the last calls once nobody is killed any more, in seconds. */
   readonly patienceSeconds: number
@@ -86,17 +104,18 @@ interface Soak {
 
 /** The longest a process lives after the batch that it was chosen by: it dies anywhere between claim and delete. */
 const LONGEST_AFTER_BATCH_MS = 50
-/** Calls that one batch holds at the most. */
-const BATCH_SIZE = 5
 
 /** Runs a soak. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const began = performance.now()
-  const program = await bundleProgram(fileURLToPath(new URL('worker.ts', import.meta.url)))
+  const program = await bundleProgram(fileURLToPath(new URL(programs[options.kind].file, import.meta.url)))
   const wire = await startSoakWire()
   const backend = awsBackend(resolveConfig(config), wire.aws)
   const executor = createExecutor(config, { tasks: { ...tasks, ...followUps }, backend })
-  const fleet = startFleet(program, options.workers, { SOAK_AWS: JSON.stringify(wire.aws) })
+  const fleet = startFleet(program, options.workers, {
+    SOAK_AWS: JSON.stringify(wire.aws),
+    SOAK_SINCE_MS: String(systemClock.now()),
+  })
   const fraction = seededFractions(options.seed)
   const soak: Soak = { options, wire, backend, executor, fleet, fraction, calls: new Map(), kills: 0 }
   try {
@@ -121,9 +140,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
 async function submitAndKill(soak: Soak): Promise<void> {
   const { options, fleet, fraction } = soak
   const share = options.calls / options.kills
+  const { batchSize } = programs[options.kind]
   while (soak.kills < options.kills) {
     // Awaited from before the calls are there, whose batches are at least so many.
-    const batches = 1 + Math.floor(fraction() * Math.max(1, Math.floor(share / BATCH_SIZE)))
+    const batches = 1 + Math.floor(fraction() * Math.max(1, Math.floor(share / batchSize)))
     const [busy] = await Promise.all([
       fleet.busyAfter(batches),
       submitUpTo(soak, Math.ceil(share * (soak.kills + 1))),
@@ -147,12 +167,27 @@ async function submitUpTo(soak: Soak, count: number): Promise<void> {
 }
 
 async function submit(soak: Soak, call: Omit<Submitted, 'isCancelled'>): Promise<void> {
-  const { executor, backend, calls } = soak
-  const { kind, index } = call
-  const future = await executor.with(optionsOf(kind)).submit(tasks[kind], index)
+  const { backend, calls } = soak
+  const { kind } = call
+  const future = await submitForSure(soak, call, optionsOf(kind))
   const isCancelled = kind === 'unwanted' && (await future.cancel())
   calls.set(future.id, { ...call, isCancelled })
   if (kind === 'doomed') await receiveInVain(backend)
+}
+
+/** On a machine this busy an answer may come too late: then it submits again, under the same id. */
+async function submitForSure(
+  soak: Soak,
+  call: Omit<Submitted, 'isCancelled'>,
+  options: CallOptions,
+): Promise<Future<unknown>> {
+  try {
+    return await soak.executor.with(options).submit(tasks[call.kind], call.index)
+  } catch (error) {
+    const id = SubmitUncertainError.is(error) ? error.ids[0] : undefined
+    if (id === undefined) throw error
+    return submitForSure(soak, call, { ...options, id })
+  }
 }
 
 function optionsOf(kind: Kind): CallOptions {

@@ -27,7 +27,7 @@ export interface Refusal {
 export interface LambdaApi extends WireServer {
   /** What was asked, in its order: `Invoke shop-foo`. */
   readonly requests: string[]
-  /** The state of every mapping, by `<function> <queue>`. */
+  /** The state of every mapping, by `<function> <queue>`; its id is `<function>-<place of the queue>`. */
   states(): Record<string, string>
   /** What a request is refused with from now on: `Invoke shop-foo`, or an action alone. */
   refuse(request: string, refusal: Refusal | undefined): void
@@ -112,8 +112,8 @@ async function answer(api: Api, request: IncomingMessage, response: ServerRespon
   const [, , kind, id = '', verb] = url.pathname.split('/')
   if (kind === 'functions' && verb === 'invocations')
     await invoke(api, decodeURIComponent(id), body, response)
-  else if (kind === 'event-source-mappings' && request.method === 'GET') list(api, url.searchParams, response)
-  else if (kind === 'event-source-mappings' && request.method === 'PUT') update(api, id, body, response)
+  else if (kind === 'event-source-mappings' && id !== '')
+    answerMapping(api, request.method, id, body, response)
   else send(response, 404, { message: `no ${request.method} ${url.pathname}` })
 }
 
@@ -139,19 +139,20 @@ function functionOf(api: Api, name: string, response: ServerResponse): DeployedF
   return undefined
 }
 
-/** One mapping a page, so that pages are followed. */
-function list(api: Api, search: URLSearchParams, response: ServerResponse): void {
-  const name = search.get('FunctionName') ?? ''
-  if (isRefused(api, 'List', name, response) || functionOf(api, name, response) === undefined) return
-  const own = api.mappings.filter(({ functionName }) => functionName === name)
-  const from = Number(search.get('Marker') ?? 0)
-  const more = from + 1 < own.length && { NextMarker: String(from + 1) }
-  send(response, 200, { EventSourceMappings: own.slice(from, from + 1), ...more })
-}
-
-function update(api: Api, id: string, body: string, response: ServerResponse): void {
+function answerMapping(
+  api: Api,
+  method: string | undefined,
+  id: string,
+  body: string,
+  response: ServerResponse,
+): void {
+  if (isRefused(api, method === 'PUT' ? 'Update' : 'Get', id, response)) return
   const mapping = api.mappings.find(({ UUID }) => UUID === id)
-  if (mapping === undefined || isRefused(api, 'Update', id, response)) return
-  mapping.State = (JSON.parse(body) as { Enabled: boolean }).Enabled ? 'Enabling' : 'Disabling'
-  send(response, 202, mapping)
+  if (mapping === undefined) {
+    const type = { 'x-amzn-errortype': 'ResourceNotFoundException' }
+    send(response, 404, { Message: 'The resource you requested does not exist.' }, type)
+  } else if (method === 'PUT') {
+    mapping.State = (JSON.parse(body) as { Enabled: boolean }).Enabled ? 'Enabling' : 'Disabling'
+    send(response, 202, mapping)
+  } else send(response, 200, mapping)
 }

@@ -65,7 +65,12 @@ export async function deployFleet(
     sqs: connectionTo(sqs),
     dynamodb: connectionTo(dynamodb),
     lambda: connectionTo(lambda),
-    functionNames: Object.fromEntries([...workers.keys()].map((worker) => [worker, `${name}-${worker}`])),
+    functions: Object.fromEntries(
+      [...workers.values()].map(({ name: worker, queues }) => {
+        const ids = queues.map((queue, index) => [queue, `${name}-${worker}-${index}`] as const)
+        return [worker, { name: `${name}-${worker}`, mappings: Object.fromEntries(ids) }]
+      }),
+    ),
   }
   const executor = createExecutor(defineConfig(config), { tasks, backend: 'aws', aws }) as unknown as Executor
   return {

@@ -67,6 +67,32 @@ describe('an envelope', () => {
     )
   })
 
+  test('may have headers, of which none is bad', () => {
+    const sent = { ...full, headers: { traceparent: '00-1-2-01', 'x-language': '' } }
+    expect(decodeEnvelope(encodeEnvelope(sent, JSON.stringify(args)))).toEqual({ ...sent, args })
+    const wide = { a: 'x'.repeat(1023) }
+    expect(decodeEnvelope(bodyWith({ headers: wide })).headers).toEqual(wide)
+    const bad = [
+      null,
+      [],
+      'a',
+      { A: 'b' },
+      { '': 'b' },
+      { a: 1 },
+      { a: 'é' },
+      { a: '\n' },
+      { a: 'x'.repeat(1024) },
+    ]
+    for (const headers of [...bad, { ['n'.repeat(65)]: 'b' }, { ['__proto__']: 'b' }]) {
+      const body = bodyWith({ headers })
+      if (headers === null || JSON.stringify(headers) !== '{}')
+        expect(refusal(body).message).toContain('`headers`')
+    }
+    expect(refusal(bodyWith({}).replace('"v":1', '"v":1,"headers":{"__proto__":"b"}')).message).toContain(
+      '`headers`',
+    )
+  })
+
   test('says its version first, for those who look at a queue', () => {
     expect(encodeEnvelope(envelope, 'null')).toMatch(
       /^{"v":1,"id":"019b76da-a800-7467-b9c1-000000000001","task":/,

@@ -1,6 +1,7 @@
 import { type Config, createClient, createExecutor, defineConfig, InvalidOptionError } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { internalsOf } from '../../src/runtime/executor.ts'
 
 const config = defineConfig({ name: 'pages', queues: ['low', 'high'] })
 const tasks = { add: (a: number, b: number) => a + b, mail: { send: async () => 'sent' } }
@@ -97,6 +98,28 @@ describe('pages of calls', () => {
     expect(await matching({ since: createdAt })).toEqual(all.slice(10))
     expect(await matching({ until: createdAt })).toEqual(all.slice(0, 11))
     expect(await matching({ since: createdAt, until: createdAt })).toEqual([10])
+  })
+
+  test('are active where the lease of the attempt is not over', async () => {
+    const { executor, clock } = made
+    const { store } = await internalsOf(executor).connect()
+    const future = await executor.submit(tasks.add, 1, 2)
+    const set = { state: 'running', owner: 'me', leaseUntil: clock.now() + 5000, attempts: 1 } as const
+    await store.update(future.id, { when: ['id', 'present'], set })
+    expect((await executor.inspect.active()).calls).toMatchObject([{ id: future.id, kills: 0 }])
+    await clock.advance({ seconds: 6 })
+    expect(await executor.inspect.active()).toMatchObject({ calls: [], lookedAt: 1, complete: true })
+    expect((await executor.inspect.calls({ state: 'running' })).calls).toMatchObject([{ id: future.id }])
+  })
+
+  test('leave out what has expired, and show what cannot be decoded without its progress', async () => {
+    const { executor, clock } = made
+    const { store } = await internalsOf(executor).connect()
+    const [kept, gone] = [await executor.submit(tasks.add, 1, 2), await executor.submit(tasks.add, 3, 4)]
+    await store.update(kept.id, { when: ['id', 'present'], set: { progress: '{"not":"ours' } })
+    await store.update(gone.id, { when: ['id', 'present'], set: { expiresAtSeconds: clock.now() / 1000 } })
+    const page = await executor.inspect.calls()
+    expect(page).toMatchObject({ calls: [{ id: kept.id, progress: undefined }], lookedAt: 2, complete: true })
   })
 
   test('say how far they looked, and stop there', async () => {

@@ -121,7 +121,17 @@ describe('around a submit', () => {
     })
     const future = await executor.with({ tenant: 'acme' }).submit(tasks.add, 1, 2)
     expect(await clock.runUntil(future.result())).toBe(30)
-    expect(seen).toEqual([{ task: 'add', args: [1, 2], queue: 'default', tenant: 'acme', parent: undefined }])
+    expect(seen).toEqual([
+      {
+        id: future.id,
+        headers: {},
+        task: 'add',
+        args: [1, 2],
+        queue: 'default',
+        tenant: 'acme',
+        parent: undefined,
+      },
+    ])
   })
 
   test('what it throws, the submit throws; nothing is sent', async () => {
@@ -193,5 +203,69 @@ describe('around an attempt', () => {
     const { clock, tasks, executor } = stage({ run: async () => {} })
     const future = await executor.submit(tasks.add, 1, 2)
     await expect(clock.runUntil(future.result())).rejects.toThrow('without calling `next()`')
+  })
+})
+
+describe('headers', () => {
+  const setting = (headers: Record<string, unknown>) => ({
+    submit: async (call: { readonly headers: Record<string, string> }, next: Next) => {
+      Object.assign(call.headers, headers)
+      await next()
+    },
+  })
+
+  test('go along with a call, and to what follows it', async () => {
+    const seen: unknown[] = []
+    const { clock, tasks, executor } = stage(setting({ language: 'de' }), {
+      run: async (call, next) => {
+        seen.push([call.task, call.attempt, call.headers])
+        await next()
+      },
+    })
+    const future = await executor.with({ then: tasks.add }).submit(tasks.attempt)
+    await clock.runUntil(future.result())
+    await clock.runUntil(executor.future(`${future.id}:then`).result())
+    const headers = { language: 'de' }
+    expect(seen).toEqual([
+      ['attempt', 1, headers],
+      ['add', 1, headers],
+    ])
+  })
+
+  test("are each call's own in a map, and none where nobody sets any", async () => {
+    const seen: unknown[] = []
+    const { clock, tasks, executor } = stage({
+      submit: async (call, next) => {
+        if (call.args[0] !== 0) call.headers.first = String(call.args[0])
+        await next()
+      },
+      run: async (call, next) => {
+        seen.push([call.id, call.headers])
+        await next()
+      },
+    })
+    const group = await executor.map(tasks.add, [
+      [0, 1],
+      [1, 1],
+    ])
+    await clock.runUntil(group.results())
+    const [none, one] = [...group].map(({ id }) => id)
+    expect(Object.fromEntries(seen as [string, unknown][])).toEqual({
+      [`${none}`]: {},
+      [`${one}`]: { first: '1' },
+    })
+  })
+
+  test.each([
+    [{ Language: 'de' }, 'the header "Language" is no name'],
+    [{ language: 'dé' }, 'the header "language" is "dé", expected visible ASCII'],
+    [{ language: 1 }, 'the header "language" is 1, expected visible ASCII'],
+    [
+      { large: 'x'.repeat(1020) },
+      "the headers large have 1025 characters, and all of a call's may have 1024",
+    ],
+  ])('%j are refused, and nothing is sent', async (headers, why) => {
+    const { tasks, executor } = stage(setting(headers))
+    await expect(executor.submit(tasks.add, 1, 2)).rejects.toThrow(why)
   })
 })

@@ -1,6 +1,6 @@
 /**
  * Where the files are that are no code: beside the sources on a laptop, in the function's own folder on Lambda, where
- * `cdk/app.ts` puts them.
+ * `cdk/flights-stack.ts` puts them.
  * @module
  */
 import { createRequire } from 'node:module'

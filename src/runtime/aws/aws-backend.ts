@@ -18,7 +18,7 @@ import {
 } from './aws-clients.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
-import { lambdaFleet } from './lambda-fleet.ts'
+import { lambdaFleet, type WorkerFunction } from './lambda-fleet.ts'
 import { s3Blobs } from './s3-blobs.ts'
 import { lazyS3, type S3Options } from './s3-client.ts'
 import { sqsQueue } from './sqs-queue.ts'
@@ -37,10 +37,10 @@ export interface AwsOptions {
   readonly bucket?: string
   readonly s3?: S3Options
   /**
-   * The workers' functions, names or ARNs, by the names of the config: for `status`, `inspect` and `queues`. A worker that
-   * is left out is a process of its own. @default `ERRAND_FUNCTIONS`
+   * The workers' functions, by the names of the config: for `status`, `inspect` and `queues`. A worker that is left out
+   * is a process of its own. @default `ERRAND_FUNCTIONS`
    */
-  readonly functionNames?: Readonly<Record<string, string>>
+  readonly functions?: Readonly<Record<string, WorkerFunction>>
   readonly lambda?: LambdaOptions
   /** @default the system's */
   readonly clock?: Clock
@@ -57,7 +57,7 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const env: Environment = process.env
   const { clock = systemClock, entropy = systemEntropy, region } = options
   const tableName = options.tableName ?? env[ENV.table]
-  const queueUrls = options.queueUrls ?? byName(ENV.queueUrls, env[ENV.queueUrls], URLS)
+  const queueUrls = options.queueUrls ?? byName(ENV.queueUrls, env[ENV.queueUrls], isText, URLS)
   if (!tableName || queueUrls === undefined) {
     const missing = [
       ...(tableName ? [] : [`${ENV.table} (or the option \`tableName\`)`]),
@@ -73,14 +73,14 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const large = blobsOf(config, options, env)
   const version = codeVersionOf(env[ENV.version])
   const lambda = lazyLambda(options.lambda ?? {}, env, region)
-  const functionNames = options.functionNames ?? byName(ENV.functions, env[ENV.functions], FUNCTIONS)
+  const functions = options.functions ?? byName(ENV.functions, env[ENV.functions], isFunction, FUNCTIONS)
   return {
     kind: 'aws',
     clock,
     entropy,
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
     store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
-    fleet: lambdaFleet({ config, functionNames, lambda, queueUrls, sqs }),
+    fleet: lambdaFleet({ config, functions, lambda, queueUrls, sqs }),
     ...(large !== undefined && { blobs: large.blobs }),
     ...(version !== undefined && { version }),
     async start() {},
@@ -115,22 +115,40 @@ function blobsOf(
 /** What the variables hold, as errors show it. */
 const URLS =
   'URLs by queue name, such as {"default":"https://sqs.eu-west-1.amazonaws.com/123456789012/shop-default"}'
-const FUNCTIONS = 'names of functions by worker, such as {"default":"shop-default-4F2A"}'
+const FUNCTIONS =
+  'functions by worker, each with the ids of its event source mappings by queue, such as {"default":{"name":"shop-default-4F2A","mappings":{"default":"14e0db71-…"}}}'
 
-function byName(
+function byName<T>(
   variable: string,
   json: string | undefined,
+  isValid: (value: unknown) => value is T,
   what: string,
-): Readonly<Record<string, string>> | undefined {
+): Readonly<Record<string, T>> | undefined {
   if (!json) return undefined
   const values = parsed(json)
-  const valid =
-    typeof values === 'object' &&
-    values !== null &&
-    !Array.isArray(values) &&
-    Object.values(values).every((value) => typeof value === 'string')
-  if (valid) return values as Record<string, string>
+  if (isMapOf(values, isValid)) return values
   throw new InvalidOptionError(`${variable} is ${json.slice(0, 80)}, expected a JSON object of ${what}`)
+}
+
+function isMapOf<T>(
+  value: unknown,
+  isValid: (value: unknown) => value is T,
+): value is Readonly<Record<string, T>> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every(isValid)
+  )
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isFunction(value: unknown): value is WorkerFunction {
+  const { name, mappings } = Object(value) as Partial<Record<keyof WorkerFunction, unknown>>
+  return isText(name) && isMapOf(mappings, isText)
 }
 
 function parsed(json: string): unknown {

@@ -4,12 +4,17 @@
  */
 import { AccessDeniedError, ResourceNotFoundError } from '../errors.ts'
 
+/** What `addClient` of the construct gives. */
+type Access = 'submit' | 'read' | 'manage' | 'inspect' | 'operate'
+
 /** What was asked of AWS. */
 export interface AwsRequest {
   /** The action as IAM names it: `sqs:SendMessage`. */
   readonly action: string
   /** What it was asked of, in words: `queue "high-priority" (https://…)`. */
   readonly resource: string
+  /** What a client is given to do this. @default the least that has the action */
+  readonly access?: Access
 }
 
 const denied = new Set([
@@ -31,20 +36,20 @@ export function awsErrorName(error: unknown): string {
   return error.name.replace(/^AWS\.SimpleQueueService\./, '')
 }
 
-const grantOf: Readonly<Record<string, string>> = {
-  'sqs:SendMessage': 'fleet.addClient(fn, { submit: true })',
-  'dynamodb:PutItem': 'fleet.addClient(fn, { submit: true })',
-  'dynamodb:GetItem': 'fleet.addClient(fn, { read: true })',
-  'dynamodb:BatchGetItem': 'fleet.addClient(fn, { read: true })',
-  's3:PutObject': 'fleet.addClient(fn, { submit: true })',
-  's3:GetObject': 'fleet.addClient(fn, { read: true })',
-  'dynamodb:UpdateItem': 'fleet.addClient(fn, { manage: true })',
-  'dynamodb:Query': 'fleet.addClient(fn, { manage: true })',
-  'sqs:GetQueueAttributes': 'fleet.addClient(fn, { manage: true })',
-  'sqs:PurgeQueue': 'fleet.addClient(fn, { manage: true })',
-  'lambda:InvokeFunction': 'fleet.addClient(fn, { manage: true })',
-  'lambda:ListEventSourceMappings': 'fleet.addClient(fn, { manage: true })',
-  'lambda:UpdateEventSourceMapping': 'fleet.addClient(fn, { manage: true })',
+const accessOf: Readonly<Record<string, Access>> = {
+  'sqs:SendMessage': 'submit',
+  'dynamodb:PutItem': 'submit',
+  's3:PutObject': 'submit',
+  'dynamodb:GetItem': 'read',
+  'dynamodb:BatchGetItem': 'read',
+  's3:GetObject': 'read',
+  'dynamodb:UpdateItem': 'manage',
+  'dynamodb:Query': 'manage',
+  'lambda:InvokeFunction': 'inspect',
+  'lambda:GetEventSourceMapping': 'inspect',
+  'sqs:GetQueueAttributes': 'inspect',
+  'lambda:UpdateEventSourceMapping': 'operate',
+  'sqs:PurgeQueue': 'operate',
 }
 
 /**
@@ -56,8 +61,9 @@ export function translateAwsError(error: unknown, request: AwsRequest): unknown 
   const name = awsErrorName(error)
   if (denied.has(name)) {
     const key = name.startsWith('K') ? ', for lack of the key that encrypts it' : ''
-    const grant = grantOf[action]
-    const fix = grant === undefined ? '' : `a client gets it by \`${grant}\`; `
+    const { access = accessOf[action] } = request
+    const fix =
+      access === undefined ? '' : `a client gets it by \`fleet.addClient(fn, { ${access}: true })\`; `
     return new AccessDeniedError(
       `AWS denied ${action} on ${resource}${key}: ${fix}the construct gives it to the workers it makes`,
       { cause: error },

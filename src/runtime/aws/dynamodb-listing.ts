@@ -108,7 +108,9 @@ async function readAhead(
     Limit: count + 1,
   })
   const resource = `index "${LISTING_INDEX}" of table "${options.tableName}"`
-  const page = await requesting({ action: 'dynamodb:Query', resource }, () => client.send(command))
+  const page = await requesting({ action: 'dynamodb:Query', resource, access: 'inspect' }, () =>
+    client.send(command),
+  )
   for (const item of page.Items ?? []) {
     const entry = entryOf(item)
     if (entry.id === last?.id && entry.createdAt === last.createdAt) continue

@@ -9,8 +9,8 @@ import { requesting } from './aws-error.ts'
 import { attributeOf, TTL_ATTRIBUTE } from './dynamodb-item.ts'
 import type { DynamoDbStoreOptions } from './dynamodb-store.ts'
 
-/** The partition of all notices. Those of calls begin with `C#`. */
-const PARTITION = 'N'
+/** The partition of all notices; the construct's grants name it. Those of calls begin with `C#`. */
+export const NOTICES_PARTITION = 'N'
 
 const TEXT = attributeOf('result')
 
@@ -20,14 +20,14 @@ export async function putNotice(options: DynamoDbStoreOptions, notice: Notice): 
   const command = new sdk.PutItemCommand({
     TableName: options.tableName,
     Item: {
-      pk: { S: PARTITION },
+      pk: { S: NOTICES_PARTITION },
       sk: { S: notice.key },
       [TEXT]: { S: notice.text },
       [TTL_ATTRIBUTE]: { N: String(notice.expiresAtSeconds) },
     },
   })
   const resource = `table "${options.tableName}"`
-  await requesting({ action: 'dynamodb:PutItem', resource }, () => client.send(command))
+  await requesting({ action: 'dynamodb:PutItem', resource, access: 'operate' }, () => client.send(command))
 }
 
 /** Reads the notices, the first `MAX_NOTICES` of them. */
@@ -40,11 +40,13 @@ export async function readNotices(options: DynamoDbStoreOptions): Promise<readon
     const command = new sdk.QueryCommand({
       TableName: options.tableName,
       KeyConditionExpression: 'pk = :p',
-      ExpressionAttributeValues: { ':p': { S: PARTITION } },
+      ExpressionAttributeValues: { ':p': { S: NOTICES_PARTITION } },
       Limit: MAX_NOTICES - notices.length,
       ...(from !== undefined && { ExclusiveStartKey: from }),
     })
-    const page = await requesting({ action: 'dynamodb:Query', resource }, () => client.send(command))
+    const page = await requesting({ action: 'dynamodb:Query', resource, access: 'inspect' }, () =>
+      client.send(command),
+    )
     for (const { sk, [TEXT]: text, [TTL_ATTRIBUTE]: expires } of page.Items ?? []) {
       notices.push({ key: sk?.S ?? '', text: text?.S ?? '', expiresAtSeconds: Number(expires?.N ?? 0) })
     }

@@ -34,6 +34,7 @@ export interface Invoked {
 
 /** An event source mapping of a function. */
 export interface SourceMapping {
+  /** Its UUID. */
   readonly id: string
   /** The ARN of the queue. */
   readonly sourceArn: string
@@ -44,7 +45,7 @@ export interface SourceMapping {
 /** Lambda, connected: the three requests that are made of it. */
 export interface LambdaConnection {
   invoke(functionName: string, payload: string): Promise<Invoked>
-  mappings(functionName: string): Promise<readonly SourceMapping[]>
+  mapping(id: string): Promise<SourceMapping>
   setEnabled(id: string, isEnabled: boolean): Promise<void>
 }
 
@@ -53,9 +54,6 @@ const timeouts = { requestTimeout: 15_000 }
 
 /** Who looks wants to know soon that somebody does not answer. */
 const MAX_ATTEMPTS = 2
-
-/** Pages of a function's mappings: a hundred each, and a function has a handful. */
-const MAX_PAGES = 100
 
 /** The Lambda client, not yet made. */
 export function lazyLambda(
@@ -81,23 +79,11 @@ export function lazyLambda(
           const text = Payload === undefined ? '' : Buffer.from(Payload).toString()
           return { payload: text, ...(FunctionError !== undefined && { error: FunctionError }) }
         },
-        async mappings(functionName) {
-          const found: SourceMapping[] = []
-          let marker: string | undefined
-          for (let pages = 0; pages < MAX_PAGES; pages++) {
-            const page = await client.send(
-              new sdk.ListEventSourceMappingsCommand({
-                FunctionName: functionName,
-                ...(marker !== undefined && { Marker: marker }),
-              }),
-            )
-            for (const { UUID = '', EventSourceArn = '', State = '' } of page.EventSourceMappings ?? []) {
-              found.push({ id: UUID, sourceArn: EventSourceArn, state: State })
-            }
-            marker = page.NextMarker
-            if (!marker) break
-          }
-          return found
+        async mapping(id) {
+          const { EventSourceArn = '', State = '' } = await client.send(
+            new sdk.GetEventSourceMappingCommand({ UUID: id }),
+          )
+          return { id, sourceArn: EventSourceArn, state: State }
         },
         async setEnabled(id, isEnabled) {
           await client.send(new sdk.UpdateEventSourceMappingCommand({ UUID: id, Enabled: isEnabled }))

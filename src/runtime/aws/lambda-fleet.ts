@@ -1,13 +1,15 @@
 /**
  * The fleet port on AWS: worker functions that are pinged by an invocation, and paused by their event source mappings.
  *
- * | method     | requests                                                                                     |
- * | ---------- | -------------------------------------------------------------------------------------------- |
- * | `ping`     | `Invoke` for each function                                                                   |
- * | `paused`   | `ListEventSourceMappings` for each function                                                  |
- * | `holdings` | `GetQueueAttributes`, and one more for the dead-letter queue                                 |
- * | `pause`    | `ListEventSourceMappings` for each function that consumes the queue, `UpdateEventSourceMapping` for each mapping |
- * | `purge`    | `PurgeQueue`                                                                                 |
+ * | method     | requests                                                                                                    |
+ * | ---------- | ----------------------------------------------------------------------------------------------------------- |
+ * | `ping`     | `Invoke` for each function                                                                                  |
+ * | `paused`   | `GetEventSourceMapping` for each queue of each function                                                     |
+ * | `holdings` | `GetQueueAttributes`, and one more for the dead-letter queue                                                |
+ * | `pause`    | `GetEventSourceMapping` for each function that consumes the queue, `UpdateEventSourceMapping` where it is on |
+ * | `purge`    | `PurgeQueue`                                                                                                |
+ *
+ * The mappings are known by their ids, and not looked for: `ListEventSourceMappings` can be granted on `*` alone.
  * @module
  */
 import { ENV, type ResolvedConfig } from '../config.ts'
@@ -19,18 +21,25 @@ import { awsErrorName, isDeploymentError, requesting } from './aws-error.ts'
 import type { Invoked, LambdaConnection, SourceMapping } from './lambda-client.ts'
 import { holdingsOf, purgeQueue, type QueueAccess } from './sqs-holdings.ts'
 
+/** The function that a worker is. */
+export interface WorkerFunction {
+  /** Its name or ARN. */
+  readonly name: string
+  /** The UUIDs of its event source mappings, by the names of the queues. */
+  readonly mappings: Readonly<Record<string, string>>
+}
+
 /** What the fleet is made of. */
 export interface LambdaFleetOptions extends QueueAccess {
   readonly config: ResolvedConfig
-  /** The functions by worker, names or ARNs; `undefined` where they are not known here. A worker without one is a process. */
-  readonly functionNames: Readonly<Record<string, string>> | undefined
+  /** The functions by worker; `undefined` where they are not known here. A worker without one is a process. */
+  readonly functions: Readonly<Record<string, WorkerFunction>> | undefined
   readonly lambda: Lazy<LambdaConnection>
 }
 
-/** One worker's function. */
-interface WorkerFunction {
+/** The function of one worker. */
+interface NamedFunction extends WorkerFunction {
   readonly worker: string
-  readonly name: string
 }
 
 /** The workers of an app, on Lambda. */
@@ -40,13 +49,13 @@ export function lambdaFleet(options: LambdaFleetOptions): Fleet {
       options.config.workers.get(worker)?.queues.includes(queue),
     )
     // Looked for first: where one of them has none, nothing has been changed.
-    const mappings = await Promise.all(consumers.map((each) => mappingsOf(options, each, queue)))
-    await Promise.all(mappings.flat().map((mapping) => enable(options, mapping, queue, isEnabled)))
+    const mappings = await Promise.all(consumers.map((each) => mappingOf(options, each, queue)))
+    await Promise.all(mappings.map((mapping) => enable(options, mapping, queue, isEnabled)))
   }
   return {
     ping: async () => Promise.all(functionsOf(options).map((each) => ping(options, each))),
     paused: async () => {
-      if (options.functionNames === undefined) return undefined
+      if (options.functions === undefined) return undefined
       return new Map(
         await Promise.all(
           functionsOf(options).map(async (each) => [each.worker, await pausedOf(options, each)] as const),
@@ -61,25 +70,25 @@ export function lambdaFleet(options: LambdaFleetOptions): Fleet {
 }
 
 /** The functions of the config's workers, in its order. */
-function functionsOf({ config, functionNames }: LambdaFleetOptions): readonly WorkerFunction[] {
-  if (functionNames === undefined) {
+function functionsOf({ config, functions }: LambdaFleetOptions): readonly NamedFunction[] {
+  if (functions === undefined) {
     throw new NotWiredError(
-      `the functions of the workers of ${JSON.stringify(config.name)} are not known here: set ${ENV.functions}, a JSON object of their names by worker (or the option \`functionNames\`); the construct sets it on clients made by \`fleet.addClient(fn, { manage: true })\`. Where all workers are processes, say {}`,
+      `the functions of the workers of ${JSON.stringify(config.name)} are not known here: set ${ENV.functions}, a JSON object of them by worker (or the option \`functions\`); the construct sets it on clients made by \`fleet.addClient(fn, { inspect: true })\`. Where all workers are processes, say {}`,
     )
   }
   return [...config.workers.keys()].flatMap((worker) => {
-    const name = Object.hasOwn(functionNames, worker) ? functionNames[worker] : undefined
-    return name === undefined ? [] : [{ worker, name }]
+    const found = Object.hasOwn(functions, worker) ? functions[worker] : undefined
+    return found === undefined ? [] : [{ worker, ...found }]
   })
 }
 
-function resourceOf({ worker, name }: WorkerFunction): string {
+function resourceOf({ worker, name }: NamedFunction): string {
   return `function "${name}" of worker "${worker}"`
 }
 
 const PING = JSON.stringify({ errand: 'ping' })
 
-async function ping({ lambda, config }: LambdaFleetOptions, each: WorkerFunction): Promise<WorkerAnswer> {
+async function ping({ lambda, config }: LambdaFleetOptions, each: NamedFunction): Promise<WorkerAnswer> {
   const { worker, name } = each
   const connection = await lambda.get()
   try {
@@ -130,44 +139,52 @@ function mapsTo({ queueUrls }: LambdaFleetOptions, { sourceArn }: SourceMapping,
   )
 }
 
-async function allMappings(
+/** The mapping of a queue, as it is now; `undefined` where the function is said to have none. */
+async function readMapping(
   { lambda }: LambdaFleetOptions,
-  each: WorkerFunction,
-): Promise<readonly SourceMapping[]> {
+  { worker, mappings }: NamedFunction,
+  queue: string,
+): Promise<SourceMapping | undefined> {
+  const id = Object.hasOwn(mappings, queue) ? mappings[queue] : undefined
+  if (id === undefined) return undefined
   const connection = await lambda.get()
-  const request = { action: 'lambda:ListEventSourceMappings', resource: resourceOf(each) }
-  return requesting(request, () => connection.mappings(each.name))
+  const resource = `${mappingName(id, queue)} of worker "${worker}"`
+  return requesting({ action: 'lambda:GetEventSourceMapping', resource }, () => connection.mapping(id))
 }
 
-async function mappingsOf(
+function mappingName(id: string, queue: string): string {
+  return `event source mapping "${id}" of queue "${queue}"`
+}
+
+async function mappingOf(
   options: LambdaFleetOptions,
-  each: WorkerFunction,
+  each: NamedFunction,
   queue: string,
-): Promise<readonly SourceMapping[]> {
-  const found = (await allMappings(options, each)).filter((mapping) => mapsTo(options, mapping, queue))
-  if (found.length > 0) return found
+): Promise<SourceMapping> {
+  const found = await readMapping(options, each, queue)
+  if (found !== undefined && mapsTo(options, found, queue)) return found
+  const other = found === undefined ? '' : ` (${JSON.stringify(found.id)} is of ${found.sourceArn})`
   throw new ResourceNotFoundError(
-    `${resourceOf(each)} has no event source mapping of queue "${queue}", which the config has it consume; deploy the stack, or correct ${ENV.functions}`,
+    `${resourceOf(each)} has no event source mapping of queue "${queue}" that is known here${other}, and the config has it consume that; deploy the stack, or correct ${ENV.functions}`,
   )
 }
 
 const isOff = ({ state }: SourceMapping) => state === 'Disabled' || state === 'Disabling'
 const isOn = ({ state }: SourceMapping) => state === 'Enabled' || state === 'Enabling'
 
-async function pausedOf(options: LambdaFleetOptions, each: WorkerFunction): Promise<ReadonlySet<string>> {
-  // A function that is gone is the ping's to tell.
-  const mappings = await allMappings(options, each).catch((error: unknown) => {
-    if (ResourceNotFoundError.is(error)) return []
-    throw error
-  })
+async function pausedOf(options: LambdaFleetOptions, each: NamedFunction): Promise<ReadonlySet<string>> {
   const { queues = [] } = options.config.workers.get(each.worker) ?? {}
-  return new Set(
-    queues.filter((queue) => {
-      const own = mappings.filter((mapping) => mapsTo(options, mapping, queue))
-      // Without a mapping nothing polls it either, but nobody paused it.
-      return own.length > 0 && own.every(isOff)
+  const off = await Promise.all(
+    queues.map(async (queue) => {
+      // Without a mapping nothing polls the queue either, but nobody paused it.
+      const mapping = await readMapping(options, each, queue).catch((error: unknown) => {
+        if (ResourceNotFoundError.is(error)) return undefined
+        throw error
+      })
+      return mapping !== undefined && mapsTo(options, mapping, queue) && isOff(mapping)
     }),
   )
+  return new Set(queues.filter((_, index) => off[index]))
 }
 
 async function enable(
@@ -178,7 +195,7 @@ async function enable(
 ): Promise<void> {
   if (isEnabled ? isOn(mapping) : isOff(mapping)) return
   const connection = await lambda.get()
-  const resource = `event source mapping "${mapping.id}" of queue "${queue}"`
+  const resource = mappingName(mapping.id, queue)
   try {
     const request = { action: 'lambda:UpdateEventSourceMapping', resource }
     await requesting(request, () => connection.setEnabled(mapping.id, isEnabled))

@@ -4,16 +4,23 @@
  */
 import type { StackFunction } from './lambda-function.ts'
 
+/** What a web app answers. */
+export interface UrlAnswer {
+  readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
 /**
- * Asks a web app, and returns the JSON of its answer.
+ * Asks a web app.
  * @throws where the invocation fails, or the answer's status is no success
  */
-export async function askFunctionUrl(
+export async function requestFunctionUrl(
   web: StackFunction,
   method: string,
   path: string,
   body?: unknown,
-): Promise<unknown> {
+): Promise<UrlAnswer> {
   const result = await web.invoke({
     version: '2.0',
     routeKey: '$default',
@@ -28,9 +35,15 @@ export async function askFunctionUrl(
     isBase64Encoded: false,
   })
   if (!result.ok) throw result.error
-  const answer = result.payload as { readonly statusCode: number; readonly body: string }
+  const answer = result.payload as UrlAnswer
   if (answer.statusCode >= 300) {
     throw new Error(`${method} ${path} was answered with ${answer.statusCode}: ${answer.body}`)
   }
-  return JSON.parse(answer.body)
+  return answer
+}
+
+/** Asks a web app, and returns the JSON of its answer. */
+export async function askFunctionUrl(...request: Parameters<typeof requestFunctionUrl>): Promise<unknown> {
+  const { body } = await requestFunctionUrl(...request)
+  return JSON.parse(body)
 }

@@ -1,0 +1,5 @@
+/**
+ * `errand/otel`: traces by OpenTelemetry.
+ * @module
+ */
+export { type TracingOptions, tracing } from './tracing.ts'
