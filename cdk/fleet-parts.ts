@@ -11,6 +11,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
 import { makeDeadLetterFunction } from './dead-letter-function.ts'
+import { checkDistinct } from './distinct-queues.ts'
 import { makeBucket } from './fleet-bucket.ts'
 import { checkEnvironment, deadLetterUrls, fleetEnvironment } from './fleet-environment.ts'
 import type { FleetFunctionDefaults } from './fleet-function.ts'
@@ -67,7 +68,7 @@ function fleetQueues(
 ): Map<string, FleetQueue> {
   const scope = new Construct(fleet, 'Queues')
   const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey, queues: given = {} } = props
-  return new Map(
+  const queues = new Map(
     sorted(config.queues.keys()).map((name) => {
       const settings = declared(fleet, 'queue', name, config.queues)
       const existing = Object.hasOwn(given, name) ? given[name] : undefined
@@ -75,6 +76,8 @@ function fleetQueues(
       return [name, makeQueue(scope, settings, { removalPolicy, encryptionKey })]
     }),
   )
+  checkDistinct(fleet, queues.values())
+  return queues
 }
 
 function fleetResources(

@@ -19,7 +19,8 @@ export interface ExistingQueue {
   /** FIFO as the config says, and its visibility no less than the time-out of the workers that consume it. */
   readonly queue: IQueue
   /**
-   * The queue that its redrive policy names; the fleet ends the calls that arrive there.
+   * The queue that its redrive policy names; the fleet ends the calls that arrive there. Its visibility is 60 s at
+   * least: Lambda refuses to have it consumed by a function that may take longer, and SQS's default is 30.
    * @default that of a `Queue` made in this CDK app; none for an imported one
    */
   readonly deadLetterQueue?: IQueue

@@ -99,7 +99,10 @@ describe('a queue', () => {
       app: name === 'default' ? apps.small : apps.shop,
       queues: { [name]: given(stack) },
     }))
-  const deadLetterQueue = (stack: Stack) => ({ queue: new Queue(stack, 'Lost'), maxReceiveCount: 100 })
+  const deadLetterQueue = (stack: Stack) => ({
+    queue: new Queue(stack, 'Lost', { visibilityTimeout: Duration.seconds(60) }),
+    maxReceiveCount: 100,
+  })
 
   test('that is given is consumed, its dead letters too, and none is made', () => {
     const made = make(

@@ -167,9 +167,7 @@ describe('workers', () => {
       })
     }
     expect(mapping('JobsWorkersfooMappingslowpriority').Properties.MaximumBatchingWindowInSeconds).toBe(2)
-    expect(
-      mapping('JobsWorkersbarMappingsorders').Properties.MaximumBatchingWindowInSeconds,
-    ).toBeUndefined()
+    expect(mapping('JobsWorkersbarMappingsorders').Properties.MaximumBatchingWindowInSeconds).toBeUndefined()
   })
 
   test('know the table, the queues, the bucket, who they are, and the version of their code', () => {
