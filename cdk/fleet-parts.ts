@@ -22,6 +22,7 @@ import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
 import type { FleetBlobs, FleetResources } from './grants.ts'
 import { checkProps } from './guard-rails.ts'
 import { declared } from './refusal.ts'
+import { checkTaskLimits } from './task-limits.ts'
 import { fleetApp, type WorkerAsset, workerAsset } from './worker-asset.ts'
 
 /** The parts of a fleet. */
@@ -45,6 +46,7 @@ export function makeParts(fleet: Construct, props: ErrandFleetProps): FleetParts
   const app = fleetApp(fleet, props)
   const { config } = app
   checkProps(fleet, config, props)
+  checkTaskLimits(fleet, app)
   const asset = workerAsset(fleet, app, props)
   const { version } = asset
   const queues = fleetQueues(fleet, config, props)
