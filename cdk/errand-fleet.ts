@@ -173,7 +173,7 @@ export class ErrandFleet extends Construct {
     const { queues } = declared(this, 'worker', worker, this.config.workers)
     const consumed = sorted(queues).map((name) => this.queue(name).queue)
     grantWork(this.#parts.resources, consumed, grantee, true)
-    grantNotices(this.#parts.resources, grantee, ['Query'])
+    grantNotices(this.#parts.resources, grantee, ['PutItem', 'Query'])
   }
 }
 
