@@ -114,4 +114,9 @@ export interface ClientAccess {
   readonly inspect?: boolean
   /** To pause, resume and purge queues; holds `inspect`. @default false */
   readonly operate?: boolean
+  /**
+   * Whether it is deployed after the workers. False where a worker has to know something of the client, such as its URL:
+   * then deploy a task before what submits it. @default true
+   */
+  readonly ordered?: boolean
 }
