@@ -77,6 +77,13 @@ describe('a concurrency is refused that', () => {
     )
   })
 
+  test('nobody set, over many queues', () => {
+    expect(refusalOf(odd('spread'))).toContain(
+      'worker "worker-1": `concurrency` is 10, the default, over 12 queues × batches of 1 that is 0.83 invocations at once, ' +
+        'and Lambda takes whole numbers from 2 to 1000; use 24,',
+    )
+  })
+
   test('is more than a mapping can', () => {
     expect(refusalOf(odd('huge'))).toContain(
       'that is 2000 invocations at once, and Lambda takes whole numbers from 2 to 1000; use 5000,',
