@@ -10,6 +10,7 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
+import { deployAfter, orderProblems } from './client-order.ts'
 import { makeAlarms } from './fleet-alarms.ts'
 import { functionsVariable } from './fleet-environment.ts'
 import { writeOutput } from './fleet-output.ts'
@@ -54,7 +55,8 @@ export class ErrandFleet extends Construct {
   /** The alarms, of which each may be given actions of its own. */
   readonly alarms: readonly Alarm[]
   readonly #parts: FleetParts
-  readonly #clients = new Set<LambdaFunction>()
+  /** Each with whether it is deployed after the workers. */
+  readonly #clients = new Map<LambdaFunction, boolean>()
 
   constructor(scope: Construct, id: string, props: ErrandFleetProps) {
     super(scope, id)
@@ -70,7 +72,10 @@ export class ErrandFleet extends Construct {
     this.node.addValidation({
       validate: () => [
         ...problemsOf(this, parts),
-        ...[...this.#clients].flatMap((client) => clientProblems(this, client)),
+        ...[...this.#clients].flatMap(([client, isOrdered]) => [
+          ...clientProblems(this, client),
+          ...(isOrdered ? orderProblems(this, client, parts.workers.values()) : []),
+        ]),
       ],
     })
     warnOfConcurrency(this, parts.config)
@@ -112,7 +117,7 @@ export class ErrandFleet extends Construct {
 
   /**
    * Wires a function that submits calls, reads futures, or looks after the fleet: grants, variables, and that it is
-   * deployed after the workers, so that they know each task that it submits.
+   * deployed after the workers, so that they know each task that it submits (unless `ordered` is false).
    * @throws InvalidOptionError where no access is given, or the function has the variables of a fleet already
    */
   addClient(client: LambdaFunction, access: ClientAccess): void {
@@ -126,11 +131,8 @@ export class ErrandFleet extends Construct {
     const looks = access.inspect === true || access.operate === true
     const environment = looks ? this.inspectEnvironment : this.clientEnvironment
     for (const [name, value] of Object.entries(environment)) client.addEnvironment(name, value)
-    this.#clients.add(client)
-    // The function alone, not its role: a worker may yet be granted something of the client's.
-    const deployed = client.node.defaultChild ?? client
-    for (const worker of this.#parts.workers.values())
-      deployed.node.addDependency(worker.function, ...worker.mappings.values())
+    this.#clients.set(client, access.ordered ?? true)
+    if (access.ordered ?? true) deployAfter(client, this.#parts.workers.values())
   }
 
   /** Grants what submitting takes, and nothing else; `addClient` sets variables too. */
@@ -173,7 +175,7 @@ export class ErrandFleet extends Construct {
     const { queues } = declared(this, 'worker', worker, this.config.workers)
     const consumed = sorted(queues).map((name) => this.queue(name).queue)
     grantWork(this.#parts.resources, consumed, grantee, true)
-    grantNotices(this.#parts.resources, grantee, ['Query'])
+    grantNotices(this.#parts.resources, grantee, ['PutItem', 'Query'])
   }
 }
 

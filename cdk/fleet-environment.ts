@@ -2,7 +2,7 @@
  * The variables of a fleet's functions and clients: what is set, and what users may add.
  * @module
  */
-import { CfnElement, CfnResource, Stack } from 'aws-cdk-lib'
+import { CfnElement, CfnResource, Stack, Token } from 'aws-cdk-lib'
 import { CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { ENV } from '../src/runtime/config.ts'
@@ -139,9 +139,15 @@ function leastBytes(stack: Stack, value: unknown): number {
   const logicalId = kind === 'Ref' && typeof content === 'string' ? content : undefined
   if (logicalId === undefined) return 1
   const type = typeOf(stack, logicalId)
-  if (type === 'AWS::SQS::Queue') return URL_START_BYTES + Math.min(80, logicalId.length + 14)
-  if (type === 'AWS::Lambda::Function') return Math.min(64, logicalId.length + 14)
+  const nameBytes = stackNameBytes(stack) + logicalId.length + 14
+  if (type === 'AWS::SQS::Queue') return URL_START_BYTES + Math.min(80, nameBytes)
+  if (type === 'AWS::Lambda::Function') return Math.min(64, nameBytes)
   return type === 'AWS::Lambda::EventSourceMapping' ? MAPPING_ID_BYTES : 1
+}
+
+/** With the sign behind it; of a nested stack only the deployment knows the name. */
+function stackNameBytes({ stackName }: Stack): number {
+  return Token.isUnresolved(stackName) ? 0 : stackName.length + 1
 }
 
 function typeOf(stack: Stack, logicalId: string): string | undefined {

@@ -11,6 +11,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
 import { makeDeadLetterFunction } from './dead-letter-function.ts'
+import { checkDistinct } from './distinct-queues.ts'
 import { makeBucket } from './fleet-bucket.ts'
 import { checkEnvironment, deadLetterUrls, fleetEnvironment } from './fleet-environment.ts'
 import type { FleetFunctionDefaults } from './fleet-function.ts'
@@ -21,6 +22,7 @@ import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
 import type { FleetBlobs, FleetResources } from './grants.ts'
 import { checkProps } from './guard-rails.ts'
 import { declared } from './refusal.ts'
+import { checkTaskLimits } from './task-limits.ts'
 import { fleetApp, type WorkerAsset, workerAsset } from './worker-asset.ts'
 
 /** The parts of a fleet. */
@@ -44,6 +46,7 @@ export function makeParts(fleet: Construct, props: ErrandFleetProps): FleetParts
   const app = fleetApp(fleet, props)
   const { config } = app
   checkProps(fleet, config, props)
+  checkTaskLimits(fleet, app)
   const asset = workerAsset(fleet, app, props)
   const { version } = asset
   const queues = fleetQueues(fleet, config, props)
@@ -67,7 +70,7 @@ function fleetQueues(
 ): Map<string, FleetQueue> {
   const scope = new Construct(fleet, 'Queues')
   const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey, queues: given = {} } = props
-  return new Map(
+  const queues = new Map(
     sorted(config.queues.keys()).map((name) => {
       const settings = declared(fleet, 'queue', name, config.queues)
       const existing = Object.hasOwn(given, name) ? given[name] : undefined
@@ -75,6 +78,8 @@ function fleetQueues(
       return [name, makeQueue(scope, settings, { removalPolicy, encryptionKey })]
     }),
   )
+  checkDistinct(fleet, queues.values())
+  return queues
 }
 
 function fleetResources(

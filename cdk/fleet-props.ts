@@ -19,7 +19,8 @@ export interface ExistingQueue {
   /** FIFO as the config says, and its visibility no less than the time-out of the workers that consume it. */
   readonly queue: IQueue
   /**
-   * The queue that its redrive policy names; the fleet ends the calls that arrive there.
+   * The queue that its redrive policy names; the fleet ends the calls that arrive there. Its visibility is 60 s at
+   * least: Lambda refuses to have it consumed by a function that may take longer, and SQS's default is 30.
    * @default that of a `Queue` made in this CDK app; none for an imported one
    */
   readonly deadLetterQueue?: IQueue
@@ -113,4 +114,9 @@ export interface ClientAccess {
   readonly inspect?: boolean
   /** To pause, resume and purge queues; holds `inspect`. @default false */
   readonly operate?: boolean
+  /**
+   * Whether it is deployed after the workers. False where a worker has to know something of the client, such as its URL:
+   * then deploy a task before what submits it. @default true
+   */
+  readonly ordered?: boolean
 }

@@ -116,12 +116,7 @@ export function useQueue(
   }
   checkVisibility(scope, what, settings, queue)
   if (deadLetterQueue === undefined) warnOfNoDeadLetters(scope, what)
-  else if (deadLetterQueue.fifo !== fifo) {
-    throw refusal(
-      scope,
-      `${what}, whose dead-letter queue is not ${fifo ? 'FIFO' : 'standard'} as it is; SQS wants both alike`,
-    )
-  }
+  else checkDeadLetters(scope, what, settings, deadLetterQueue)
   return { name, queue, ...(deadLetterQueue !== undefined && { deadLetterQueue }) }
 }
 
@@ -129,21 +124,42 @@ function deadLettersOf(queue: IQueue): IQueue | undefined {
   return queue instanceof Queue ? (queue.deadLetterQueue?.queue as IQueue | undefined) : undefined
 }
 
+function checkDeadLetters(scope: Construct, what: string, { fifo }: ResolvedQueue, letters: IQueue): void {
+  if (letters.fifo !== fifo) {
+    throw refusal(
+      scope,
+      `${what}, whose dead-letter queue is not ${fifo ? 'FIFO' : 'standard'} as it is; SQS wants both alike`,
+    )
+  }
+  const seconds = visibilityOf(letters)
+  if (seconds === undefined || seconds >= DEAD_LETTER_TIMEOUT_SECONDS) return
+  throw refusal(
+    scope,
+    `${what}, whose dead-letter queue ${letters.node.path} has a \`visibilityTimeout\` of ${seconds} s: the function that ends dead letters may take ${DEAD_LETTER_TIMEOUT_SECONDS}, and Lambda refuses a mapping that hides messages for less; set it to that or more`,
+  )
+}
+
+/** In seconds; `undefined` where only the deployment knows. */
+function visibilityOf(queue: IQueue): number | undefined {
+  const resource = queue.node.defaultChild
+  if (!(resource instanceof CfnQueue)) return undefined
+  const { visibilityTimeout = DEFAULT_VISIBILITY_SECONDS } = resource
+  const seconds = Stack.of(resource).resolve(visibilityTimeout)
+  return typeof seconds === 'number' ? seconds : undefined
+}
+
 /** Lambda refuses a mapping whose function may take longer than a message stays hidden. */
 function checkVisibility(scope: Construct, what: string, settings: ResolvedQueue, queue: IQueue): void {
   const resource = queue.node.defaultChild
   if (!(resource instanceof CfnQueue)) return
-  const { visibilityTimeout = DEFAULT_VISIBILITY_SECONDS, redrivePolicy } = Stack.of(resource).resolve({
-    visibilityTimeout: resource.visibilityTimeout,
-    redrivePolicy: resource.redrivePolicy,
-  })
-  if (typeof visibilityTimeout === 'number' && visibilityTimeout < settings.visibilitySeconds) {
+  const seconds = visibilityOf(queue)
+  if (seconds !== undefined && seconds < settings.visibilitySeconds) {
     throw refusal(
       scope,
-      `${what}, whose \`visibilityTimeout\` is ${visibilityTimeout} s, and the config says ${settings.visibilitySeconds}: a message would come back while it runs; set it to that, or \`visibilitySeconds\` in the config to what it is, no less than the longest time-out of its workers`,
+      `${what}, whose \`visibilityTimeout\` is ${seconds} s, and the config says ${settings.visibilitySeconds}: a message would come back while it runs; set it to that, or \`visibilitySeconds\` in the config to what it is, no less than the longest time-out of its workers`,
     )
   }
-  const receives = redrivePolicy?.maxReceiveCount
+  const receives = Stack.of(resource).resolve(resource.redrivePolicy)?.maxReceiveCount
   if (typeof receives === 'number' && receives < MAX_RECEIVE_COUNT) {
     Annotations.of(scope).addWarningV2(
       `errand:max-receive-count:${settings.name}`,

@@ -32,6 +32,9 @@ export interface FleetTable {
 /** The partition of the notices, as the runtime's `dynamodb-notices.ts` has it (a test compares). */
 export const NOTICES_PARTITION = 'N'
 
+/** The partitions of the calls: their records, results and messages, as the runtime's `dynamodb-item.ts` has them (a test compares). */
+export const CALL_PARTITIONS = 'C#*'
+
 const string = (name: string) => ({ name, type: AttributeType.STRING })
 const projectionType = ProjectionType.KEYS_ONLY
 

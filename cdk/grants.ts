@@ -9,7 +9,7 @@
  * | worker       | consume its queues, send             | put, get, batch get, update                 | both     |
  * | dead letters | consume dead letters, send           | put, get, update                            | both     |
  *
- * Who looks after the fleet is in `inspection-grants.ts`.
+ * Puts and updates are of calls, not of notices. Who looks after the fleet is in `inspection-grants.ts`.
  *
  * A submit needs no read: DynamoDB sends the item that stood in the way of a conditional write along with its refusal,
  * free of charge. A write of an absent record is refused without one, and is then looked for: so who updates reads.
@@ -20,7 +20,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { acknowledgeObjectKeys } from './acknowledgements.ts'
-import type { FleetTable } from './fleet-table.ts'
+import { CALL_PARTITIONS, type FleetTable } from './fleet-table.ts'
 
 /** Where a fleet's large payloads lie. */
 export interface FleetBlobs {
@@ -110,19 +110,32 @@ function grantConsume(queue: IQueue, grantee: IGrantable): void {
 const readKey = ['Decrypt', 'DescribeKey']
 const writeKey = [...readKey, 'Encrypt', 'GenerateDataKey', 'ReEncryptFrom', 'ReEncryptTo']
 
-/** On the records, and the key that encrypts them. */
+const writes = (action: string) => action === 'PutItem' || action === 'UpdateItem'
+
+/**
+ * On the records, and the key that encrypts them. Writes are of calls alone: by a notice, which is in the same table,
+ * somebody who only submits could pause the queues of workers in containers.
+ */
 export function grantTable(
   { table, encryptionKey }: FleetTable,
   grantee: IGrantable,
   actions: readonly string[],
 ): void {
-  allow(
-    grantee,
-    actions.map((action) => `dynamodb:${action}`),
-    table.tableArn,
-  )
-  const writes = actions.includes('PutItem') || actions.includes('UpdateItem')
-  grantKey(encryptionKey, grantee, writes ? writeKey : readKey)
+  const [written, read] = [actions.filter(writes), actions.filter((action) => !writes(action))]
+  if (read.length > 0) {
+    const named = read.map((action) => `dynamodb:${action}`)
+    allow(grantee, named, table.tableArn)
+  }
+  if (written.length > 0) {
+    Grant.addToPrincipal({
+      grantee,
+      actions: written.map((action) => `dynamodb:${action}`),
+      resourceArns: [table.tableArn],
+      // Each of these requests names its partition, so the condition cannot hold for lack of one.
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [CALL_PARTITIONS] } },
+    })
+  }
+  grantKey(encryptionKey, grantee, written.length > 0 ? writeKey : readKey)
 }
 
 function grantBlobs(blobs: FleetBlobs | undefined, grantee: IGrantable, actions: readonly string[]): void {

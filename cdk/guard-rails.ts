@@ -46,6 +46,7 @@ const knownOfClient: Readonly<Record<keyof ClientAccess, true>> = {
   manage: true,
   inspect: true,
   operate: true,
+  ordered: true,
 }
 
 /**
@@ -138,8 +139,10 @@ export function checkClient(fleet: Construct, client: LambdaFunction, access: Cl
     )
   }
   checkKeys(fleet, `\`addClient\` of ${where}`, access, knownOfClient)
-  if (Object.values(access).includes(true)) return
-  const forms = Object.keys(knownOfClient).map((name) => `{ ${name}: true }`)
+  const { ordered: _, ...given } = access
+  if (Object.values(given).includes(true)) return
+  const accesses = Object.keys(knownOfClient).filter((name) => name !== 'ordered')
+  const forms = accesses.map((name) => `{ ${name}: true }`)
   throw refusal(
     fleet,
     `\`addClient\` gives ${where} no access; say what it does: ${forms.slice(0, -1).join(', ')} or ${forms.at(-1)}`,

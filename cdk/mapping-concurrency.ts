@@ -3,7 +3,7 @@
  * @module
  */
 import type { Construct } from 'constructs'
-import type { ResolvedWorker } from '../src/runtime/config.ts'
+import { DEFAULTS, type ResolvedWorker } from '../src/runtime/config.ts'
 import { showValue } from '../src/runtime/nearest-name.ts'
 import { refusal } from './refusal.ts'
 
@@ -27,9 +27,10 @@ export function mappingConcurrency(scope: Construct, settings: ResolvedWorker): 
   )
   const instead = [...new Set(nearest)].join(' or ')
   const over = `${queues.length} ${queues.length === 1 ? 'queue' : 'queues'} × batches of ${batchSize}`
+  const isDefault = concurrency === DEFAULTS.worker.concurrency
   throw refusal(
     scope,
-    `worker ${showValue(name)}: \`concurrency\` is ${concurrency}, over ${over} that is ${round(invocations)} ${invocations === 1 ? 'invocation' : 'invocations'} at once, ` +
+    `worker ${showValue(name)}: \`concurrency\` is ${concurrency}${isDefault ? ', the default,' : ','} over ${over} that is ${round(invocations)} ${invocations === 1 ? 'invocation' : 'invocations'} at once, ` +
       `and Lambda takes whole numbers from ${MIN_INVOCATIONS} to ${MAX_INVOCATIONS}; use ${instead}, or another \`batchSize\``,
   )
 }

@@ -2,6 +2,7 @@
  * Standard output as Lambda reads it: what a process writes there is in the function's log.
  * @module
  */
+import { watchOutputs, writeLine } from '../runtime/output-lines.ts'
 import type { MetricLines } from './metrics.ts'
 
 /** Lambda's levels that would drop a line at INFO, which is what metrics have of themselves. */
@@ -19,9 +20,10 @@ export function lambdaMetricLines(
 ): MetricLines | undefined {
   if (env.AWS_LAMBDA_FUNCTION_NAME === undefined) return undefined
   surviveClosedOutput()
+  watchOutputs()
   const level = env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase() ?? ''
   return {
-    write: (line) => void process.stdout.write(line),
+    write: (line) => writeLine('stdout', line),
     level: louder.includes(level) ? level : 'INFO',
   }
 }

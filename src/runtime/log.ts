@@ -9,6 +9,7 @@
 import { inspect } from 'node:util'
 import type { Clock } from './clock.ts'
 import type { LogLevel } from './config.ts'
+import { writeLine } from './output-lines.ts'
 
 /** Writes one entry. */
 export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
@@ -26,7 +27,7 @@ export function createLog(
     try {
       const timestamp = timestampOf(clock)
       const line = JSON.stringify({ timestamp, level: entryLevel, message, ...source, ...plain(fields) })
-      process.stderr.write(`${line.replace(unescaped, escaped)}\n`)
+      writeLine('stderr', `${line.replace(unescaped, escaped)}\n`)
     } catch {
       // Nowhere is left to say it.
     }

@@ -9,7 +9,7 @@ import { type IVpc, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2'
 import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { describe, expect, test } from 'vitest'
-import { allowedCells, statementsOf } from './granted-cells.ts'
+import { allowedCells, ofCalls, statementsOf } from './granted-cells.ts'
 import {
   apps,
   fleetTemplate,
@@ -36,7 +36,9 @@ describe('a table', () => {
     }))
     expect(resourcesOf(template, 'AWS::DynamoDB::GlobalTable').size).toBe(0)
     const cells = allowedCells(template, 'JobsWorkersworker1Role')
-    expect(cells).toContain('dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:123456789012:table/mine')
+    expect(cells).toContain(
+      `dynamodb:UpdateItem on arn:aws:dynamodb:eu-west-1:123456789012:table/mine${ofCalls}`,
+    )
     const worker = resourceOf(template, 'AWS::Lambda::Function', 'JobsWorkersworker1Function')
     expect(worker.Properties.Environment.Variables.ERRAND_TABLE).toBe('mine')
   })
@@ -99,7 +101,10 @@ describe('a queue', () => {
       app: name === 'default' ? apps.small : apps.shop,
       queues: { [name]: given(stack) },
     }))
-  const deadLetterQueue = (stack: Stack) => ({ queue: new Queue(stack, 'Lost'), maxReceiveCount: 100 })
+  const deadLetterQueue = (stack: Stack) => ({
+    queue: new Queue(stack, 'Lost', { visibilityTimeout: Duration.seconds(60) }),
+    maxReceiveCount: 100,
+  })
 
   test('that is given is consumed, its dead letters too, and none is made', () => {
     const made = make(

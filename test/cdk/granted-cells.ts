@@ -3,6 +3,7 @@
  * @module
  */
 import type { Template } from 'aws-cdk-lib/assertions'
+import { recordKey } from '../../src/runtime/aws/dynamodb-item.ts'
 import { resourcesOf } from './synthesized-fleet.ts'
 
 interface Statement {
@@ -56,3 +57,8 @@ function nameOf(resource: unknown): string {
   if (kind === 'Fn::Join') return (content as [string, unknown[]])[1].map(nameOf).join('')
   return JSON.stringify(resource)
 }
+
+/** What follows a table in the cells of writes, which reach the partitions of calls alone. */
+export const ofCalls = ` if ${JSON.stringify({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${recordKey('').pk?.S}*`] },
+})}`

@@ -11,7 +11,7 @@ import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import { NOTICES_PARTITION } from '../../src/runtime/aws/dynamodb-notices.ts'
 import { ENV } from '../../src/runtime/config.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import { allowedCells, statementsOf } from './granted-cells.ts'
+import { allowedCells, ofCalls, statementsOf } from './granted-cells.ts'
 import { apps, resourceOf, resourcesOf, stackFleet, userFunction } from './synthesized-fleet.ts'
 
 function clientsOfFleet() {
@@ -64,6 +64,7 @@ const readBlobs = [...on(objects, 's3', 'GetObject'), ...on(ofApp, 's3', 'ListBu
 const writeBlobs = on(objects, 's3', 'PutObject')
 
 const notices = `${table} if ${JSON.stringify({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [NOTICES_PARTITION] } })}`
+const calls = `${table}${ofCalls}`
 const prefixOfMappings = 'arn:AWS::Partition:lambda:AWS::Region:AWS::AccountId:event-source-mapping:'
 const mappings = ['foohighpriority', 'foolowpriority', 'barhighpriority', 'barorders'].map((name) => {
   const [worker, source] = [name.slice(0, 3), name.slice(3)]
@@ -81,17 +82,19 @@ const inspect = [
 const works = [
   ...consume(queue('highpriority')),
   ...consume(queue('orders')),
-  ...on(table, 'dynamodb', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'),
+  ...on(table, 'dynamodb', 'BatchGetItem', 'GetItem'),
+  ...on(calls, 'dynamodb', 'PutItem', 'UpdateItem'),
   ...readBlobs,
   ...writeBlobs,
 ]
 
 const allowed: Readonly<Record<Role, readonly string[]>> = {
-  submitter: [...send, ...on(table, 'dynamodb', 'PutItem'), ...writeBlobs],
+  submitter: [...send, ...on(calls, 'dynamodb', 'PutItem'), ...writeBlobs],
   reader: [...on(table, 'dynamodb', 'BatchGetItem', 'GetItem'), ...readBlobs],
   manager: [
     ...send,
-    ...on(table, 'dynamodb', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'),
+    ...on(table, 'dynamodb', 'BatchGetItem', 'GetItem'),
+    ...on(calls, 'dynamodb', 'PutItem', 'UpdateItem'),
     ...on(`${table}/index/failed`, 'dynamodb', 'Query'),
     ...readBlobs,
     ...writeBlobs,
@@ -101,24 +104,26 @@ const allowed: Readonly<Record<Role, readonly string[]>> = {
     ...inspect,
     ...mappings.flatMap((mapping) => on(mapping, 'lambda', 'UpdateEventSourceMapping')),
     ...queues.flatMap((name) => on(queue(name), 'sqs', 'PurgeQueue')),
-    ...on(table, 'dynamodb', 'UpdateItem'),
+    ...on(calls, 'dynamodb', 'UpdateItem'),
     ...on(notices, 'dynamodb', 'PutItem'),
   ],
   'worker that submits': [
     ...consume(queue('highpriority')),
     ...consume(queue('lowpriority')),
     ...send,
-    ...on(table, 'dynamodb', 'BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'),
+    ...on(table, 'dynamodb', 'BatchGetItem', 'GetItem'),
+    ...on(calls, 'dynamodb', 'PutItem', 'UpdateItem'),
     ...readBlobs,
     ...writeBlobs,
     ...logs('Workersfoo'),
   ],
   'worker that does not': [...works, ...logs('Workersbar')],
-  'worker in containers': [...works, ...send, ...on(notices, 'dynamodb', 'Query')],
+  'worker in containers': [...works, ...send, ...on(notices, 'dynamodb', 'PutItem', 'Query')],
   'dead letters': [
     ...queues.flatMap((name) => consume(deadLetters(name))),
     ...send,
-    ...on(table, 'dynamodb', 'GetItem', 'PutItem', 'UpdateItem'),
+    ...on(table, 'dynamodb', 'GetItem'),
+    ...on(calls, 'dynamodb', 'PutItem', 'UpdateItem'),
     ...readBlobs,
     ...writeBlobs,
     ...logs('DeadLetters'),
@@ -221,11 +226,22 @@ const notThese: readonly (readonly [Role, action: string, resource?: string])[] 
   ['dead letters', 'dynamodb:Query'],
 ]
 
+/** No write reaches more than its partitions: not a whole table, and notices only where somebody leaves them. */
+const writesNowhereElse = (Object.keys(roles) as Role[]).flatMap((role) => [
+  [role, 'dynamodb:PutItem', table] as const,
+  [role, 'dynamodb:UpdateItem', table] as const,
+  [role, 'dynamodb:UpdateItem', notices] as const,
+  ...(role === 'operator' || role === 'worker in containers'
+    ? []
+    : [[role, 'dynamodb:PutItem', notices] as const]),
+])
+
 const forbidden = [
   ...(Object.keys(roles) as Role[]).flatMap((role) =>
     never.map((action) => [role, action, undefined] as const),
   ),
   ...reserved.map(([role, action]) => [role, action, undefined] as const),
+  ...writesNowhereElse,
   ...notThese.map(([role, action, resource]) => [role, action, resource] as const),
 ]
 

@@ -2,7 +2,7 @@
  * What a fleet refuses, one test each: where, the option, the value, the rule, the fix.
  * @module
  */
-import type { Stack } from 'aws-cdk-lib'
+import { App, Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { type CfnFunction, LayerVersion } from 'aws-cdk-lib/aws-lambda'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
@@ -20,10 +20,16 @@ function refusalOf(
   props: Parameters<typeof stackFleet>[0],
   then: (made: ReturnType<typeof stackFleet>) => void = () => {},
 ): string {
-  try {
+  return messageOf(() => {
     const made = stackFleet(props)
     then(made)
     Template.fromStack(made.stack)
+  })
+}
+
+function messageOf(make: () => unknown): string {
+  try {
+    make()
   } catch (error) {
     return (error as Error).message
   }
@@ -68,6 +74,13 @@ describe('a concurrency is refused that', () => {
   test('is less than a mapping can', () => {
     expect(refusalOf(odd('single'))).toContain(
       'that is 1 invocation at once, and Lambda takes whole numbers from 2 to 1000; use 2,',
+    )
+  })
+
+  test('nobody set, over many queues', () => {
+    expect(refusalOf(odd('spread'))).toContain(
+      'worker "worker-1": `concurrency` is 10, the default, over 12 queues × batches of 1 that is 0.83 invocations at once, ' +
+        'and Lambda takes whole numbers from 2 to 1000; use 24,',
     )
   })
 
@@ -142,6 +155,17 @@ describe('variables are refused', () => {
     expect(message).toMatch(
       /dead letters \(.*\): `environment` has at least \d+ bytes.*ERRAND_QUEUE_URLS.*declare fewer queues/,
     )
+  })
+
+  test('over 4 KB by the name of the stack, which the names of queues begin with', () => {
+    const bytesIn = (name: string) => {
+      const stack = new Stack(new App({ builtinCloudFormationValidation: false }), name)
+      new ErrandFleet(stack, 'Jobs', { ...small, environment: { LETTER: 'x'.repeat(4096) } })
+      const [, bytes] =
+        /worker .* has at least (\d+) bytes/.exec(messageOf(() => Template.fromStack(stack))) ?? []
+      return Number(bytes)
+    }
+    expect(bytesIn('ShopBackgroundJobs') - bytesIn('Shop')).toBe('BackgroundJobs'.length)
   })
 
   test('over 4 KB at a client that knows the functions too', () => {

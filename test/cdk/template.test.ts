@@ -17,8 +17,8 @@ describe('queues', () => {
   test('are as the config says: retention, visibility, order', () => {
     expect(queue('lowpriority').Properties).toMatchObject({
       MessageRetentionPeriod: 345_600,
-      // foo's 300 s and 30 s.
-      VisibilityTimeout: 330,
+      // foo's 300 s, its window of 2 s, and 30 s.
+      VisibilityTimeout: 332,
     })
     expect(queue('highpriority').Properties).toMatchObject({ MessageRetentionPeriod: 86_400 })
     expect(queue('orders').Properties).toMatchObject({
@@ -166,10 +166,8 @@ describe('workers', () => {
         FunctionResponseTypes: ['ReportBatchItemFailures'],
       })
     }
-    expect(
-      mapping('JobsWorkersfooMappingslowpriority').Properties.MaximumBatchingWindowInSeconds,
-    ).toBeUndefined()
-    expect(mapping('JobsWorkersbarMappingsorders').Properties.MaximumBatchingWindowInSeconds).toBe(2)
+    expect(mapping('JobsWorkersfooMappingslowpriority').Properties.MaximumBatchingWindowInSeconds).toBe(2)
+    expect(mapping('JobsWorkersbarMappingsorders').Properties.MaximumBatchingWindowInSeconds).toBeUndefined()
   })
 
   test('know the table, the queues, the bucket, who they are, and the version of their code', () => {

@@ -3,6 +3,7 @@
  * @module
  */
 import { Template } from 'aws-cdk-lib/assertions'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
 import { allowedCells } from '../cdk/granted-cells.ts'
 import { resourcesOf, stackFleet, userFunction } from '../cdk/synthesized-fleet.ts'
@@ -30,6 +31,12 @@ const { stack, fleet } = stackFleet()
 fleet.addClient(userFunction(stack, 'Submits'), { submit: true })
 fleet.addClient(userFunction(stack, 'Reads'), { read: true })
 fleet.addClient(userFunction(stack, 'Manages'), { manage: true })
+fleet.addClient(userFunction(stack, 'Inspects'), { inspect: true })
+fleet.addClient(userFunction(stack, 'Operates'), { operate: true })
+fleet.grantWork(
+  new Role(stack, 'Contains', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }),
+  'foo',
+)
 const template = Template.fromStack(stack)
 
 describe('the roles', () => {
@@ -44,12 +51,15 @@ describe('the roles', () => {
     ['submits', 'SubmitsServiceRole'],
     ['reads', 'ReadsServiceRole'],
     ['manages', 'ManagesServiceRole'],
+    ['inspects', 'InspectsServiceRole'],
+    ['operates', 'OperatesServiceRole'],
     ['works', 'JobsWorkersfooRole'],
+    ['works in containers', 'Contains'],
     ['ends dead letters', 'JobsDeadLettersRole'],
   ])('who %s may do what the page says', (who, role) => {
     const cells = rowsBelow(page, '## Roles').get(who)
     expect(cells, `a row \`${who}\` in "## Roles"`).toBeDefined()
-    for (const [column, service] of ['', 'sqs', 'dynamodb', 's3'].entries()) {
+    for (const [column, service] of ['', 'sqs', 'dynamodb', 's3', 'lambda'].entries()) {
       if (service !== '') expect(listed(cells?.[column]), service).toEqual(actionsOf(role, service))
     }
   })

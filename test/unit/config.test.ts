@@ -160,6 +160,25 @@ describe('defineConfig refuses', () => {
     ],
     ['task options as a text', { name: 'a', taskOptions: 'x' }, ['config `taskOptions` is "x"']],
     ['another record', { name: 'a', record: 'never' }, ['config `record` is "never"', 'known: "on-submit"']],
+    [
+      'a batch window of a FIFO queue',
+      {
+        name: 'a',
+        queues: { jobs: {}, orders: { fifo: true } },
+        workers: { w: { batchWindowSeconds: 2, concurrency: 20 } },
+      },
+      [
+        'worker "w": `batchWindowSeconds` is 2, and it consumes the FIFO queue "orders", for which Lambda has no batch window',
+        'give the FIFO queue a worker of its own, or leave the window out',
+      ],
+    ],
+    [
+      "a queue by the name of another's dead-letter queue",
+      { name: 'a', queues: ['jobs-dead-letters', 'jobs'] },
+      [
+        'config `queues` has "jobs-dead-letters", which is the name of the dead-letter queue of "jobs"; use another name',
+      ],
+    ],
     ['a listing of 1', { name: 'a', listing: 1 }, ['config `listing` is 1', 'expected true or false']],
   ]
   test.each(rows)('%s', (_, config, parts) => {
@@ -222,6 +241,12 @@ describe('defineConfig refuses', () => {
     expect(error.message).toContain('config `taskOptions` "x.*"')
     expect(error.message).toContain(part)
   })
+})
+
+test('a batch window of a FIFO queue is taken where no mapping is made of it', () => {
+  const orders = { fifo: true }
+  const long = { runsOn: 'container', batchWindowSeconds: 2 } as const
+  expect(() => declare({ name: 'a', queues: { orders }, workers: { long } })).not.toThrow()
 })
 
 test('a limit over the longest worker time-out says how to raise it', () => {

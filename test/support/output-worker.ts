@@ -1,5 +1,6 @@
 /**
- * A worker whose standard output and error lead nowhere: it runs two batches, and tells its parent what came of them.
+ * A worker whose outputs its parent closes or reads: it runs two batches, and tells its parent what came of them. Its
+ * task writes what the variable `TASK_WRITES` says.
  * @module
  */
 import { createExecutor, defineConfig, task } from 'errand'
@@ -15,6 +16,7 @@ const config = defineConfig({ name: 'closed', workers: { main: { batchSize: 10 }
 const boom = task({
   maxAttempts: 1,
   run: () => {
+    process.stdout.write(process.env.TASK_WRITES ?? '')
     throw new Error('boom')
   },
 })
