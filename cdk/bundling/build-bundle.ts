@@ -76,6 +76,8 @@ function optionsOf({
     absWorkingDir: root,
     bundle: true,
     minify,
+    // A minified class would call its errors by another name at each deployment, in the store and to who awaits them.
+    keepNames: true,
     format: 'esm',
     platform: 'node',
     target: 'node24',

@@ -73,3 +73,13 @@ test('an app may be in a file of any name', async () => {
   const { directory } = bundleWorkers(found, { outdir: join(cwd, 'out') })
   expect(await seenIn(join(directory, 'index.mjs'))).toBe('the app')
 })
+
+test('classes and functions keep their names when minified: callers read those of errors', async () => {
+  const text = `${shop}
+    class OutOfStockError extends Error {}
+    function countStock() { throw new OutOfStockError() }
+    globalThis.see = () => [OutOfStockError.name, countStock.name]`
+  const cwd = writeApp({ 'errand.ts': text })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toEqual(['OutOfStockError', 'countStock'])
+})
