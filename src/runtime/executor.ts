@@ -200,7 +200,7 @@ export function closedError(config: ResolvedConfig): ClosedError {
 /** Makes an executor; `open` picks its backend at the first use. */
 export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   declared: C,
-  options: SharedOptions & { readonly tasks?: Tasks },
+  options: SharedOptions & { readonly tasks?: Tasks; readonly backend?: unknown },
   open: OpenBackend,
 ): Executor<Tasks, C> {
   const config = resolveConfig(declared)
@@ -213,7 +213,17 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
-  const app: App = { config, registry, codec, middleware, startHooks, stopHooks, submit: sender.submit }
+  const { backend } = options
+  const app: App = {
+    config,
+    ...(typeof backend === 'string' && { backend }),
+    registry,
+    codec,
+    middleware,
+    startHooks,
+    stopHooks,
+    submit: sender.submit,
+  }
   announceApp(app)
   const connection = createConnection(config, () => open(config, app))
   const { connect } = connection
