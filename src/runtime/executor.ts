@@ -213,17 +213,8 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
-  const { backend } = options
-  const app: App = {
-    config,
-    ...(typeof backend === 'string' && { backend }),
-    registry,
-    codec,
-    middleware,
-    startHooks,
-    stopHooks,
-    submit: sender.submit,
-  }
+  const parts = { config, registry, codec, middleware, startHooks, stopHooks }
+  const app: App = { ...parts, ...named(options), submit: sender.submit }
   announceApp(app)
   const connection = createConnection(config, () => open(config, app))
   const { connect } = connection
@@ -264,6 +255,10 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   }
   internals.set(executor, { app, connect, lend })
   return executor
+}
+
+function named({ backend }: { readonly backend?: unknown }): Pick<App, 'backend'> {
+  return typeof backend === 'string' ? { backend } : {}
 }
 
 function submitterOf(sender: TaskSender, options: CallOptions): Submitter {
