@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { builtInsAtNeed } from './built-ins.ts'
+import { giveNames } from './common-js-chunks.ts'
 import { leanSdk } from './lean-sdk.ts'
 import { nameChunks } from './named-chunks.ts'
 
@@ -51,6 +52,9 @@ const banner = [
   'globalThis.__filename??=import.meta.filename;globalThis.__dirname??=import.meta.dirname;',
 ].join('')
 
+/** Counts as a file of the app's folder, whose own one of that name would be taken for it. */
+const ENTRY = 'errand-worker-entry.ts'
+
 function optionsOf({
   modulePath,
   entry,
@@ -62,7 +66,7 @@ function optionsOf({
   hasBlobs,
 }: BundleRequest): BuildOptions {
   return {
-    stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: 'index.ts', loader: 'ts' },
+    stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: ENTRY, loader: 'ts' },
     outdir,
     entryNames: 'index',
     chunkNames: 'chunk-[hash]',
@@ -72,6 +76,8 @@ function optionsOf({
     absWorkingDir: root,
     bundle: true,
     minify,
+    // A minified class would call its errors by another name at each deployment, in the store and to who awaits them.
+    keepNames: true,
     format: 'esm',
     platform: 'node',
     target: 'node24',
@@ -114,7 +120,7 @@ async function build(request: BundleRequest): Promise<BundleAnswer> {
     })
     const problems = importsOfAbsent(metafile, request.absent)
     if (problems.length > 0) return { problems }
-    for (const { name, text } of nameChunks(outputFiles)) {
+    for (const { name, text } of nameChunks(giveNames(outputFiles, metafile))) {
       writeFileSync(join(name.endsWith('.map') ? request.mapdir : request.outdir, name), text)
     }
     const inputs = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))

@@ -16,6 +16,8 @@ export const builtInsAtNeed: Plugin = {
     build.onResolve({ filter: /^(node:)?[a-z_]/ }, ({ path, kind }) => {
       const name = path.replace(/^node:/, '')
       if (kind === 'entry-point' || (!path.startsWith('node:') && !names.has(name))) return undefined
+      // Its names, all of them: what CommonJS gives to `import()` is its `default` alone.
+      if (kind === 'dynamic-import') return { path: `node:${name}`, external: true }
       return { path: `node:${name}`, namespace: 'built-in', sideEffects: false }
     })
     build.onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => ({

@@ -105,16 +105,22 @@ function ownErrand(urlOf: (specifier: string) => string | undefined): Esbuild.Pl
 const seen = Symbol('resolved by packagesStay')
 const typeScript = /\.[cm]?tsx?$|\.jsx$/
 
+/** TypeScript reads it so too, Node would not. */
+const OWN_NAME =
+  '"errand" is this very module, by the `baseUrl` or `paths` of the tsconfig, not the package; give the module another name, or take `baseUrl` out'
+
 /** Leaves packages to Node, by the path that the importing module resolves them to: the built file lies elsewhere. */
 const packagesStay: Esbuild.Plugin = {
   name: 'packages-stay',
   setup(build) {
+    const [entry] = build.initialOptions.entryPoints as string[]
     build.onResolve({ filter: /^[^./]/ }, async ({ path, kind, pluginData, ...from }) => {
       if (kind === 'entry-point' || pluginData === seen || /^(data|https?|file):/.test(path)) return undefined
       const { importer, resolveDir } = from
       const found = await build.resolve(path, { kind, importer, resolveDir, pluginData: seen })
       // Left to esbuild, which knows whether it must be there: in a `try` it need not.
       if (found.errors.length > 0) return undefined
+      if (path === 'errand' && found.path === entry) return { errors: [{ text: OWN_NAME }] }
       if (found.external) return { path: found.path, external: true }
       const isPackage = /[\\/]node_modules[\\/]/.test(found.path)
       // A package of the user's monorepo may have no build: Node would not take its TypeScript.

@@ -19,6 +19,8 @@ export interface DiscoverOptions {
   readonly cwd?: string
   /** How long it may take, in seconds. @default 30 */
   readonly timeoutSeconds?: number
+  /** Variables that the workers will have, over those of the process. @default none */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const TIMEOUT_SECONDS = 30
@@ -29,14 +31,14 @@ const TIMEOUT_SECONDS = 30
  * @throws AppDiscoveryError that names the module, what failed and what to do
  */
 export function discoverApp(options: DiscoverOptions = {}): DiscoveredApp {
-  const { app, cwd = process.cwd(), timeoutSeconds = TIMEOUT_SECONDS } = options
+  const { app, cwd = process.cwd(), timeoutSeconds = TIMEOUT_SECONDS, environment } = options
   if (!Number.isFinite(timeoutSeconds) || timeoutSeconds <= 0) {
     throw new AppDiscoveryError(
       `\`timeoutSeconds\` is ${showValue(timeoutSeconds)}, expected a number over 0`,
     )
   }
   const module = findAppModule(app, cwd, process.env)
-  const env = withoutAws(process.env)
+  const env = withoutAws({ ...process.env, ...ofApp(environment) })
   const run = runProgram<LoadAnswer>(import.meta.url, 'load-app', module, {
     cwd,
     env,
@@ -70,6 +72,13 @@ function cutShort({ answer, ending }: ProgramRun<LoadAnswer>, timeoutSeconds: nu
     advice:
       'what waits for a connection or computes for long belongs in `executor.onWorkerStart`, or in the task; or allow more `timeoutSeconds`',
   }
+}
+
+/** What Node itself reads at its start, and names files that may be on Lambda only. */
+const ofNode = /^(NODE_OPTIONS|NODE_PATH|NODE_EXTRA_CA_CERTS|LD_\w+|PATH)$/
+
+function ofApp(environment: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !ofNode.test(name)))
 }
 
 /** What would let the app reach AWS, or have errand take calls. */

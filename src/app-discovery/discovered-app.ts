@@ -24,6 +24,8 @@ export interface DiscoveredApp {
   readonly isFactory: boolean
   /** Checked, with every default filled in. */
   readonly config: ResolvedConfig
+  /** What `createExecutor` is told; absent where the backend is chosen. */
+  readonly backend?: string
   /** Sorted by name. */
   readonly tasks: readonly DiscoveredTask[]
 }
@@ -45,13 +47,18 @@ type EntryOf<M> = M extends ReadonlyMap<infer Key, infer Value> ? readonly [Key,
  * Tells of an app in a form that JSON holds. Reading the names registers the tasks.
  * @throws InvalidTaskError, InvalidOptionError where its tasks cannot be registered
  */
-export function describeApp({ config, registry }: App, place: AppPlace): DiscoveredJson {
+export function describeApp({ config, backend, registry }: App, place: AppPlace): DiscoveredJson {
   const tasks = [...registry.names()].sort(byUnits).map((name): DiscoveredTask => {
     const task = registry.find(name) as { options: ResolvedTaskOptions; formerly?: readonly string[] }
     return { name, options: task.options, formerly: task.formerly ?? [] }
   })
   const { queues, workers } = config
-  return { ...place, config: { ...config, queues: [...queues], workers: [...workers] }, tasks }
+  return {
+    ...place,
+    config: { ...config, queues: [...queues], workers: [...workers] },
+    ...(backend !== undefined && { backend }),
+    tasks,
+  }
 }
 
 /** The app that `describeApp` told of. */

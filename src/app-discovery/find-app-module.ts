@@ -16,7 +16,7 @@ export interface AppModule {
 }
 
 const stems = ['src/errand', 'errand', 'src/tasks'] as const
-const endings = ['.ts', '.mts', '.js', '.mjs'] as const
+const endings = ['.ts', '.tsx', '.mts', '.js', '.mjs'] as const
 
 /**
  * 1. `app`; 2. `ERRAND_APP`; 3. `"errand": { "app": … }` of the nearest package.json; 4. the first there is of

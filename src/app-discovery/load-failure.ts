@@ -34,7 +34,7 @@ export class LoadFailure extends Error {
 }
 
 const ON_WORKER_START =
-  'what needs a connection, a server or a variable of production belongs in `executor.onWorkerStart(async () => ({ db: await connect() }))`: here the app is only read, without AWS, for its config and tasks'
+  'what needs a connection, a server or a variable of production belongs in `executor.onWorkerStart(async () => ({ db: await connect() }))`: here the app is only read, without AWS, for its config and tasks, with the variables of this process and those that the construct is given as plain text'
 
 /** A failure in words. */
 export function tellFailure({ problem, error, advice, atImport = false }: FailureParts): ToldFailure {

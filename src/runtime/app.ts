@@ -16,6 +16,8 @@ export type StopHook = (context: unknown) => unknown
 /** An app, as its workers need it. */
 export interface App {
   readonly config: ResolvedConfig
+  /** What the code names as its backend; absent where it is chosen, or of the user's own making. */
+  readonly backend?: string
   readonly registry: Registry
   readonly codec: Codec
   readonly middleware: readonly Middleware[]

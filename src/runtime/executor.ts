@@ -200,7 +200,7 @@ export function closedError(config: ResolvedConfig): ClosedError {
 /** Makes an executor; `open` picks its backend at the first use. */
 export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   declared: C,
-  options: SharedOptions & { readonly tasks?: Tasks },
+  options: SharedOptions & { readonly tasks?: Tasks; readonly backend?: unknown },
   open: OpenBackend,
 ): Executor<Tasks, C> {
   const config = resolveConfig(declared)
@@ -213,7 +213,8 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
-  const app: App = { config, registry, codec, middleware, startHooks, stopHooks, submit: sender.submit }
+  const parts = { config, registry, codec, middleware, startHooks, stopHooks }
+  const app: App = { ...parts, ...named(options), submit: sender.submit }
   announceApp(app)
   const connection = createConnection(config, () => open(config, app))
   const { connect } = connection
@@ -254,6 +255,10 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   }
   internals.set(executor, { app, connect, lend })
   return executor
+}
+
+function named({ backend }: { readonly backend?: unknown }): Pick<App, 'backend'> {
+  return typeof backend === 'string' ? { backend } : {}
 }
 
 function submitterOf(sender: TaskSender, options: CallOptions): Submitter {

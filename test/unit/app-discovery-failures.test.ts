@@ -32,6 +32,13 @@ function failureOfText(text: string, options: DiscoverOptions = {}): string {
   return message
 }
 
+test('an app that imports itself for errand, by a `baseUrl`', () => {
+  const tsconfig = JSON.stringify({ compilerOptions: { baseUrl: './src' } })
+  const message = failureOf({ cwd: writeApp({ 'src/errand.ts': shop, 'tsconfig.json': tsconfig }) })
+  expect(message).toContain('"errand" is this very module, by the `baseUrl` or `paths` of the tsconfig')
+  expect(message).toContain('give the module another name, or take `baseUrl` out')
+})
+
 describe('a module that is not there', () => {
   test('anywhere: where was looked, and how to say', () => {
     const cwd = writeApp({ 'sub/x.txt': '' })

@@ -15,11 +15,14 @@ const shop = `${imports}\nexport const executor = ${executorText('shop')}\n`
 afterEach(() => vi.unstubAllEnvs())
 
 describe('the module is', () => {
-  test.each(['src/errand.ts', 'errand.ts', 'src/tasks.ts', 'errand.mts', 'src/errand.mjs'])('%s', (path) => {
-    const text = path.endsWith('.mjs') ? shop.replaceAll(': number', '') : shop
-    const cwd = writeApp({ [path]: text })
-    expect(discoverApp({ cwd }).modulePath).toBe(join(cwd, path))
-  })
+  test.each(['src/errand.ts', 'errand.ts', 'src/tasks.ts', 'src/errand.tsx', 'errand.mts', 'src/errand.mjs'])(
+    '%s',
+    (path) => {
+      const text = path.endsWith('.mjs') ? shop.replaceAll(': number', '') : shop
+      const cwd = writeApp({ [path]: text })
+      expect(discoverApp({ cwd }).modulePath).toBe(join(cwd, path))
+    },
+  )
 
   test('what package.json names, from a folder below it too', () => {
     const manifest = JSON.stringify({ type: 'module', errand: { app: './app.ts:shop' } })
@@ -192,6 +195,12 @@ test('an app is read without AWS, whatever this process has, and its tasks do no
   const values = JSON.parse(readFileSync(join(cwd, 'seen.json'), 'utf8'))
   expect(values).toEqual(['aws', null, null, null, 'http://127.0.0.1:9', 'from-outside'])
   expect(existsSync(join(cwd, 'ran'))).toBe(false)
+})
+
+test('an app is read with the variables that its workers will have, less those that start Node otherwise', () => {
+  const text = `${imports}\nexport const executor = createExecutor({ name: process.env.NAME ?? 'none' })\n`
+  const environment = { NAME: 'shop', NODE_OPTIONS: '--require /opt/of-a-layer.js' }
+  expect(discoverApp({ cwd: writeApp({ 'errand.ts': text }), environment }).config.name).toBe('shop')
 })
 
 test("the example's app is found", () => {

@@ -1,0 +1,85 @@
+/**
+ * What the modules of an app see of each other in a worker: what they see without a bundle.
+ * @module
+ */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { bundleWorkers } from '../../cdk/bundle-workers.ts'
+import { discoverApp } from '../../src/app-discovery/index.ts'
+import { executorText, imports, writeApp } from '../support/app-folder.ts'
+
+const run = promisify(execFile)
+const shop = `${imports}\nexport const executor = ${executorText('shop')}\n`
+
+/** What `globalThis.see()` gives once a module is imported. */
+async function seenIn(path: string): Promise<unknown> {
+  const code = `import(${JSON.stringify(pathToFileURL(path).href)})
+    .then(() => globalThis.see()).then((seen) => { console.log(JSON.stringify(seen)); process.exit() })`
+  const { stdout } = await run(process.execPath, ['-e', code], { env: {} })
+  return JSON.parse(stdout)
+}
+
+/** Of each import, the names and kinds of what it gives. */
+const see = [
+  'const kindsOf = (all) => Object.keys(all).sort().map((name) => name + ": " + typeof all[name])',
+  'globalThis.see = async () => {',
+  "  const { gzipSync } = await import('node:zlib')",
+  "  const { readFile } = await import('fs/promises')",
+  "  const { hello } = await import('names')",
+  "  const again = (await import('names')) === (await import('names'))",
+  '  const packages = [',
+  "    await import('names'), await import('compiled'), await import('callable'), await import('word'),",
+  '  ]',
+  "  const all = (await import('compiled')).default.default",
+  "  return [typeof gzipSync, typeof readFile, hello('you'), again, all, ...packages.map(kindsOf)]",
+  '}',
+].join('\n')
+
+const compiled = [
+  'Object.defineProperty(exports, "__esModule", { value: true })',
+  'exports.named = void 0; exports.named = 1; exports.default = "own"',
+].join('\n')
+
+const packageOf = (name: string, text: string) => ({
+  [`node_modules/${name}/package.json`]: '{}',
+  [`node_modules/${name}/index.js`]: text,
+})
+
+test.each([true, false])(
+  '`import()` of Node and of CommonJS gives their names, minified: %s',
+  async (minify) => {
+    const cwd = writeApp({
+      'errand.ts': `import './see.js'\n${shop}`,
+      'see.js': see,
+      ...packageOf('names', 'exports.hello = (name) => "hello " + name; exports.count = 1'),
+      ...packageOf('compiled', compiled),
+      ...packageOf('callable', 'module.exports = () => 1; module.exports.part = "part"'),
+      ...packageOf('word', 'module.exports = "word"'),
+    })
+    const expected = await seenIn(join(cwd, 'see.js'))
+    expect(expected).toEqual(expect.arrayContaining(['function', 'hello you', true, 'own']))
+    const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out'), minify })
+    expect(await seenIn(join(directory, 'index.mjs'))).toEqual(expected)
+  },
+)
+
+test('an app may be in a file of any name', async () => {
+  const text = `${shop}\nglobalThis.see = () => 'the app'`
+  const cwd = writeApp({ 'src/index.ts': text })
+  const found = discoverApp({ cwd, app: 'src/index.ts' })
+  const { directory } = bundleWorkers(found, { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toBe('the app')
+})
+
+test('classes and functions keep their names when minified: callers read those of errors', async () => {
+  const text = `${shop}
+    class OutOfStockError extends Error {}
+    function countStock() { throw new OutOfStockError() }
+    globalThis.see = () => [OutOfStockError.name, countStock.name]`
+  const cwd = writeApp({ 'errand.ts': text })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toEqual(['OutOfStockError', 'countStock'])
+})
