@@ -37,9 +37,6 @@ export interface Gate {
 /** The ids that errand makes, and those that `with({ id })` takes, with the ending of a follow-up. */
 const idForm = /^[A-Za-z0-9_:-]{1,160}$/
 
-/** A map submits one task for one tenant; a group of more is somebody's forgery. */
-const MAX_OWNERS = 1
-
 /** Makes the gate of some routes. */
 export function createGate<E extends Env>(source: CallSource, settings: RouteSettings<E>): Gate {
   return {
@@ -59,7 +56,7 @@ export function createGate<E extends Env>(source: CallSource, settings: RouteSet
       const found = await group.snapshots()
       const snapshots = found.filter((snapshot) => snapshot !== undefined)
       if (snapshots.length < size) throw notFound()
-      await checkOwners(settings, id, snapshots, action, c)
+      await check(settings, requestOf(ownerOf(snapshots), id, action), c)
       return { group, snapshots, action }
     },
   }
@@ -80,16 +77,13 @@ function requestOf({ task, tenant }: Snapshot, id: string, action: RequestedCall
   return { action, id, task, tenant }
 }
 
-async function checkOwners<E extends Env>(
-  settings: RouteSettings<E>,
-  id: string,
-  snapshots: readonly Snapshot[],
-  action: RequestedCall['action'],
-  c: Context,
-): Promise<void> {
-  const owners = new Map(snapshots.map((each) => [JSON.stringify([each.task, each.tenant ?? null]), each]))
-  if (owners.size > MAX_OWNERS) throw notFound()
-  for (const owner of owners.values()) await check(settings, requestOf(owner, id, action), c)
+/** A map submits one task for one tenant: what mixes them is somebody's forgery, and no group. */
+function ownerOf(snapshots: readonly Snapshot[]): Snapshot {
+  const [first] = snapshots
+  if (first === undefined) throw notFound()
+  const isStranger = ({ task, tenant }: Snapshot) => task !== first.task || tenant !== first.tenant
+  if (snapshots.some(isStranger)) throw notFound()
+  return first
 }
 
 async function check<E extends Env>(

@@ -29,7 +29,7 @@ export interface RequestedCall {
 export interface TaskRoutesOptions<E extends Env> {
   /**
    * Whether the caller may do this to this call: `true` lets it through, anything else answers as if the call were not
-   * there, and so does an HTTPException. Asked once a call was found; of a group once for each task and tenant in it.
+   * there, and so does an HTTPException. Asked once a call was found, and of a group once.
    */
   readonly authorize: (call: RequestedCall, c: Context<E>) => boolean | Promise<boolean>
   /** What the caller reads of the error of a call that failed. @default nothing but the reason */

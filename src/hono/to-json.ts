@@ -120,7 +120,7 @@ function writtenFields(writer: Writer, fields: readonly (readonly [string, unkno
   for (const [key, value] of fields) {
     writer.trail.push(key)
     const text = written(writer, value)
-    if (text !== undefined) parts.push(counted(writer, JSON.stringify(key)) + `:${text}`)
+    if (text !== undefined) parts.push(`${counted(writer, JSON.stringify(key))}:${text}`)
     writer.trail.pop()
   }
   return `{${parts.join()}}`

@@ -185,9 +185,9 @@ describe('installed', () => {
       'const routes = taskRoutes(executor, { authorize: ({ tenant }) => tenant === "acme" })',
       'globalThis.fetch = async (url, options) => routes.request(url, options)',
       "const add = executor.task('sum', (a, b) => a + b)",
-      'const [own, other] = [await executor.with({ tenant: `acme` }).submit(add, 1, 2), await executor.submit(add, 3, 4)]',
-      'const { value } = await resultOf(`/calls/${own.id}`)',
-      'const refused = await resultOf(`/calls/${other.id}`).catch((error) => error.status)',
+      'const [own, other] = [await executor.with({ tenant: "acme" }).submit(add, 1, 2), await executor.submit(add, 3, 4)]',
+      "const { value } = await resultOf('/calls/' + own.id)",
+      "const refused = await resultOf('/calls/' + other.id).catch((error) => error.status)",
       'console.log(JSON.stringify([value, refused]))',
     ])
     expect(answer).toEqual([3, 404])

@@ -165,6 +165,19 @@ describe('a group', () => {
     })
   })
 
+  test.each([
+    ['another tenant', 'other'],
+    ['no tenant', undefined],
+  ])('with a forged call of %s is no group', async (_, tenant) => {
+    const id = `${(await acme.submit(tasks.add, 1, 2)).id}-of-2`
+    await executor.with({ tenant: 'acme', id: `${id}-0` }).submit(tasks.wait, 'forged')
+    await executor.with({ ...(tenant && { tenant }), id: `${id}-1` }).submit(tasks.wait, 'forged')
+    const open = taskRoutes(executor, { authorize: () => true, clock })
+    expect((await open.request(`/groups/${id}`)).status).toBe(404)
+    shop.open('forged', 1)
+    await clock.advance({ seconds: 5 })
+  })
+
   test('that is too large is refused before it is read, whosoever it is', async () => {
     const id = '0191e0a0-0000-7000-8000-000000000000-of-11'
     expect(await askJson(`/tasks/groups/${id}`)).toEqual([
