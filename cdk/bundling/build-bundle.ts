@@ -9,7 +9,7 @@ import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { builtInsAtNeed } from './built-ins.ts'
 import { giveNames } from './common-js-chunks.ts'
-import { leanSdk } from './lean-sdk.ts'
+import { leanSdk, needsAllSources } from './lean-sdk.ts'
 import { nameChunks } from './named-chunks.ts'
 
 /** What to build. */
@@ -55,16 +55,8 @@ const banner = [
 /** Counts as a file of the app's folder, whose own one of that name would be taken for it. */
 const ENTRY = 'errand-worker-entry.ts'
 
-function optionsOf({
-  modulePath,
-  entry,
-  root,
-  outdir,
-  minify,
-  external,
-  absent,
-  hasBlobs,
-}: BundleRequest): BuildOptions {
+function optionsOf(request: BundleRequest, hasAllSources: boolean) {
+  const { modulePath, entry, root, outdir, minify, external, absent, hasBlobs } = request
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: ENTRY, loader: 'ts' },
     outdir,
@@ -84,12 +76,26 @@ function optionsOf({
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external, ...absent],
-    plugins: [builtInsAtNeed, leanSdk(hasBlobs)],
+    plugins: [builtInsAtNeed, leanSdk({ hasBlobs, hasAllSources })],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',
     sourcesContent: false,
     logLevel: 'silent',
+    write: false,
+    metafile: true,
+  } as const satisfies BuildOptions
+}
+
+type Esbuild = Awaited<ReturnType<typeof loadEsbuild>>
+
+/** Lean, or with more than a worker needs where the SDK would not have it otherwise. */
+async function bundle(esbuild: Esbuild, request: BundleRequest) {
+  try {
+    return await esbuild.build(optionsOf(request, false))
+  } catch (error) {
+    if (!needsAllSources(error)) throw error
+    return await esbuild.build(optionsOf(request, true))
   }
 }
 
@@ -113,11 +119,7 @@ function importsOfAbsent({ inputs, outputs }: Metafile, absent: readonly string[
 async function build(request: BundleRequest): Promise<BundleAnswer> {
   try {
     const esbuild = await loadEsbuild(request.modulePath)
-    const { metafile, outputFiles } = await esbuild.build({
-      ...optionsOf(request),
-      write: false,
-      metafile: true,
-    })
+    const { metafile, outputFiles } = await bundle(esbuild, request)
     const problems = importsOfAbsent(metafile, request.absent)
     if (problems.length > 0) return { problems }
     for (const { name, text } of nameChunks(giveNames(outputFiles, metafile))) {

@@ -11,7 +11,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
-import type { OnLoadResult, Plugin, PluginBuild } from 'esbuild'
+import type { BuildFailure, OnLoadResult, Plugin, PluginBuild } from 'esbuild'
 
 /** What errand uses of each client. A test holds it against the sources. */
 export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
@@ -53,14 +53,22 @@ const ofErrand = /[\\/]runtime[\\/]aws[\\/][\w-]+\.[jt]s$/
 const ofSdk = /[\\/]@aws-sdk[\\/]/
 const ofChain = /[\\/]@aws-sdk[\\/]credential-provider-node[\\/]/
 
-/** Leaves out of the SDK what no worker runs; the S3 client too, unless the app has `blobs` and has installed it. */
-export function leanSdk(hasBlobs: boolean): Plugin {
+/** How lean the SDK is made. */
+export interface LeanOptions {
+  /** Whether the app has `blobs`; the S3 client is left out if not, or if it is not installed. */
+  readonly hasBlobs: boolean
+  /** Whether the sources of credentials stay that Lambda has not. */
+  readonly hasAllSources: boolean
+}
+
+/** Leaves out of the SDK what no worker runs. */
+export function leanSdk({ hasBlobs, hasAllSources }: LeanOptions): Plugin {
   return {
     name: 'lean-sdk',
     setup(build) {
       takeUsedClients(build, hasBlobs)
       preload(build)
-      leaveSources(build)
+      if (!hasAllSources) leaveSources(build)
       build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
         return ofSdk.test(importer) ? { path, namespace: 'empty', sideEffects: false } : undefined
       })
@@ -108,12 +116,20 @@ function preload(build: PluginBuild): void {
   })
 }
 
+/** Whether a build failed since the SDK, a newer one perhaps, takes more from those sources than is left in their place. */
+export function needsAllSources(error: unknown): boolean {
+  const { errors = [] } = error as Partial<BuildFailure>
+  return errors.some(({ text }) => text.includes(`"${NOT_ON_LAMBDA}:`))
+}
+
+const NOT_ON_LAMBDA = 'not-on-lambda'
+
 function leaveSources(build: PluginBuild): void {
   const left =
     /^(@aws-sdk\/credential-provider-(sso|ini|process|web-identity)|@smithy\/credential-provider-imds)$/
   build.onResolve({ filter: left }, ({ importer }) => {
     if (!ofChain.test(importer)) return undefined
-    return { path: 'credentials', namespace: 'not-on-lambda', sideEffects: false }
+    return { path: 'credentials', namespace: NOT_ON_LAMBDA, sideEffects: false }
   })
-  build.onLoad({ filter: /./, namespace: 'not-on-lambda' }, () => ({ contents: notOnLambda }))
+  build.onLoad({ filter: /./, namespace: NOT_ON_LAMBDA }, () => ({ contents: notOnLambda }))
 }

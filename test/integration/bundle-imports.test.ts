@@ -43,8 +43,8 @@ const compiled = [
   'exports.named = void 0; exports.named = 1; exports.default = "own"',
 ].join('\n')
 
-const packageOf = (name: string, text: string) => ({
-  [`node_modules/${name}/package.json`]: '{}',
+const packageOf = (name: string, text: string, type = 'commonjs') => ({
+  [`node_modules/${name}/package.json`]: JSON.stringify({ type }),
   [`node_modules/${name}/index.js`]: text,
 })
 
@@ -72,6 +72,17 @@ test('an app may be in a file of any name', async () => {
   const found = discoverApp({ cwd, app: 'src/index.ts' })
   const { directory } = bundleWorkers(found, { outdir: join(cwd, 'out') })
   expect(await seenIn(join(directory, 'index.mjs'))).toBe('the app')
+})
+
+test('an SDK that takes more of its sources of credentials than was left of them has them whole', async () => {
+  const chain = "import { later } from '@aws-sdk/credential-provider-sso'\nexport const given = later()"
+  const cwd = writeApp({
+    'errand.ts': `import { given } from '@aws-sdk/credential-provider-node'\n${shop}\nglobalThis.see = () => given`,
+    ...packageOf('@aws-sdk/credential-provider-node', chain, 'module'),
+    ...packageOf('@aws-sdk/credential-provider-sso', "export const later = () => 'whole'", 'module'),
+  })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toBe('whole')
 })
 
 test('classes and functions keep their names when minified: callers read those of errors', async () => {
