@@ -11,6 +11,7 @@ export default defineConfig({
       { find: /^errand\/lambda$/, replacement: source('./src/handlers/index.ts') },
       { find: /^errand\/local-emulator$/, replacement: source('./src/local-emulator/index.ts') },
       { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
+      { find: /^errand\/monitor$/, replacement: source('./src/monitor/index.ts') },
       { find: /^errand\/cdk$/, replacement: source('./cdk/index.ts') },
     ],
   },

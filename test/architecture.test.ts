@@ -61,7 +61,7 @@ const packages: Readonly<
   'src/hono/': { values: ['hono'], types: [] },
   'src/local-emulator/': { values: [], types: ['aws-lambda'] },
   'src/process-worker/': { values: [], types: [] },
-  'src/monitor/': { values: ['hono'], types: [] },
+  'src/monitor/': { values: ['hono', '@hono/node-server'], types: [] },
   'src/testing/': { values: [], types: [] },
   'src/cli/': { values: [], types: [] },
   'cdk/': { values: ['aws-cdk-lib', 'constructs', 'esbuild'], types: ['aws-cdk-lib', 'constructs'] },

@@ -41,12 +41,11 @@ export async function answer<Data>(
   sources: Sources,
   data: Data,
   view: (frame: Frame, data: Data) => PageContent,
-  status: 200 | 400 | 403 | 404 | 503 = 200,
+  status: 200 | 400 | 403 | 404 | 413 | 503 = 200,
 ): Promise<Response> {
   const isJson = wantsJson(c)
-  const body = isJson
-    ? JSON.stringify(data)
-    : String(await layout(await frameOf(c, sources), view(await frameOf(c, sources), data)))
+  const frame = await frameOf(c, sources)
+  const body = isJson ? JSON.stringify(data) : String(await layout(frame, view(frame, data)))
   const etag = `"${hash('sha256', untimed(body), 'base64url').slice(0, 27)}"`
   c.header('vary', 'accept, cookie')
   c.header('etag', etag)

@@ -21,7 +21,7 @@ function tableRow(frame: Frame, row: CallRow): Html {
   return html`<tr>
 <td data-label="State">${stateTag(state)}</td>
 <td data-label="Task" class="main"><a href="${callAddress(frame, id)}">${name(task === '' ? '(not claimed yet)' : task, 80)}</a><span class="id">${name(id, 60)}</span></td>
-<td data-label="Queue">${name(queue, 40)}${tenant === undefined ? '' : html`<span class="id">${name(tenant, 40)}</span>`}</td>
+<td data-label="Queue" class="queue">${name(queue, 40)}${tenant === undefined ? '' : html`<span class="id">${name(tenant, 40)}</span>`}</td>
 <td data-label="Submitted" class="time">${timeTag(createdAt, frame.now)}</td>
 <td data-label="Waited" class="number">${waitMilliseconds === undefined ? '–' : duration(waitMilliseconds)}</td>
 <td data-label="Ran" class="number">${runMilliseconds === undefined ? '–' : duration(runMilliseconds)}</td>

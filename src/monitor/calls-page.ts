@@ -77,7 +77,8 @@ export function callsPage(frame: Frame, list: CallList): PageContent {
   const { calls, lookedAt, complete, next } = list
   const looked = `Looked at ${count(lookedAt)} ${lookedAt === 1 ? 'call' : 'calls'}, ${count(calls.length)} of them ${calls.length === 1 ? 'is' : 'are'} shown${complete ? '; nothing comes after them' : ''}.`
   const isFirst = !frame.query.has('after')
-  const body = html`<h1>Calls</h1>
+  const byId = html`<form class="filter by-id" method="get" action="${frame.base}/calls" role="search" aria-label="Find a call by its id"><label>Id<input name="id" maxlength="200" autocomplete="off" spellcheck="false"></label><button>Find</button></form>`
+  const body = html`<div class="head"><h1>Calls</h1>${byId}</div>
 ${filterForm(frame, list)}
 <div data-live="calls">
 ${calls.length === 0 ? note(complete ? 'No calls match.' : 'None of these calls match. Go on to look at older ones.') : callTable(frame, 'Calls, the newest first', calls)}
@@ -114,8 +115,7 @@ function filterForm(frame: Frame, { queues, tasks }: CallList): Html {
 <label>up to, UTC<input type="datetime-local" name="until" value="${fieldTime(given('until'))}" step="1"></label>
 <label>Tenant<input name="tenant" value="${given('tenant')}" maxlength="200"></label></div></details>
 <p class="buttons"><button>Filter</button><a href="${address(frame, '/calls')}">Clear</a></p>
-</form>
-<form class="filter by-id" method="get" action="${frame.base}/calls" role="search" aria-label="Find a call by its id"><label>Id<input name="id" maxlength="200" autocomplete="off" spellcheck="false"></label><button>Find</button></form>`
+</form>`
 }
 
 /** As a browser's field wants it. */

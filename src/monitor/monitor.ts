@@ -139,9 +139,10 @@ async function refuse(c: MonitorContext, sources: Sources, error: Error): Promis
   return answer(c, sources, data, (frame) => messagePage(frame, title, data.error), status)
 }
 
-function kindOf(error: Error): { readonly status: 400 | 403 | 404 | 503; readonly title: string } {
+function kindOf(error: Error): { readonly status: 400 | 403 | 404 | 413 | 503; readonly title: string } {
   if (error instanceof HTTPException) {
     const { status } = error
+    if (status === 413) return { status, title: 'That is too long' }
     if (status === 404) return { status, title: 'Not found' }
     return status === 403 ? { status, title: 'Not allowed' } : { status: 400, title: 'That cannot be done' }
   }

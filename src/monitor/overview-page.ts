@@ -82,11 +82,11 @@ export function overviewPage(frame: Frame, overview: Overview): PageContent {
   }))
   const body = html`<h1>Overview</h1>
 <div data-live="tiles">${tiles(frame, overview)}</div>
-<section aria-labelledby="queues"><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues))}</div></section>
-<section aria-labelledby="workers"><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
-<section aria-labelledby="lately"><div class="head"><h2 id="lately">Lately</h2>${choice('How far back', ranges)}</div>
+<section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues))}</div></section>
+<section><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
+<section><div class="head"><h2 id="lately">Lately</h2>${choice('How far back', ranges)}</div>
 <div data-live="series">${either(overview.series, (series) => html`${extent(frame, series)}${chartsOf(series)}`)}</div></section>
-<section aria-labelledby="failures"><h2 id="failures">Failed lately</h2><div data-live="failed">${
+<section><h2 id="failures">Failed lately</h2><div data-live="failed">${
     overview.failed.length === 0
       ? note('Nothing failed in this time.')
       : html`${callTable(frame, 'Calls that failed lately', overview.failed)}<p><a href="${frame.base}/failed">All failed calls</a></p>`
@@ -161,7 +161,7 @@ function workerTable(workers: Readonly<Record<string, WorkerStats>>, backend: Ba
 <td data-label="Memory" class="number">${first === undefined ? '–' : mebibytes(memory)}</td>
 <td data-label="Up" class="number">${first === undefined ? '–' : duration(Math.max(...processes.map(({ uptimeSeconds }) => uptimeSeconds)) * 1000)}</td>
 <td data-label="Queues">${name(queues.join(', '), 200)}</td>
-<td data-label="Detail" class="detail">${error === undefined ? name(first?.codeVersion ?? '') : html`<strong>${name(error, 300)}</strong>`}</td></tr>`
+<td data-label="Detail" class="detail">${error === undefined ? (first?.codeVersion ? name(first.codeVersion) : '') : html`<strong>${name(error, 300)}</strong>`}</td></tr>`
   })
   return html`<div class="scroll" role="region" aria-label="Workers" tabindex="0"><table class="cards"><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="number">Running</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Up</th><th scope="col">Queues</th><th scope="col">Detail</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }

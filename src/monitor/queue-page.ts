@@ -63,7 +63,7 @@ ${frame.canManage ? controls(frame, queue) : ''}`
 function controls(frame: Frame, { name: queue, paused }: QueueDetail): Html {
   const path = (action: string) => `/queues/${encodeURIComponent(queue)}/${action}`
   const fields = html`<label>Type <bdi class="typed">${queue}</bdi> to purge it<input name="queue" required autocomplete="off" spellcheck="false" maxlength="200"></label>`
-  return html`<section aria-labelledby="control"><h2 id="control">Control</h2>
+  return html`<section><h2 id="control">Control</h2>
 <div class="actions">${paused === true ? '' : actionForm(frame, path('pause'), 'Pause')}${paused === false ? '' : actionForm(frame, path('resume'), 'Resume')}</div>
 <p class="extent">Paused, workers take no more calls of it; submits go on, and what runs runs to its end.</p>
 <h3>Purge</h3>${note('A purge deletes every message and cancels the calls that wait. It cannot be undone.')}

@@ -69,6 +69,7 @@
       {
         ...axis,
         grid: { show: false },
+        size: 30,
         space: 64,
         values: (_, splits) => splits.map((split) => timeOf(split, withSeconds)),
       },
@@ -89,7 +90,7 @@
       spanGaps: true,
       value: (_, __, ___, at) => {
         const value = at === null || at === undefined ? null : (track.raw ?? track.values)[at]
-        return value === null || value === undefined ? '–' : shown[unit](value)
+        return value === null || value === undefined ? '' : shown[unit](value)
       },
     }
   }
@@ -114,7 +115,7 @@
       },
       axes: axesOf(unit, step < 60),
       series: [
-        { label: 'UTC', value: (_, at) => (at === null ? '–' : timeOf(at, step < 60)) },
+        { label: 'UTC', value: (_, at) => (at === null || at === undefined ? '' : timeOf(at, step < 60)) },
         ...drawn.map((track) => seriesOf(track, kind, unit)),
       ],
     }
