@@ -37,11 +37,11 @@ ${submitted.length === 0 ? '' : html`<section><h2>Calls that it submitted</h2><p
 }
 
 function facts(frame: Frame, call: CallDetail): readonly Html[] {
-  const { queue, tenant, attempts, failures, kills, depth, parent, followUps, reason, abortReason, log } = call
+  const { queue, tenant, state, attempts, failures, kills, depth, parent, followUps, reason, abortReason, log } = call
   const { createdAt, dueAt, startedAt, finishedAt, leaseUntil, expiresAt } = call
   const { waitMilliseconds, runMilliseconds, progress, progressShare, lastError, errors } = call
   const time = (iso: string | undefined) => iso && timeTag(iso, frame.now)
-  const rows: readonly (readonly [string, Html | string | undefined])[] = [
+  const rows: readonly (readonly [string, Html | string | false | undefined])[] = [
     ['Queue', html`<a href="${address(frame, `/queues/${encodeURIComponent(queue)}`)}">${name(queue)}</a>`],
     ['Tenant', tenant && name(tenant)],
     ['Reason', reason],
@@ -54,6 +54,7 @@ function facts(frame: Frame, call: CallDetail): readonly Html[] {
     ['Last attempt began', time(startedAt)],
     ['Ended', time(finishedAt)],
     ['Waited', waitMilliseconds === undefined ? undefined : duration(waitMilliseconds)],
+    ['Running for', state === 'running' && startedAt && duration(frame.now - Date.parse(startedAt))],
     ['Ran', runMilliseconds === undefined ? undefined : duration(runMilliseconds)],
     ['Total', finishedAt && duration(Date.parse(finishedAt) - Date.parse(createdAt))],
     ['Owned until', time(leaseUntil)],
@@ -64,7 +65,7 @@ function facts(frame: Frame, call: CallDetail): readonly Html[] {
     ['Kept until', time(expiresAt)],
   ]
   return rows.flatMap(([label, value]) =>
-    value === undefined || value === '' ? [] : [html`<div><dt>${label}</dt><dd>${value}</dd></div>`],
+    value === undefined || value === '' || value === false ? [] : [html`<div><dt>${label}</dt><dd>${value}</dd></div>`],
   )
 }
 
@@ -89,7 +90,7 @@ function followUpText(followUps: NonNullable<CallDetail['followUps']>): Html | u
 function errorView({ name: errorName, message, stack }: ShownError, index: number): Html {
   return html`<div class="error">${index === 0 ? '' : html`<p class="extent">caused by</p>`}
 <p><strong>${errorName}</strong> <bdi>${message}</bdi></p>
-${stack === undefined ? '' : html`<details id="stack-${index}"><summary>Stack</summary><pre tabindex="0">${stack}</pre></details>`}</div>`
+${stack === undefined ? '' : html`<details id="stack-${index}"><summary>Stack</summary><pre class="stack" tabindex="0">${stack}</pre></details>`}</div>`
 }
 
 function payload(shown: ShownPayload): Html {

@@ -37,9 +37,9 @@ const charts: readonly Chart[] = [
   {
     ...{ id: 'times', title: 'Time', kind: 'lines', unit: 'milliseconds' },
     tracks: [
-      { label: 'run, median', tone: 'main', value: ({ run }) => run?.p50 },
-      { label: 'run, 95 of 100', tone: 'second', value: ({ run }) => run?.p95 },
-      { label: 'wait, 95 of 100', tone: 'third', value: ({ wait }) => wait?.p95 },
+      { label: 'run p50', tone: 'main', value: ({ run }) => run?.p50 },
+      { label: 'run p95', tone: 'second', value: ({ run }) => run?.p95 },
+      { label: 'wait p95', tone: 'third', value: ({ wait }) => wait?.p95 },
     ],
   },
   {

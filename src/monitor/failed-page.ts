@@ -68,6 +68,6 @@ export function retryAllPage(frame: Frame, { count: matching, isComplete, filter
   )
   const body = html`<h1>Retry all</h1>
 <p>Retry <strong>${number}</strong> failed ${matching === 1 && isComplete ? 'call' : 'calls'}${conditions}, with the arguments that were kept and new allowances?</p>
-<div class="actions">${matching === 0 ? '' : actionForm(frame, '/failed/retry', `Retry ${number}`, { fields: html`${fields}` })}<a href="${address(frame, '/failed', filter)}">Back</a></div>`
+<div class="actions">${matching === 0 || !frame.canManage ? '' : actionForm(frame, '/failed/retry', `Retry ${number}`, { fields: html`${fields}` })}<a href="${address(frame, '/failed', filter)}">Back</a></div>`
   return { title: 'Retry all', section: 'Failed', body }
 }

@@ -49,7 +49,7 @@ export function layout(frame: Frame, { title, section, body, isLive = false }: P
   const { app, base, now, refreshSeconds } = frame
   const links = sections.map(
     ([name, path]) =>
-      html`<a href="${base}${path || '/'}"${name === section ? html` aria-current="page"` : ''}>${name}</a>`,
+      html`<a href="${address(frame, path)}"${name === section ? html` aria-current="page"` : ''}>${name}</a>`,
   )
   return html`<!doctype html>
 <html lang="en">
@@ -57,7 +57,7 @@ export function layout(frame: Frame, { title, section, body, isLive = false }: P
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${title} · ${app}</title>
+<title>${visible(title)} · ${app}</title>
 <link rel="icon" href="${base}/assets/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="${base}/assets/uPlot.min.css">
 <link rel="stylesheet" href="${base}/assets/monitor.css">
@@ -67,7 +67,7 @@ export function layout(frame: Frame, { title, section, body, isLive = false }: P
 <body${isLive ? html` data-refresh-seconds="${refreshSeconds}"` : ''}>
 <a class="skip" href="#content">Skip to the content</a>
 <header class="bar">
-<p class="app"><a href="${base}/">${app}</a></p>
+<p class="app"><a href="${address(frame, '')}">${app}</a></p>
 <nav aria-label="Pages">${links}</nav>
 <p class="live" id="live" role="status"></p>
 </header>
@@ -100,7 +100,7 @@ export function tile(label: string, value: string, options: { href?: string; isA
   return html`<div class="tile${isAlarming ? ' alarming' : ''}"><dt>${label}</dt><dd>${href === undefined ? number : html`<a href="${href}">${number}</a>`}</dd></div>`
 }
 
-/** A link to a page of the monitor, its query made of what is not empty. */
+/** A link to a page of the monitor, the overview's path being empty; its query is made of what is not. */
 export function address(
   frame: Pick<Frame, 'base'>,
   path: string,
@@ -108,7 +108,7 @@ export function address(
 ): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]))
   const text = new URLSearchParams(given).toString()
-  return `${frame.base}${path}${text === '' ? '' : `?${text}`}`
+  return `${frame.base + path || '/'}${text === '' ? '' : `?${text}`}`
 }
 
 /** Where a call's page is. */

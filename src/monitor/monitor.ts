@@ -63,7 +63,7 @@ export function monitor(executor: MonitoredExecutor, options: MonitorOptions): H
   addActions(app, sources)
   app.all('*', (c) => {
     // Under its mount path with a slash at the end it is the overview as well.
-    if (c.req.method === 'GET' && c.req.path === `${basePath(c)}/`) return c.redirect(`${c.get('base')}`, 301)
+    if (c.req.method === 'GET' && c.req.path === `${basePath(c)}/`) return c.redirect(c.get('base') + new URL(c.req.url).search, 301)
     throw new HTTPException(404, { message: 'there is no such page' })
   })
   return app

@@ -77,7 +77,7 @@ async function part<Value>(reading: Promise<Value>): Promise<Part<Value>> {
 export function overviewPage(frame: Frame, overview: Overview): PageContent {
   const ranges = Object.entries(RANGES).map(([word, { label }]) => ({
     text: label,
-    href: address(frame, '/', { range: word }),
+    href: address(frame, '', { range: word }),
     isChosen: word === overview.range,
   }))
   const body = html`<h1>Overview</h1>
@@ -89,7 +89,7 @@ export function overviewPage(frame: Frame, overview: Overview): PageContent {
 <section><h2 id="failures">Failed lately</h2><div data-live="failed">${
     overview.failed.length === 0
       ? note('Nothing failed in this time.')
-      : html`${callTable(frame, 'Calls that failed lately', overview.failed)}<p><a href="${frame.base}/failed">All failed calls</a></p>`
+      : html`${callTable(frame, 'Calls that failed lately', overview.failed)}<p class="after"><a href="${frame.base}/failed">All failed calls</a></p>`
   }</div></section>`
   return { title: 'Overview', section: 'Overview', body, isLive: true }
 }

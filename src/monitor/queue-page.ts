@@ -54,7 +54,7 @@ ${tile('Delayed', count(delayed))}
 ${tile('Dead letters', dead === undefined ? '–' : count(dead), { isAlarming: (dead ?? 0) > 0 })}
 ${tile('Oldest', oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000))}
 </dl>
-<p>Consumed by ${workers.length === 0 ? 'nobody' : name(workers.join(', '), 300)}.${fifo ? ' In order, by tenant.' : ''}${draining ? ' It is being drained: submits are refused.' : ''}</p></div>
+<p class="after">Consumed by ${workers.length === 0 ? 'nobody' : name(workers.join(', '), 300)}.${fifo ? ' In order, by tenant.' : ''}${draining ? ' It is being drained: submits are refused.' : ''}</p></div>
 <p class="links"><a href="${address(frame, '/calls', { queue: queue.name })}">Its calls</a> <a href="${address(frame, '/failed', { queue: queue.name })}">Its failed calls</a></p>
 ${frame.canManage ? controls(frame, queue) : ''}`
   return { title: queue.name, section: 'Overview', body, isLive: true }
@@ -62,7 +62,7 @@ ${frame.canManage ? controls(frame, queue) : ''}`
 
 function controls(frame: Frame, { name: queue, paused }: QueueDetail): Html {
   const path = (action: string) => `/queues/${encodeURIComponent(queue)}/${action}`
-  const fields = html`<label>Type <bdi class="typed">${queue}</bdi> to purge it<input name="queue" required autocomplete="off" spellcheck="false" maxlength="200"></label>`
+  const fields = html`<label><span>Type <bdi class="typed">${queue}</bdi> to purge it</span><input name="queue" required autocomplete="off" spellcheck="false" maxlength="200"></label>`
   return html`<section><h2 id="control">Control</h2>
 <div class="actions">${paused === true ? '' : actionForm(frame, path('pause'), 'Pause')}${paused === false ? '' : actionForm(frame, path('resume'), 'Resume')}</div>
 <p class="extent">Paused, workers take no more calls of it; submits go on, and what runs runs to its end.</p>

@@ -51,7 +51,7 @@ ${list.idle.length === 0 ? '' : html`<h2>Without calls in this time</h2><p class
   return { title: 'Tasks', section: 'Tasks', body, isLive: true }
 }
 
-const columns = ['Calls', 'Per minute', 'Failed', 'Retries', 'Run, median', '95 of 100', '99 of 100', 'Wait, 95 of 100']
+const columns = ['Calls', 'Per minute', 'Failed', 'Retries', 'Run p50', 'Run p95', 'Run p99', 'Wait p95']
 
 function table(frame: Frame, tasks: readonly TaskFigures[]): Html {
   const heads = columns.map((column) => html`<th scope="col" class="number">${column}</th>`)

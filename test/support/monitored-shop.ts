@@ -55,7 +55,7 @@ export function monitoredShop() {
       charge: async ({ order }: { order: string; card: { number: string; token: string } }) => {
         await pause(chance() / 2)
         if (chance() < 0.08) throw new TypeError('the gateway refused: token=tok_visible_9')
-        if (chance() < 0.02) throw new NonRetryableError(`the card of ${order} is not known`)
+        if (chance() < 0.06) throw new NonRetryableError(`the card of ${order} is not known`)
         return { order, paid: true }
       },
     },
