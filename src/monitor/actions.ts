@@ -35,7 +35,9 @@ export function addActions(app: Hono<MonitorEnv>, sources: Sources): void {
   const callPath = (c: MonitorContext) => `/calls/${encodeURIComponent(idOf(c))}`
   action('/calls/:id/cancel', async (c) => {
     const cancelled = await executor.future(idOf(c)).cancel()
-    const message = cancelled ? undefined : 'It was not cancelled: it runs, or has ended. What runs can be aborted.'
+    const message = cancelled
+      ? undefined
+      : 'It was not cancelled: it runs, or has ended. What runs can be aborted.'
     return { data: { cancelled }, path: callPath(c), ...(message && { message }) }
   })
   action('/calls/:id/abort', async (c) => {
@@ -91,7 +93,8 @@ async function retryAll(c: MonitorContext, { executor }: Sources): Promise<Done>
     ...(from && { since: from }),
   })
   const [first] = refused
-  const failed = first === undefined ? '' : ` ${count(refused.length)} were refused; the first: ${first.error.message}`
+  const failed =
+    first === undefined ? '' : ` ${count(refused.length)} were refused; the first: ${first.error.message}`
   return {
     data: { ids, refused: refused.map(({ id, error }) => ({ id, error: error.message })) },
     path: '/failed',
@@ -106,7 +109,9 @@ async function purge(c: MonitorContext, { executor }: Sources): Promise<Done> {
     throw new HTTPException(400, { message: `type the queue's name, ${JSON.stringify(queue)}, to purge it` })
   }
   const purged = await executor.queues.purge(queue)
-  const rest = purged.complete ? '' : ` ${count(purged.lookedAt)} calls were looked at; there may be more that wait.`
+  const rest = purged.complete
+    ? ''
+    : ` ${count(purged.lookedAt)} calls were looked at; there may be more that wait.`
   return {
     data: { ...purged },
     path: queuePath(c),

@@ -19,7 +19,10 @@ export function wantsJson(c: Context): boolean {
 }
 
 /** What a page knows besides its data. */
-export async function frameOf(c: MonitorContext, { executor, backend, refreshSeconds }: Sources): Promise<Frame> {
+export async function frameOf(
+  c: MonitorContext,
+  { executor, backend, refreshSeconds }: Sources,
+): Promise<Frame> {
   // The page that says that the backend cannot be reached needs a frame as well.
   const [now, seconds] = await Promise.all([
     Promise.resolve(backend()).then(

@@ -82,11 +82,16 @@ async function readEnding(
   try {
     if (resultBytes > MOST_BYTES) throw new Error(`it has ${resultBytes} bytes, too many to be shown`)
     const outcome = await calls.outcomeOf(record)
-    if (outcome.state === 'succeeded') return { result: { text: valueText(redactor.value(task, outcome.value)) } }
-    return outcome.state === 'failed' ? { errors: chainOf(outcome.error, (text) => redactor.text(task, text)) } : {}
+    if (outcome.state === 'succeeded')
+      return { result: { text: valueText(redactor.value(task, outcome.value)) } }
+    return outcome.state === 'failed'
+      ? { errors: chainOf(outcome.error, (text) => redactor.text(task, text)) }
+      : {}
   } catch (error) {
     const absent = visible(error instanceof Error ? error.message : String(error))
-    return field === 'result' ? { result: { absent } } : { errors: [{ name: nameOf(record), message: absent }] }
+    return field === 'result'
+      ? { result: { absent } }
+      : { errors: [{ name: nameOf(record), message: absent }] }
   }
 }
 
@@ -158,14 +163,19 @@ async function argumentsText(
 
 function shownArguments({ calls, redactor }: Sources, task: string, text: string): readonly string[] {
   const args = calls.decode(text)
-  return Array.isArray(args) ? redactor.args(task, args).map(valueText) : [valueText(redactor.value(task, args))]
+  return Array.isArray(args)
+    ? redactor.args(task, args).map(valueText)
+    : [valueText(redactor.value(task, args))]
 }
 
 /** From what is there anyway: the listing knows no parents, and to search it for each page would cost too much. */
 async function readSubmitted(sources: Sources, id: string): Promise<readonly CallRow[]> {
   try {
     const { value } = await sources.window()
-    return value.records.filter(({ parent }) => parent === id).slice(0, 100).map(sources.rowOf)
+    return value.records
+      .filter(({ parent }) => parent === id)
+      .slice(0, 100)
+      .map(sources.rowOf)
   } catch {
     return []
   }

@@ -37,7 +37,20 @@ ${submitted.length === 0 ? '' : html`<section><h2>Calls that it submitted</h2><p
 }
 
 function facts(frame: Frame, call: CallDetail): readonly Html[] {
-  const { queue, tenant, state, attempts, failures, kills, depth, parent, followUps, reason, abortReason, log } = call
+  const {
+    queue,
+    tenant,
+    state,
+    attempts,
+    failures,
+    kills,
+    depth,
+    parent,
+    followUps,
+    reason,
+    abortReason,
+    log,
+  } = call
   const { createdAt, dueAt, startedAt, finishedAt, leaseUntil, expiresAt } = call
   const { waitMilliseconds, runMilliseconds, progress, progressShare, lastError, errors } = call
   const time = (iso: string | undefined) => iso && timeTag(iso, frame.now)
@@ -65,7 +78,9 @@ function facts(frame: Frame, call: CallDetail): readonly Html[] {
     ['Kept until', time(expiresAt)],
   ]
   return rows.flatMap(([label, value]) =>
-    value === undefined || value === '' || value === false ? [] : [html`<div><dt>${label}</dt><dd>${value}</dd></div>`],
+    value === undefined || value === '' || value === false
+      ? []
+      : [html`<div><dt>${label}</dt><dd>${value}</dd></div>`],
   )
 }
 
@@ -102,10 +117,12 @@ function payload(shown: ShownPayload): Html {
 function argumentsView({ arguments: args, state }: CallDetail): Html {
   const heading = html`<h2>Arguments</h2>`
   if (args === undefined) {
-    const why = state === 'succeeded' || state === 'cancelled' ? 'They are kept of calls that fail, alone.' : ''
+    const why =
+      state === 'succeeded' || state === 'cancelled' ? 'They are kept of calls that fail, alone.' : ''
     return why === '' ? html`` : html`<section>${heading}${note(why)}</section>`
   }
-  if ('absent' in args) return html`<section>${heading}${note(`They are not shown: ${args.absent}.`)}</section>`
+  if ('absent' in args)
+    return html`<section>${heading}${note(`They are not shown: ${args.absent}.`)}</section>`
   if ('text' in args) return html`<section>${heading}${payload(args)}</section>`
   if (args.length === 0) return html`<section>${heading}${note('None.')}</section>`
   const shown = args.map((text) => html`<li><pre tabindex="0">${text}</pre></li>`)

@@ -86,7 +86,9 @@ async function failedIds(sources: Sources, { queue, since }: FailedFilter) {
 }
 
 function groupsOf(records: readonly CallRecord[], endOf: (record: CallRecord) => number): FailedGroup[] {
-  const groups = Map.groupBy(records, (record) => JSON.stringify([record.task, errorNameOf(record) ?? 'Error']))
+  const groups = Map.groupBy(records, (record) =>
+    JSON.stringify([record.task, errorNameOf(record) ?? 'Error']),
+  )
   return [...groups]
     .map(([key, [newest, ...others]]) => {
       const [task, error] = JSON.parse(key) as [string, string]

@@ -5,7 +5,16 @@
 import { html } from 'hono/html'
 import { callTable } from './call-table.ts'
 import type { FailedCalls, FailedGroup } from './failed-calls.ts'
-import { actionForm, address, type Frame, type Html, name, note, type PageContent, timeTag } from './layout.ts'
+import {
+  actionForm,
+  address,
+  type Frame,
+  type Html,
+  name,
+  note,
+  type PageContent,
+  timeTag,
+} from './layout.ts'
 import { count } from './shown-text.ts'
 
 /** What failed, and what the form offers. */
@@ -56,7 +65,10 @@ function groupTable(frame: Frame, groups: readonly FailedGroup[], queue: string 
 }
 
 /** The page that says how many would be retried. */
-export function retryAllPage(frame: Frame, { count: matching, isComplete, filter }: FailedCalls): PageContent {
+export function retryAllPage(
+  frame: Frame,
+  { count: matching, isComplete, filter }: FailedCalls,
+): PageContent {
   const number = isComplete ? count(matching) : `${count(matching)} or more`
   const conditions = [
     filter.queue === undefined ? '' : html` of the queue ${name(filter.queue)}`,

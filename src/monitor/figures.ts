@@ -173,7 +173,9 @@ function figuresOf(task: string, calls: readonly CallRecord[], minutes: number):
     callsPerMinute: calls.length / minutes,
     ...(run && { run }),
     ...(wait && { wait }),
-    errors: [...names].map(([name, each]) => ({ name, count: each.length })).sort((a, b) => b.count - a.count),
+    errors: [...names]
+      .map(([name, each]) => ({ name, count: each.length }))
+      .sort((a, b) => b.count - a.count),
   }
 }
 

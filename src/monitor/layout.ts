@@ -94,7 +94,11 @@ export function note(text: string | Html, kind: 'empty' | 'error' = 'empty'): Ht
 }
 
 /** A number with its name, above the fold. */
-export function tile(label: string, value: string, options: { href?: string; isAlarming?: boolean } = {}): Html {
+export function tile(
+  label: string,
+  value: string,
+  options: { href?: string; isAlarming?: boolean } = {},
+): Html {
   const { href, isAlarming } = options
   const number = html`<span class="value">${value}</span>`
   return html`<div class="tile${isAlarming ? ' alarming' : ''}"><dt>${label}</dt><dd>${href === undefined ? number : html`<a href="${href}">${number}</a>`}</dd></div>`
@@ -138,7 +142,8 @@ export function choice(
   options: readonly { readonly text: string; readonly href: string; readonly isChosen: boolean }[],
 ): Html {
   const links = options.map(
-    ({ text, href, isChosen }) => html`<a href="${href}"${isChosen ? html` aria-current="true"` : ''}>${text}</a>`,
+    ({ text, href, isChosen }) =>
+      html`<a href="${href}"${isChosen ? html` aria-current="true"` : ''}>${text}</a>`,
   )
   return html`<nav class="choice" aria-label="${label}">${links}</nav>`
 }

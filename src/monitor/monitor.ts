@@ -11,13 +11,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { HTTPException } from 'hono/http-exception'
 import { basePath } from 'hono/route'
 import { CallNotFoundError, InvalidOptionError, RetryRefusedError } from '../runtime/errors.ts'
-import {
-  giveFormToken,
-  type MonitorContext,
-  type MonitorEnv,
-  requireGrant,
-  secureHeaders,
-} from './access.ts'
+import { giveFormToken, type MonitorContext, type MonitorEnv, requireGrant, secureHeaders } from './access.ts'
 import { addActions } from './actions.ts'
 import { answer } from './answer.ts'
 import { readCallDetail } from './call-detail.ts'
@@ -63,7 +57,8 @@ export function monitor(executor: MonitoredExecutor, options: MonitorOptions): H
   addActions(app, sources)
   app.all('*', (c) => {
     // Under its mount path with a slash at the end it is the overview as well.
-    if (c.req.method === 'GET' && c.req.path === `${basePath(c)}/`) return c.redirect(c.get('base') + new URL(c.req.url).search, 301)
+    if (c.req.method === 'GET' && c.req.path === `${basePath(c)}/`)
+      return c.redirect(c.get('base') + new URL(c.req.url).search, 301)
     throw new HTTPException(404, { message: 'there is no such page' })
   })
   return app

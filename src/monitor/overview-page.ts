@@ -124,9 +124,18 @@ function tiles(frame: Frame, { queues, workers, series }: Overview): Html {
   const states = 'value' in workers ? Object.values(workers.value) : []
   const answering = states.filter(({ state }) => state !== 'no answer').length
   return html`<dl class="tiles">
-${tile('Waiting', sum(({ visible }) => visible))}
-${tile('In flight', sum(({ inFlight }) => inFlight))}
-${tile('Delayed', sum(({ delayed }) => delayed))}
+${tile(
+  'Waiting',
+  sum(({ visible }) => visible),
+)}
+${tile(
+  'In flight',
+  sum(({ inFlight }) => inFlight),
+)}
+${tile(
+  'Delayed',
+  sum(({ delayed }) => delayed),
+)}
 ${tile('Dead letters', dead, { isAlarming: dead !== '0' && dead !== '–' })}
 ${tile('Workers', 'error' in workers ? '–' : `${answering} of ${states.length}`, { isAlarming: answering < states.length })}
 ${tile('Failed', failed === 0 ? '0' : `${count(failed)} · ${percent(failed / (failed + succeeded))}`, { href: `${frame.base}/failed`, isAlarming: failed > 0 })}

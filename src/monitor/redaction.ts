@@ -14,7 +14,19 @@ export const HIDDEN = '[redacted]'
 /** Parts of property names that are always hidden, without what is between their words. */
 const secretNames = [
   ...['password', 'passwd', 'passphrase', 'secret', 'token', 'authorization', 'cookie', 'credential'],
-  ...['apikey', 'accesskey', 'privatekey', 'signature', 'sessionid', 'otp', 'pincode', 'cvv', 'cardnumber', 'iban', 'ssn'],
+  ...[
+    'apikey',
+    'accesskey',
+    'privatekey',
+    'signature',
+    'sessionid',
+    'otp',
+    'pincode',
+    'cvv',
+    'cardnumber',
+    'iban',
+    'ssn',
+  ],
 ]
 
 /** `password=hunter2`, `"token": "a b"`, `Authorization: Bearer x`, inside a text that nobody took apart. */

@@ -4,16 +4,16 @@
  */
 import { inspect } from 'node:util'
 
-/** Controls, and what turns the direction of writing: invisible, or lying about what stands beside them. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const invisible = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+/** Controls and formatting but line ends, tabs and what joins emoji: invisible, or lying about what stands beside them. */
+const invisible = /(?![\n\t\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** A text with what is invisible made visible, cut to so many characters. */
 export function visible(text: string, length = 500): string {
   const cut = text.length > length ? `${text.slice(0, length)}…` : text
-  return cut
-    .toWellFormed()
-    .replace(invisible, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return cut.toWellFormed().replace(invisible, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16)
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`
+  })
 }
 
 /** How many characters of a value are shown. */
@@ -38,7 +38,11 @@ export function duration(milliseconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
-  const [minutes, hours, days] = [Math.floor(whole / 60), Math.floor(whole / 3600), Math.floor(whole / 86_400)]
+  const [minutes, hours, days] = [
+    Math.floor(whole / 60),
+    Math.floor(whole / 3600),
+    Math.floor(whole / 86_400),
+  ]
   if (minutes < 60) return pair(minutes, 'min', whole % 60, 's')
   return hours < 24 ? pair(hours, 'h', minutes % 60, 'min') : pair(days, 'd', hours % 24, 'h')
 }

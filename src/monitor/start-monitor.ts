@@ -66,7 +66,8 @@ export async function startMonitor(
   gate.use(async (c, next) => {
     const given = c.req.query('token')
     if (given === undefined || c.req.method !== 'GET') return next()
-    if (!isSameSecret(given, token)) return c.text('That token is not of this monitor, or of an earlier run.', 401)
+    if (!isSameSecret(given, token))
+      return c.text('That token is not of this monitor, or of an earlier run.', 401)
     setCookie(c, cookie, session, { path: '/', httpOnly: true, sameSite: 'Strict' })
     return c.redirect(c.req.path, 303)
   })
@@ -90,7 +91,14 @@ export async function startMonitor(
 }
 
 function checkOptions(options: StartMonitorOptions) {
-  checkKeys('the options of startMonitor', options, [...own, 'payloads', 'redact', 'logs', 'refreshSeconds', 'lookAt'])
+  checkKeys('the options of startMonitor', options, [
+    ...own,
+    'payloads',
+    'redact',
+    'logs',
+    'refreshSeconds',
+    'lookAt',
+  ])
   const { port, host, manage, allowedHosts, ...rest } = options
   const rule = { min: 0, max: 65_535, whole: true }
   const form = /^[\w.:-]{1,255}$/
@@ -119,12 +127,17 @@ async function listen(
   port: number,
 ): Promise<Server> {
   const { createAdaptorServer } = await import('@hono/node-server').catch((cause: unknown) => {
-    throw new NotWiredError('a monitor on a port needs `@hono/node-server`; npm i @hono/node-server', { cause })
+    throw new NotWiredError('a monitor on a port needs `@hono/node-server`; npm i @hono/node-server', {
+      cause,
+    })
   })
   const server = createAdaptorServer({ fetch, hostname: host, overrideGlobalObjects: false }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'EADDRINUSE' ? 'something else listens there; give another `port`, or 0' : cause.message
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? 'something else listens there; give another `port`, or 0'
+          : cause.message
       reject(new ErrandError(`the monitor cannot listen at ${host}:${port}: ${why}`, { cause }))
     })
     server.listen(port, host, resolve)

@@ -35,7 +35,11 @@ export function staticFile(name: string): StaticFile | undefined {
   const known = files.get(name)
   if (known !== undefined) return known
   const body = new Uint8Array(readFileSync(placeOf(name)))
-  const file = { body, type: types[name] as string, etag: `"${hash('sha256', body, 'base64url').slice(0, 27)}"` }
+  const file = {
+    body,
+    type: types[name] as string,
+    etag: `"${hash('sha256', body, 'base64url').slice(0, 27)}"`,
+  }
   files.set(name, file)
   return file
 }

@@ -61,7 +61,8 @@ function table(frame: Frame, tasks: readonly TaskFigures[]): Html {
 function row(frame: Frame, figures: TaskFigures): Html {
   const { task, calls, callsPerMinute, failed, succeeded, retries, run, wait, errors } = figures
   const rate = failed === 0 ? '0' : `${count(failed)} · ${percent(failed / (failed + succeeded))}`
-  const time = (milliseconds: number | undefined) => (milliseconds === undefined ? '–' : duration(milliseconds))
+  const time = (milliseconds: number | undefined) =>
+    milliseconds === undefined ? '–' : duration(milliseconds)
   const cells = [
     count(calls),
     count(callsPerMinute),
@@ -69,7 +70,9 @@ function row(frame: Frame, figures: TaskFigures): Html {
     count(retries),
     ...[time(run?.p50), time(run?.p95), time(run?.p99), time(wait?.p95)],
   ]
-  const shown = errors.slice(0, 4).map((error) => html`<span>${name(error.name)} ×${count(error.count)}</span> `)
+  const shown = errors
+    .slice(0, 4)
+    .map((error) => html`<span>${name(error.name)} ×${count(error.count)}</span> `)
   return html`<tr><th scope="row"><a href="${address(frame, '/calls', { task })}">${name(task)}</a></th>
 ${cells.map((cell, index) => html`<td data-label="${columns[index]}" class="number">${cell}</td>`)}
 <td data-label="Errors" class="detail">${shown}</td></tr>`

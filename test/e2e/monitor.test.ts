@@ -9,6 +9,8 @@ import { type RunningMonitor, startMonitor } from 'errand/monitor'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Misdeeds, startBrowser, watchedPage } from '../support/browser.ts'
+import { hostileTexts } from '../support/hostile-texts.ts'
+import { encoded, monitorStage } from '../support/monitor-stage.ts'
 import { monitoredShop } from '../support/monitored-shop.ts'
 
 let browser: Browser
@@ -85,10 +87,134 @@ describe.each(looks)('%s', (look, options) => {
       const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')
       expect.soft(wide, `${name} is wider than its window`).toBeLessThanOrEqual(0)
       await shoot(page, `${look}-${name}`)
+      if (look === 'phone') continue
       const { violations } = await new AxeBuilder({ page }).analyze()
       const told = violations.map(({ id, impact, nodes }) => `${name}: ${impact} ${id} ${nodes[0]?.html}`)
       expect.soft(told).toEqual([])
     }
     await page.context().close()
   }, 120_000)
+})
+
+describe('a person', () => {
+  test('reaches all by keyboard, and sees where they are', async () => {
+    const { page } = await open('/')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content')
+    await page.keyboard.press('Enter')
+    const reached: string[] = []
+    for (let step = 0; step < 40; step++) {
+      await page.keyboard.press('Tab')
+      reached.push(String(await page.evaluate('document.activeElement.textContent.trim()')))
+    }
+    expect(reached).toEqual(expect.arrayContaining(['low-priority', '6 hours', 'All failed calls']))
+    expect(reached.some((text) => text.startsWith('As a table'))).toBe(true)
+    await page.goto(`${monitor.origin}/calls`)
+    await page.getByLabel('Task', { exact: true }).focus()
+    await page.keyboard.type('slow')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/task=slow/)
+    expect(await page.locator('table.calls tbody tr').count()).toBe(1)
+    await page.context().close()
+  })
+
+  test('sees what is new without doing anything, and keeps what they opened', async () => {
+    const { page, misdeeds } = await open('/')
+    const table = page.locator('#chart-throughput')
+    await table.locator('summary').click()
+    const ended = page.locator('[data-live="queues"] tr', { hasText: 'mail' }).locator('td').first()
+    expect(await ended.textContent()).toBe('0')
+    await shop.executor.queues.pause('mail')
+    await shop.executor.submit(shop.tasks.mail.send, 'new@example.com')
+    await shop.clock.advance({ seconds: 2 })
+    await expect.poll(() => ended.textContent(), { timeout: 10_000 }).toBe('1')
+    expect(await table.getAttribute('open')).not.toBeNull()
+    expect(await page.locator('.u-wrap').count()).toBe(3)
+    await shop.executor.queues.resume('mail')
+    await shop.clock.advance({ seconds: 2 })
+    expect(misdeeds).toEqual(nothing)
+    await page.context().close()
+  })
+
+  test('acts without scripts: finds a call, retries it; pauses, purges by name', async () => {
+    const { page } = await open('/failed', { javaScriptEnabled: false })
+    await page.locator('table.calls a').first().click()
+    const id = page.url().split('/').at(-1) ?? ''
+    await page.getByRole('button', { name: 'Retry' }).click()
+    expect(await page.locator('h1 + .state').textContent()).toMatch(/pending|running/)
+    await shop.clock.advance({ seconds: 120 })
+    expect((await shop.executor.inspect.call(id)).attempts).toBeGreaterThan(1)
+    await page.goto(`${monitor.origin}/queues/mail`)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    expect(await page.locator('h1 + .state').textContent()).toBe('paused')
+    await page.getByLabel('Type mail to purge it').fill('male')
+    await page.getByRole('button', { name: 'Purge' }).click()
+    expect(await page.getByRole('alert').textContent()).toContain(
+      `type the queue's name, "mail", to purge it`,
+    )
+    await page.goBack()
+    await page.getByRole('button', { name: 'Resume' }).click()
+    expect(await page.locator('h1 + .state').textContent()).toBe('OK')
+    await page.context().close()
+  })
+})
+
+test('a page of another site can neither read nor act', async () => {
+  const { page } = await open('/')
+  const evil = await page.context().newPage()
+  await evil.route('http://evil.test/', (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: `<form method=post action="${monitor.origin}/queues/mail/pause"><button>x</button></form>`,
+    }),
+  )
+  await evil.goto('http://evil.test/')
+  const read = `fetch('${monitor.origin}/?format=json', { credentials: 'include' }).then((r) => r.text(), String)`
+  expect(await evil.evaluate(read)).toContain('Failed to fetch')
+  await evil.getByRole('button').click()
+  // The cookie does not come along, so this is nobody.
+  expect(await evil.textContent('body')).toContain('it holds a token')
+  expect((await shop.executor.inspect.queues()).mail?.paused).toBe(false)
+  await page.context().close()
+})
+
+test('of hostile texts in every field nothing runs, nothing breaks out, nothing is asked for elsewhere', async () => {
+  const stage = await monitorStage()
+  for (const [index, text] of hostileTexts.entries()) {
+    const id = `bad-${index}`
+    await stage.put({
+      ...{ id, state: 'failed', reason: 'threw', failedIn: 'low', failures: 1, task: text, tenant: text },
+      ...{ parent: text, lastError: text, abortReason: text, progress: encoded({ [text]: text }) },
+      result: encoded(Object.assign(new Error(text, { cause: text }), { name: text, stack: text })),
+    })
+    await stage.keep(id, text, [text, { [text]: text }], { onFailed: text })
+  }
+  const hostile = await startMonitor(stage.executor, { port: 0, manage: true, refreshSeconds: 1 })
+  const { page, misdeeds } = await watchedPage(browser, hostile.origin)
+  await page.goto(hostile.url)
+  const query = encodeURIComponent(hostileTexts[3] ?? '')
+  const paths = ['/', '/calls', '/failed', '/tasks', `/calls?task=${query}`, `/failed?task=${query}`]
+  for (const path of [...paths, ...hostileTexts.map((_, index) => `/calls/bad-${index}`)]) {
+    await page.goto(hostile.origin + path)
+    // What is hovered, opened and focused could run as well.
+    await page.evaluate(`for (const each of document.querySelectorAll('main *')) {
+      if (each.tagName === 'DETAILS') each.open = true
+      each.focus()
+      for (const kind of ['mouseover', 'click']) if (each.tagName === 'BDI') each.dispatchEvent(new MouseEvent(kind))
+    }`)
+  }
+  await hostile.close()
+  expect(misdeeds).toEqual(nothing)
+}, 60_000)
+
+test('a page weighs less than 150 KB with all that it needs', async () => {
+  const { page } = await watchedPage(browser, monitor.origin)
+  let bytes = 0
+  page.on('response', async (response) => {
+    bytes += (await response.body()).length
+  })
+  await page.goto(monitor.url, { waitUntil: 'networkidle' })
+  expect(bytes).toBeGreaterThan(60_000)
+  expect(bytes).toBeLessThan(150_000)
+  await page.context().close()
 })

@@ -31,7 +31,11 @@ export async function watchedPage(
   origin: string,
   options: BrowserContextOptions = {},
 ): Promise<{ readonly page: Page; readonly misdeeds: Misdeeds }> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-US', ...options })
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    locale: 'en-US',
+    ...options,
+  })
   const misdeeds: Misdeeds = { executed: 0, complaints: [], external: [] }
   await context.exposeFunction('__xss', () => {
     misdeeds.executed += 1

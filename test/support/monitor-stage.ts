@@ -38,7 +38,7 @@ export async function monitorStage(options: StageOptions = {}) {
   const plain = createExecutor(declared, { tasks, backend: 'local', local: { clock, startWorkers: false } })
   const own = await internalsOf(plain).connect()
   const backend = wrap?.(own) ?? own
-  const executor = wrap === undefined ? plain : createExecutor(declared, { tasks: {}, backend })
+  const executor = wrap === undefined ? plain : createExecutor(declared, { tasks, backend })
   onTestFinished(async () => {
     await clock.runUntil(plain.close())
   })
@@ -48,7 +48,10 @@ export async function monitorStage(options: StageOptions = {}) {
   const mounted = monitor(executor, { authorize, ...rest })
   app.route('/jobs', mounted)
   const request = (path: string, init: RequestInit = {}) =>
-    app.request(`http://shop.test/jobs${path.replace(/^\/(?=$|\?)/, '')}`, { ...init, headers: { who: 'read', ...init.headers } })
+    app.request(`http://shop.test/jobs${path.replace(/^\/(?=$|\?)/, '')}`, {
+      ...init,
+      headers: { who: 'read', ...init.headers },
+    })
   const json = async <Data>(path: string) =>
     (await (await request(path, { headers: { accept: 'application/json' } })).json()) as Data
   const html = async (path: string) => (await request(path)).text()
@@ -57,7 +60,13 @@ export async function monitorStage(options: StageOptions = {}) {
     const now = clock.now()
     const record: CallRecord = {
       ...{ task: 'add', queue: 'low', payloadHash: 'hash', state: 'succeeded', createdAt: now, dueAt: now },
-      ...{ expiresAtSeconds: Math.ceil(now / 1000) + 86_400, attempts: 1, failures: 0, startedAt: now, finishedAt: now },
+      ...{
+        expiresAtSeconds: Math.ceil(now / 1000) + 86_400,
+        attempts: 1,
+        failures: 0,
+        startedAt: now,
+        finishedAt: now,
+      },
       ...fields,
     }
     await own.store.put(record, ['id', 'absent'])
@@ -66,7 +75,16 @@ export async function monitorStage(options: StageOptions = {}) {
   /** Keeps the message of a call that failed. */
   const keep = async (id: string, task: string, args: readonly unknown[], more: object = {}) => {
     const now = clock.now()
-    const envelope = { v: 1, id, task, queue: 'low', payloadHash: 'hash', createdAt: now, dueAt: now, ...more } as const
+    const envelope = {
+      v: 1,
+      id,
+      task,
+      queue: 'low',
+      payloadHash: 'hash',
+      createdAt: now,
+      dueAt: now,
+      ...more,
+    } as const
     await own.store.putMessage(id, encodeEnvelope(envelope, encoded(args)), Math.ceil(now / 1000) + 86_400)
   }
   return { app, mounted, executor, tasks, clock, backend: own, request, json, html, put, keep }

@@ -6,7 +6,11 @@ import { monitorStage } from '../support/monitor-stage.ts'
 
 /** A path of a route's pattern. */
 const pathOf = (pattern: string, id: string) =>
-  pattern.replace(':id', id).replace('/queues/:name', '/queues/low').replace(':name', 'monitor.css').replace('*', 'x')
+  pattern
+    .replace(':id', id)
+    .replace('/queues/:name', '/queues/low')
+    .replace(':name', 'monitor.css')
+    .replace('*', 'x')
 
 /** Every route that the app has, its middleware left out: a new one is tested without anybody's doing. */
 function routesOf({ mounted }: Awaited<ReturnType<typeof monitorStage>>, id = 'an-id') {
@@ -129,10 +133,20 @@ describe('actions asked for by others', () => {
     ['by another subdomain', { cookie: 'COOKIE', 'sec-fetch-site': 'same-site' }, 'token=TOKEN', 403],
     ['by another origin', { cookie: 'COOKIE', origin: 'https://evil.example' }, 'token=TOKEN', 403],
     ['by no origin', { cookie: 'COOKIE', origin: 'null' }, 'token=TOKEN', 403],
-    ['by another origin with our header', { origin: 'https://evil.example', 'x-errand-monitor': '1' }, '', 403],
+    [
+      'by another origin with our header',
+      { origin: 'https://evil.example', 'x-errand-monitor': '1' },
+      '',
+      403,
+    ],
     ['as text that is JSON', { cookie: 'COOKIE', 'content-type': 'text/plain' }, '{"token":"TOKEN"}', 403],
     ['by our page', { cookie: 'COOKIE', origin: 'http://shop.test' }, 'token=TOKEN', 303],
-    ['by our page in a new browser', { cookie: 'COOKIE', 'sec-fetch-site': 'same-origin' }, 'token=TOKEN', 303],
+    [
+      'by our page in a new browser',
+      { cookie: 'COOKIE', 'sec-fetch-site': 'same-origin' },
+      'token=TOKEN',
+      303,
+    ],
     ['by a program', { 'x-errand-monitor': '1' }, '', 303],
   ])('%s', async (_, headers, body, status) => {
     expect(await act(headers as Record<string, string>, body)).toBe(status)
@@ -204,9 +218,9 @@ describe('on a port of its own', () => {
         })
         sent.on('error', reject).end()
       })
-    expect(await Promise.all(['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example'].map(ask))).toEqual([
-      ...[421, 421, 421],
-    ])
+    expect(
+      await Promise.all(['evil.example', `evil.example:${port}`, '127.0.0.1.evil.example'].map(ask)),
+    ).toEqual([...[421, 421, 421]])
     expect(await Promise.all([`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`].map(ask))).toEqual([
       ...[200, 200, 200],
     ])

@@ -44,7 +44,12 @@ describe('each page has its data at the same address', () => {
       await clock.advance({ seconds: 1 })
     }
     const first = await json<CallList>('/calls')
-    expect(first).toMatchObject({ lookedAt: 50, complete: false, queues: ['low', 'high'], tasks: ['add', 'mail.send'] })
+    expect(first).toMatchObject({
+      lookedAt: 50,
+      complete: false,
+      queues: ['low', 'high'],
+      tasks: ['add', 'mail.send'],
+    })
     expect(first.calls[0]).toEqual({
       ...{ id: 'call-59', task: 'add', queue: 'high', state: 'succeeded', tenant: 'acme' },
       ...{ attempts: 1, failures: 0, kills: 1, waitMilliseconds: 0, runMilliseconds: 0 },
@@ -54,8 +59,7 @@ describe('each page has its data at the same address', () => {
     const second = await json<CallList>(`/calls?after=${first.next}`)
     expect(second).toMatchObject({ complete: true, lookedAt: 10 })
     expect(second.calls.map(({ id }) => id).at(-1)).toBe('call-0')
-    const idsOf = async (query: string) =>
-      (await json<CallList>(`/calls?${query}`)).calls.map(({ id }) => id)
+    const idsOf = async (query: string) => (await json<CallList>(`/calls?${query}`)).calls.map(({ id }) => id)
     expect(await idsOf('queue=low&since=2026-01-01T00:00:56')).toEqual(['call-58', 'call-56'])
     expect(await idsOf('tenant=acme&until=2026-01-01T00:00:04Z')).toEqual(['call-3', 'call-1'])
     expect(await idsOf('state=failed&state=running')).toEqual([])
@@ -87,9 +91,13 @@ describe('each page has its data at the same address', () => {
       text: "{ then: 'no promise', at: 1970-01-01T00:00:00.000Z }",
     })
     await put({ id: 'broken', result: '{"not":' })
-    expect((await json<CallDetail>('/calls/broken')).result).toEqual({ absent: expect.stringContaining('JSON') })
+    expect((await json<CallDetail>('/calls/broken')).result).toEqual({
+      absent: expect.stringContaining('JSON'),
+    })
     await put({ id: 'large', resultBytes: 40_000_000, resultIn: 'blob' })
-    expect((await json<CallDetail>('/calls/large')).result).toEqual({ absent: 'it has 40000000 bytes, too many to be shown' })
+    expect((await json<CallDetail>('/calls/large')).result).toEqual({
+      absent: 'it has 40000000 bytes, too many to be shown',
+    })
   })
 
   test('what failed, by error, without a listing', async () => {

@@ -107,7 +107,10 @@
     const options = {
       width: place.clientWidth,
       height: 170,
-      legend: { live: true, markers: { width: 0, fill: (plot, index) => plot.series[index].stroke(plot, index) } },
+      legend: {
+        live: true,
+        markers: { width: 0, fill: (plot, index) => plot.series[index].stroke(plot, index) },
+      },
       cursor: { points: { size: 7 }, drag: { setScale: false, x: false, y: false }, y: false },
       scales: {
         x: { time: true, range: () => [times[0] - step / 2, times.at(-1) + step / 2] },
@@ -145,7 +148,8 @@
     const scrolled = [...part.querySelectorAll('.scroll')].map(({ scrollLeft }) => scrollLeft)
     part.replaceChildren(...fresh.childNodes)
     for (const details of part.querySelectorAll('details')) if (opened.has(details.id)) details.open = true
-    for (const [at, place] of [...part.querySelectorAll('.scroll')].entries()) place.scrollLeft = scrolled[at] ?? 0
+    for (const [at, place] of [...part.querySelectorAll('.scroll')].entries())
+      place.scrollLeft = scrolled[at] ?? 0
     if (index >= 0) part.querySelectorAll(focusable)[index]?.focus({ preventScroll: true })
     drawAll(part)
   }
@@ -164,7 +168,8 @@
     const response = await fetch(location.href, { headers, cache: 'no-store', redirect: 'error' })
     if (response.status === 304) return
     const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
-    if (!response.ok) throw new Error(fresh.querySelector('.note')?.textContent ?? `status ${response.status}`)
+    if (!response.ok)
+      throw new Error(fresh.querySelector('.note')?.textContent ?? `status ${response.status}`)
     etag = response.headers.get('etag')
     for (const part of document.querySelectorAll('[data-live]')) {
       const same = fresh.querySelector(`[data-live="${part.dataset.live}"]`)
