@@ -51,9 +51,12 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
 }
 
+/** Made once: to make one takes longer than to use it on a whole page. */
+const decimal = new Intl.NumberFormat('en-US', { maximumFractionDigits: 1 })
+
 /** `12,345`. */
 export function count(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 1 })
+  return decimal.format(value)
 }
 
 /** `0.25` as `25 %`, and what is small as `0.4 %`. */
