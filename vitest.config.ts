@@ -15,6 +15,7 @@ export default defineConfig({
       { find: /^errand\/browser$/, replacement: source('./src/browser/index.ts') },
       { find: /^errand\/testing$/, replacement: source('./src/testing/index.ts') },
       { find: /^errand\/otel$/, replacement: source('./src/otel/index.ts') },
+      { find: /^errand\/monitor$/, replacement: source('./src/monitor/index.ts') },
       { find: /^errand\/cdk$/, replacement: source('./cdk/index.ts') },
     ],
   },

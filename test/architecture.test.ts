@@ -70,7 +70,7 @@ const packages: Readonly<
   'src/otel/': { values: ['@opentelemetry/api'], types: [] },
   'src/local-emulator/': { values: [], types: ['aws-lambda'] },
   'src/process-worker/': { values: [], types: [] },
-  'src/monitor/': { values: ['hono'], types: [] },
+  'src/monitor/': { values: ['hono', '@hono/node-server'], types: [] },
   'src/testing/': { values: [], types: [] },
   'src/cli/': { values: ['cli-table3', 'commander', 'dynalite', 'esbuild', 'fauxqs'], types: [] },
   'cdk/': { values: ['aws-cdk-lib', 'constructs', 'esbuild'], types: ['aws-cdk-lib', 'constructs'] },

@@ -62,6 +62,7 @@ describe('what is packed', () => {
     /^(README|CHANGELOG)\.md$/,
     /^LICENSE$/,
     /^(src|cdk)\/.+\.ts$/,
+    /^src\/monitor\/assets\/[\w.]+\.(js|css|svg)$/,
     /^dist\/(src|cdk)\/.+\.(js|d\.ts)(\.map)?$/,
   ]
 

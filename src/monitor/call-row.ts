@@ -1,0 +1,91 @@
+/**
+ * A call as lists show it, and as their JSON says it: never its arguments or its result.
+ * @module
+ */
+import type { InspectedCall } from '../runtime/call-listing.ts'
+import type { CallState, FailureReason } from '../runtime/record.ts'
+import { runOf, waitOf } from './figures.ts'
+import { HIDDEN, type Redactor } from './redaction.ts'
+import { valueText, visible } from './shown-text.ts'
+
+/** One call of a list. Times are ISO, in UTC. */
+export interface CallRow {
+  readonly id: string
+  readonly task: string
+  readonly queue: string
+  readonly state: CallState
+  readonly reason?: FailureReason
+  readonly tenant?: string
+  readonly parent?: string
+  readonly attempts: number
+  readonly failures: number
+  readonly kills: number
+  readonly createdAt: string
+  readonly dueAt: string
+  readonly startedAt?: string
+  readonly finishedAt?: string
+  /** From due to begun, of the last attempt. */
+  readonly waitMilliseconds?: number
+  /** How long the last attempt ran. */
+  readonly runMilliseconds?: number
+  /** Name and message of the last failure. */
+  readonly lastError?: string
+  /** What the task last reported, as text. */
+  readonly progress?: string
+  /** The same as a share from 0 to 1, where it is one. */
+  readonly progressShare?: number
+}
+
+/** The row of a call. */
+export function callRow(call: InspectedCall, redactor: Redactor): CallRow {
+  const { id, task, queue, state, reason, tenant, parent, lastError } = call
+  const time = (name: string, at: Date | undefined) => (at === undefined ? {} : { [name]: at.toISOString() })
+  const times = {
+    ...{ state, dueAt: call.dueAt.getTime() },
+    ...{ startedAt: call.startedAt?.getTime(), finishedAt: call.finishedAt?.getTime() },
+  }
+  const [waited, ran] = [waitOf(times), runOf(times)]
+  return {
+    ...{ id, task, queue, state, attempts: call.attempts, failures: call.failures },
+    kills: Math.max(call.kills, 0),
+    createdAt: call.createdAt.toISOString(),
+    dueAt: call.dueAt.toISOString(),
+    ...time('startedAt', call.startedAt),
+    ...time('finishedAt', call.finishedAt),
+    ...(reason !== undefined && { reason }),
+    ...(tenant !== undefined && { tenant }),
+    ...(parent !== undefined && { parent }),
+    ...(waited !== undefined && { waitMilliseconds: waited }),
+    ...(ran !== undefined && { runMilliseconds: ran }),
+    ...(lastError !== undefined && { lastError: shownError(lastError, task, redactor) }),
+    ...progressOf(call, redactor),
+  }
+}
+
+/** With payloads hidden, the error's name remains: that is no data. */
+function shownError(text: string, task: string, redactor: Redactor): string {
+  if (redactor.hidesAll(task)) return /^[A-Za-z_$][\w$.]{0,99}(?=:|$)/.exec(text)?.[0] ?? 'Error'
+  return visible(redactor.text(task, text))
+}
+
+function progressOf(
+  { task, progress }: InspectedCall,
+  redactor: Redactor,
+): Pick<CallRow, 'progress' | 'progressShare'> {
+  if (progress === undefined) return {}
+  const share = shareOf(progress)
+  return {
+    progress: redactor.hidesAll(task) ? HIDDEN : valueText(redactor.value(task, progress)),
+    ...(share !== undefined && { progressShare: share }),
+  }
+}
+
+/** Of a number from 0 to 1, and of `{ done, total }` or `{ current, total }`. */
+function shareOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return value >= 0 && value <= 1 ? value : undefined
+  if (typeof value !== 'object' || value === null) return undefined
+  const of = (key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined)
+  const [done, total] = [of('done') ?? of('current'), of('total')]
+  if (typeof done !== 'number' || typeof total !== 'number' || !(total > 0)) return undefined
+  return Math.min(Math.max(done / total, 0), 1)
+}

@@ -1,0 +1,176 @@
+/**
+ * The overview: what waits, who works, how it went lately.
+ * @module
+ */
+import { html } from 'hono/html'
+import type { BackendKind } from '../runtime/backend.ts'
+import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
+import type { CallRow } from './call-row.ts'
+import { callTable } from './call-table.ts'
+import { chartsOf } from './chart.ts'
+import { RANGES, type Range, type Series, seriesOf } from './figures.ts'
+import {
+  address,
+  choice,
+  type Frame,
+  type Html,
+  name,
+  note,
+  type PageContent,
+  stateTag,
+  tile,
+  timeTag,
+} from './layout.ts'
+import { count, duration, mebibytes, percent, visible } from './shown-text.ts'
+import type { Sources } from './sources.ts'
+
+/** A part of a page, or why it could not be read: one that fails leaves the others. */
+export type Part<Value> = { readonly value: Value } | { readonly error: string }
+
+/** What the overview shows. */
+export interface Overview {
+  readonly app: string
+  readonly range: Range
+  readonly backend: BackendKind
+  readonly queues: Part<Readonly<Record<string, QueueStats>>>
+  readonly workers: Part<Readonly<Record<string, WorkerStats>>>
+  readonly series: Part<Series>
+  /** The newest calls that failed, five at most, of those that the series is made of. */
+  readonly failed: readonly CallRow[]
+}
+
+/** Reads the overview. */
+export async function readOverview(sources: Sources, range: Range): Promise<Overview> {
+  const { clock, kind } = await sources.backend()
+  const [queues, workers, window] = await Promise.all([
+    part(sources.queues()),
+    part(sources.workers()),
+    part(sources.window()),
+  ])
+  const series =
+    'error' in window ? window : { value: seriesOf(window.value.value, range, window.value.readAt) }
+  const oldest = clock.now() - RANGES[range].milliseconds
+  const failed =
+    'error' in window
+      ? []
+      : window.value.value.records.filter(({ state, createdAt }) => state === 'failed' && createdAt >= oldest)
+  return {
+    app: sources.executor.config.name,
+    range,
+    backend: kind,
+    queues: 'error' in queues ? queues : { value: queues.value.value },
+    workers: 'error' in workers ? workers : { value: workers.value.value },
+    series,
+    failed: failed.slice(0, 5).map(sources.rowOf),
+  }
+}
+
+async function part<Value>(reading: Promise<Value>): Promise<Part<Value>> {
+  try {
+    return { value: await reading }
+  } catch (error) {
+    return { error: visible(error instanceof Error ? error.message : String(error), 1000) }
+  }
+}
+
+/** The overview's page. */
+export function overviewPage(frame: Frame, overview: Overview): PageContent {
+  const ranges = Object.entries(RANGES).map(([word, { label }]) => ({
+    text: label,
+    href: address(frame, '', { range: word }),
+    isChosen: word === overview.range,
+  }))
+  const body = html`<h1>Overview</h1>
+<div data-live="tiles">${tiles(frame, overview)}</div>
+<section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues))}</div></section>
+<section><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
+<section><div class="head"><h2 id="lately">Lately</h2>${choice('How far back', ranges)}</div>
+<div data-live="series">${either(overview.series, (series) => html`${extent(frame, series)}${chartsOf(series)}`)}</div></section>
+<section><h2 id="failures">Failed lately</h2><div data-live="failed">${
+    overview.failed.length === 0
+      ? note('Nothing failed in this time.')
+      : html`${callTable(frame, 'Calls that failed lately', overview.failed)}<p class="after"><a href="${frame.base}/failed">All failed calls</a></p>`
+  }</div></section>`
+  return { title: 'Overview', section: 'Overview', body, isLive: true }
+}
+
+function either<Value>(part: Part<Value>, show: (value: Value) => Html): Html {
+  return 'error' in part ? note(`This cannot be read now: ${part.error}`, 'error') : show(part.value)
+}
+
+/** How much the charts are made of, in words. */
+export function extent(
+  frame: Frame,
+  { calls, since, isCut }: Pick<Series, 'calls' | 'since' | 'isCut'>,
+): Html {
+  const from = timeTag(new Date(since).toISOString(), frame.now)
+  return html`<p class="extent">${
+    isCut
+      ? html`Of the newest ${count(calls)} calls only, submitted since ${from}. There were more before, in this time.`
+      : html`Of all ${count(calls)} calls that were submitted since ${from}.`
+  }</p>`
+}
+
+function tiles(frame: Frame, { queues, workers, series }: Overview): Html {
+  const held = 'value' in queues ? Object.values(queues.value) : undefined
+  const sum = (amount: (queue: QueueStats) => number) =>
+    held === undefined ? '–' : count(held.reduce((total, queue) => total + amount(queue), 0))
+  const dead = sum((queue) => queue.dead ?? 0)
+  const ended = 'value' in series ? series.value.buckets : []
+  const [failed, succeeded] = [
+    ended.reduce((total, bucket) => total + bucket.failed, 0),
+    ended.reduce((total, bucket) => total + bucket.succeeded, 0),
+  ]
+  const states = 'value' in workers ? Object.values(workers.value) : []
+  const answering = states.filter(({ state }) => state !== 'no answer').length
+  return html`<dl class="tiles">
+${tile(
+  'Waiting',
+  sum(({ visible }) => visible),
+)}
+${tile(
+  'In flight',
+  sum(({ inFlight }) => inFlight),
+)}
+${tile(
+  'Delayed',
+  sum(({ delayed }) => delayed),
+)}
+${tile('Dead letters', dead, { isAlarming: dead !== '0' && dead !== '–' })}
+${tile('Workers', 'error' in workers ? '–' : `${answering} of ${states.length}`, { isAlarming: answering < states.length })}
+${tile('Failed', failed === 0 ? '0' : `${count(failed)} · ${percent(failed / (failed + succeeded))}`, { href: `${frame.base}/failed`, isAlarming: failed > 0 })}
+</dl>`
+}
+
+function queueTable(frame: Frame, queues: Readonly<Record<string, QueueStats>>): Html {
+  const rows = Object.entries(queues).map(([queue, held]) => {
+    const { visible, inFlight, delayed, dead, oldestSeconds, paused } = held
+    return html`<tr><th scope="row"><a href="${address(frame, `/queues/${encodeURIComponent(queue)}`)}">${name(queue)}</a></th>
+<td data-label="Waiting" class="number">${count(visible)}</td>
+<td data-label="In flight" class="number">${count(inFlight)}</td>
+<td data-label="Delayed" class="number">${count(delayed)}</td>
+<td data-label="Dead" class="number${dead ? ' alarming' : ''}">${dead === undefined ? '–' : count(dead)}</td>
+<td data-label="Oldest" class="number">${oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000)}</td>
+<td data-label="State">${paused === undefined ? '–' : stateTag(paused ? 'paused' : 'OK')}</td></tr>`
+  })
+  return html`<div class="scroll" role="region" aria-label="Queues" tabindex="0"><table class="cards"><thead><tr><th scope="col">Queue</th><th scope="col" class="number">Waiting</th><th scope="col" class="number">In flight</th><th scope="col" class="number">Delayed</th><th scope="col" class="number">Dead</th><th scope="col" class="number">Oldest</th><th scope="col">State</th></tr></thead><tbody>${rows}</tbody></table></div>`
+}
+
+function workerTable(workers: Readonly<Record<string, WorkerStats>>, backend: BackendKind): Html {
+  const rows = Object.entries(workers).map(([worker, stats]) => {
+    const { state, concurrency, queues, processes, error } = stats
+    const [first] = processes
+    // One environment of a function answers for all of them: what it runs says nothing of the others.
+    const isSample = backend === 'aws' && processes.every(({ processId }) => processId === undefined)
+    const running = processes.reduce((total, process) => total + process.running, 0)
+    const memory = Math.max(0, ...processes.map(({ memoryBytes }) => memoryBytes))
+    return html`<tr><th scope="row">${name(worker)}</th>
+<td data-label="State">${stateTag(state)}</td>
+<td data-label="Running" class="number">${isSample ? '–' : count(running)}<span class="of"> of ${count(concurrency)}</span></td>
+<td data-label="Memory" class="number">${first === undefined ? '–' : mebibytes(memory)}</td>
+<td data-label="Up" class="number">${first === undefined ? '–' : duration(Math.max(...processes.map(({ uptimeSeconds }) => uptimeSeconds)) * 1000)}</td>
+<td data-label="Queues">${name(queues.join(', '), 200)}</td>
+<td data-label="Detail" class="detail">${error === undefined ? (first?.codeVersion ? name(first.codeVersion) : '') : html`<strong>${name(error, 300)}</strong>`}</td></tr>`
+  })
+  return html`<div class="scroll" role="region" aria-label="Workers" tabindex="0"><table class="cards"><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="number">Running</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Up</th><th scope="col">Queues</th><th scope="col">Detail</th></tr></thead><tbody>${rows}</tbody></table></div>`
+}

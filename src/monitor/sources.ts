@@ -1,0 +1,79 @@
+/**
+ * What all pages read from: the executor, and what is shared between viewers.
+ * @module
+ */
+import type { Backend } from '../runtime/backend.ts'
+import { type InspectedCall, inspectedOf } from '../runtime/call-listing.ts'
+import { type Calls, createCalls } from '../runtime/calls.ts'
+import { type Executor, internalsOf } from '../runtime/executor.ts'
+import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
+import type { CallRecord } from '../runtime/record.ts'
+import { type Reading, type Shared, shared } from './cached.ts'
+import { type CallRow, callRow } from './call-row.ts'
+import { type CallWindow, createWindowReader } from './call-window.ts'
+import type { ResolvedMonitorOptions } from './monitor-options.ts'
+import { createRedactor, type Redactor } from './redaction.ts'
+
+/** What a monitor asks of its executor, whatever its tasks are. */
+export type MonitoredExecutor = Pick<
+  Executor,
+  'config' | 'inspect' | 'queues' | 'future' | 'retry' | 'retryAll'
+>
+
+/** What pages read from. */
+export interface Sources {
+  readonly executor: MonitoredExecutor
+  readonly options: ResolvedMonitorOptions
+  readonly redactor: Redactor
+  readonly calls: Calls
+  readonly backend: () => Backend | Promise<Backend>
+  /** The names of the tasks that are registered here. */
+  readonly taskNames: () => readonly string[]
+  readonly row: (call: InspectedCall) => CallRow
+  /** The same of a record. */
+  readonly rowOf: (record: CallRecord) => CallRow
+  /** What the queues hold. */
+  readonly queues: () => Promise<Reading<Readonly<Record<string, QueueStats>>>>
+  /** What the workers say. */
+  readonly workers: () => Promise<Reading<Readonly<Record<string, WorkerStats>>>>
+  /** The newest calls. */
+  readonly window: () => Promise<Reading<CallWindow>>
+  /** How often anything is read again, in seconds. */
+  readonly refreshSeconds: () => Promise<number>
+  /** Somebody acted: what is shown next is read anew. */
+  readonly forget: () => void
+}
+
+/** How often workers are asked on AWS, in seconds: each answer is an invocation. */
+const WORKERS_SECONDS = 60
+
+/** Makes the sources of a monitor. */
+export function createSources(executor: MonitoredExecutor, options: ResolvedMonitorOptions): Sources {
+  const { app, connect } = internalsOf(executor)
+  const { config, codec } = app
+  const calls = createCalls(config, codec, connect)
+  const redactor = createRedactor(options)
+  const windowReader = createWindowReader(config, options.lookAt)
+  const queues = shared(() => executor.inspect.queues())
+  const workers = shared(async () => (await executor.inspect.stats()).workers)
+  const window = shared(async () => windowReader.read(await connect()))
+  const refreshOf = ({ kind }: Backend) => options.refreshSeconds ?? (kind === 'aws' ? 10 : 2)
+  const read = async <Value>(from: Shared<Value>, leastSeconds = 0) => {
+    const backend = await connect()
+    const seconds = Math.max(refreshOf(backend), backend.kind === 'aws' ? leastSeconds : 0)
+    return from.get(backend.clock.now(), seconds * 1000)
+  }
+  return {
+    ...{ executor, options, redactor, calls, backend: connect },
+    taskNames: () => app.registry.names(),
+    row: (call) => callRow(call, redactor),
+    rowOf: (record) => callRow(inspectedOf(calls, record), redactor),
+    queues: () => read(queues),
+    workers: () => read(workers, WORKERS_SECONDS),
+    window: () => read(window),
+    refreshSeconds: async () => refreshOf(await connect()),
+    forget() {
+      for (const each of [queues, workers, window]) each.forget()
+    },
+  }
+}

