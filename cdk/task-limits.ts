@@ -7,7 +7,6 @@ import { Annotations } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { DiscoveredApp } from '../src/app-discovery/index.ts'
 import { PROTOCOL, type ResolvedWorker } from '../src/runtime/config.ts'
-import { longestMatch } from '../src/runtime/name-pattern.ts'
 import { refusal } from './refusal.ts'
 
 /**
@@ -16,10 +15,9 @@ import { refusal } from './refusal.ts'
  * @throws InvalidOptionError where all of them are
  */
 export function checkTaskLimits(scope: Construct, { config, tasks }: DiscoveredApp): void {
-  for (const { name, options } of tasks) {
+  for (const { name, options, queue } of tasks) {
     const { timeoutSeconds } = options
     if (timeoutSeconds === undefined) continue
-    const queue = longestMatch(config.routes, name) ?? config.defaultQueue
     const workers = [...config.workers.values()].filter(({ queues }) => queues.includes(queue))
     const tooShort = workers.filter((worker) => longestAttempt(worker) < timeoutSeconds)
     if (tooShort.length === 0) continue

@@ -4,6 +4,7 @@
  */
 import type { App } from '../runtime/app.ts'
 import type { ResolvedConfig, ResolvedTaskOptions } from '../runtime/config.ts'
+import { longestMatch } from '../runtime/name-pattern.ts'
 
 /** One task of a discovered app. */
 export interface DiscoveredTask {
@@ -12,6 +13,8 @@ export interface DiscoveredTask {
   readonly options: ResolvedTaskOptions
   /** The names it had before, under which calls may yet arrive. */
   readonly formerly: readonly string[]
+  /** Where its calls go, unless their sender says otherwise. */
+  readonly queue: string
 }
 
 /** An app, as its module declares it. */
@@ -50,7 +53,8 @@ type EntryOf<M> = M extends ReadonlyMap<infer Key, infer Value> ? readonly [Key,
 export function describeApp({ config, backend, registry }: App, place: AppPlace): DiscoveredJson {
   const tasks = [...registry.names()].sort(byUnits).map((name): DiscoveredTask => {
     const task = registry.find(name) as { options: ResolvedTaskOptions; formerly?: readonly string[] }
-    return { name, options: task.options, formerly: task.formerly ?? [] }
+    const queue = longestMatch(config.routes, name) ?? config.defaultQueue
+    return { name, options: task.options, formerly: task.formerly ?? [], queue }
   })
   const { queues, workers } = config
   return {
