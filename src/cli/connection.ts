@@ -8,7 +8,7 @@ import { awsBackend } from '../runtime/aws/aws-backend.ts'
 import { buildClient, type Client } from '../runtime/client.ts'
 import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
 import { NotWiredError } from '../runtime/errors.ts'
-import { buildExecutor } from '../runtime/executor.ts'
+import { buildExecutor, type Executor } from '../runtime/executor.ts'
 import type { QueueControl } from '../runtime/inspection.ts'
 import { readClusterFile } from './local-aws/cluster-file.ts'
 import { environmentWith } from './local-aws/local-aws.ts'
@@ -36,6 +36,8 @@ export interface Connection {
   readonly place: Place
   readonly client: Client<never>
   readonly queues: QueueControl
+  /** Without tasks: what looks after calls and queues needs none. */
+  readonly executor: Executor
   close(): Promise<void>
 }
 
@@ -60,13 +62,14 @@ async function connect(options: SharedOptions, say: (text: string) => void): Pro
   const declared = declaredConfig(app.config)
   const backend = awsBackend(app.config)
   const client = buildClient<never, Config>(declared, {}, async () => backend)
-  // Without tasks: of an executor only what looks after queues is needed.
-  const { queues } = buildExecutor(declared, {}, async () => backend)
+  const executor = buildExecutor(declared, {}, async () => backend) as unknown as Executor
+  const { queues } = executor
   return {
     app,
     place,
     client,
     queues,
+    executor,
     async close() {
       await client.close()
       await backend.close()

@@ -30,6 +30,15 @@ export function addLookingCommands(program: Command): void {
     )
   runs(inspect, async () => (await import('./commands/inspect.ts')).inspect)
 
+  const monitor = program
+    .command('monitor')
+    .alias('flower')
+    .description('show what runs, waits and failed, on a page of this machine')
+    .option('--port <port>', 'where it listens, on 127.0.0.1; 0 takes a free one (default: 5555)')
+    .option('--manage', 'let it cancel, retry, pause and purge too')
+    .addHelpText('after', '\nThe printed address holds a token.\n\nExample:\n  $ errand monitor --manage')
+  runs(monitor, async () => (await import('./commands/monitor.ts')).monitor)
+
   const result = program
     .command('result')
     .description('show how a call ended')

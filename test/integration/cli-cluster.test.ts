@@ -62,6 +62,23 @@ describe('a cluster', () => {
     expect(JSON.parse(later.stdout)).toEqual({ id, state, value })
   })
 
+  test('is watched on a page, whose address holds a token', async () => {
+    const monitor = startCommand(['monitor', '--port', '0'], { cwd })
+    try {
+      await monitor.prints('the monitor is at http://')
+      const [, url = ''] = /the monitor is at (\S+)/.exec(monitor.output()) ?? []
+      const opened = await fetch(url, { redirect: 'manual' })
+      const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? ''
+      const { origin } = new URL(url)
+      expect((await fetch(origin)).status).toBe(401)
+      const page = await (await fetch(origin, { headers: { cookie } })).text()
+      expect(page).toContain('reports')
+    } finally {
+      monitor.child.kill('SIGTERM')
+      expect(await monitor.ended).toBe(0)
+    }
+  })
+
   test('submits once under a key', async () => {
     const submit = ['submit', 'reports.summarise', chunk, '--key', 'once']
     const [first, second] = [await run(...submit), await run(...submit)]
