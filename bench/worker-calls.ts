@@ -15,7 +15,7 @@ import type { Row } from './table.ts'
 import { awsOptions, countDone, type Done, madeByHand } from './wire-connections.ts'
 import type { Wire } from './wire-servers.ts'
 
-const CALLS = 200
+const CALLS = 250
 /** How many calls each side runs at once. */
 const CONCURRENCY = 10
 /**
