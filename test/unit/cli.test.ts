@@ -90,7 +90,7 @@ describe('what is typed', () => {
   test('every command has a description, and says so of its options', () => {
     const { commands } = makeProgram()
     expect(commands.map((command) => command.name())).toEqual([
-      ...['dev', 'cluster', 'worker', 'status', 'inspect', 'result', 'submit'],
+      ...['dev', 'cluster', 'worker', 'status', 'inspect', 'monitor', 'result', 'submit'],
       ...['cancel', 'abort', 'retry', 'purge', 'pause', 'resume'],
     ])
     for (const command of commands) {
