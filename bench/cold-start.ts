@@ -113,7 +113,8 @@ async function start({ name, path, bytes, actions }: Bundle, stub: DynamoDbStub)
       throw new Error(`${name} failed:\n${lines.slice(-20).join('\n')}`)
     },
   )
-  const { answer, ...measures } = JSON.parse(stdout)
+  // A worker's own lines, its metrics, stand before the probe's.
+  const { answer, ...measures } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '')
   const asked = stub.takeActions()
   if (answer?.batchItemFailures?.length !== 0 || asked.join() !== actions.join()) {
     throw new Error(`${name} answered ${stdout} after ${asked.join()}: ${stderr}`)
