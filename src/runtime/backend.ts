@@ -7,6 +7,7 @@ import type { Blobs } from './blobs.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
 import type { Fleet } from './fleet.ts'
+import type { OneTimeSchedules } from './one-time-schedules.ts'
 import type { Queue } from './queue.ts'
 import type { Store } from './store.ts'
 
@@ -21,6 +22,8 @@ export interface Ports {
   readonly store: Store
   /** Where the config has `blobs`. */
   readonly blobs?: Blobs
+  /** Where the config has `longDelays`. */
+  readonly oneTimeSchedules?: OneTimeSchedules
   /** The version of the code that runs here, where it was deployed with one; see `codeVersionOf`. */
   readonly version?: string
 }

@@ -117,6 +117,12 @@ export interface Config {
    * `@aws-sdk/client-s3` on AWS. @default false
    */
   readonly blobs?: boolean | BlobOptions
+  /**
+   * Whether calls may be delayed by more than 900 s, and retried later than in 11 h: by one-time schedules of EventBridge
+   * Scheduler ($1 a million), which submitters and workers are then allowed to make. Needs `@aws-sdk/client-scheduler` on
+   * AWS. @default false
+   */
+  readonly longDelays?: boolean
 }
 
 /** Defaults of everything optional in a config. */
@@ -136,6 +142,7 @@ export const DEFAULTS = {
   record: 'on-submit',
   listing: true,
   blobs: { prefix: 'errand/' },
+  longDelays: false,
 } as const satisfies {
   queue: string
   queueRetentionSeconds: number
@@ -145,6 +152,7 @@ export const DEFAULTS = {
   record: Config['record']
   listing: boolean
   blobs: BlobOptions
+  longDelays: boolean
 }
 
 /** Limits of AWS, with where they are stated, and our own. */
@@ -155,6 +163,10 @@ export const LIMITS = {
   batchEntries: 10,
   /** SQS: `DelaySeconds`. */
   delaySeconds: 900,
+  /** Where the config has `longDelays`, the longest delay: 365 days. */
+  longDelaySeconds: 31_536_000,
+  /** EventBridge Scheduler: the `Input` of a target is 256 KB. */
+  scheduleInputBytes: 262_144,
   /** SQS: visibility, counted from the receipt. */
   visibilitySeconds: 43_200,
   /** SQS: `WaitTimeSeconds` of a receive. */
@@ -246,6 +258,11 @@ export const ENV = {
   queueUrls: 'ERRAND_QUEUE_URLS',
   /** The bucket's name, where the config has `blobs`. */
   bucket: 'ERRAND_BUCKET',
+  /**
+   * Where the config has `longDelays`, what makes their schedules, as a JSON object: `group` (its name), `role` (its ARN,
+   * which the schedules send by) and `deadLetters` (the ARN of the queue for messages that a schedule could not send).
+   */
+  scheduler: 'ERRAND_SCHEDULER',
   /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function is. */
@@ -290,6 +307,7 @@ export interface ResolvedConfig {
   readonly listing: boolean
   /** Absent: large payloads have nowhere to go. */
   readonly blobs?: Required<BlobOptions>
+  readonly longDelays: boolean
 }
 
 /** The names of a config's queues, as a type. */

@@ -54,6 +54,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     'record',
     'listing',
     'blobs',
+    'longDelays',
   ])
   const name = checkName(
     'config `name`',
@@ -76,6 +77,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     taskOptions: checkTaskOptions(config.taskOptions ?? {}, workers),
     record: checkWord('config `record`', config.record, ['on-submit', 'on-claim'], DEFAULTS.record),
     listing: checkFlag('config `listing`', config.listing, DEFAULTS.listing),
+    longDelays: checkFlag('config `longDelays`', config.longDelays, DEFAULTS.longDelays),
     ...(blobs !== undefined && { blobs }),
   }
   return resolved

@@ -59,6 +59,7 @@ function backendOf(server: WireServer, listing: boolean) {
     taskOptions: {},
     record: 'on-submit',
     listing,
+    longDelays: false,
   }
   const client = new DynamoDBClient({ region: loopbackRegion, ...connectionTo(server) })
   const requests = countCapacity(client)

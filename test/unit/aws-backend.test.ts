@@ -18,6 +18,7 @@ const config: ResolvedConfig = {
   taskOptions: {},
   record: 'on-submit',
   listing: true,
+  longDelays: false,
 }
 
 /** The error that `run` throws. */

@@ -47,6 +47,7 @@ function configOf(...workers: ResolvedWorker[]): ResolvedConfig {
     routes: {},
     taskOptions: {},
     record: 'on-submit',
+    longDelays: false,
     listing: false,
   }
 }

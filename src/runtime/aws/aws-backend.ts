@@ -1,5 +1,6 @@
 /**
- * The backend of production: SQS, DynamoDB, and S3 where the config has `blobs`, wired by the variables that the construct sets.
+ * The backend of production: SQS, DynamoDB, S3 where the config has `blobs`, and EventBridge Scheduler where it has `longDelays`,
+ * wired by the variables that the construct sets.
  * @module
  */
 import type { Backend } from '../backend.ts'
@@ -9,6 +10,7 @@ import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
 import { codeVersionOf } from '../envelope.ts'
 import { InvalidOptionError, NotWiredError } from '../errors.ts'
+import type { OneTimeSchedules } from '../one-time-schedules.ts'
 import {
   type DynamoDbOptions,
   type Environment,
@@ -17,10 +19,12 @@ import {
   type SqsOptions,
 } from './aws-clients.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
+import { eventBridgeSchedules, type SchedulerResources } from './eventbridge-schedules.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
 import { lambdaFleet, type WorkerFunction } from './lambda-fleet.ts'
 import { s3Blobs } from './s3-blobs.ts'
 import { lazyS3, type S3Options } from './s3-client.ts'
+import { lazyScheduler, type SchedulerOptions } from './scheduler-client.ts'
 import { sqsQueue } from './sqs-queue.ts'
 
 /** How to reach AWS; in a stack made by the construct all of it has a default. */
@@ -36,6 +40,9 @@ export interface AwsOptions {
   /** The bucket's name, where the config has `blobs`. @default `ERRAND_BUCKET` */
   readonly bucket?: string
   readonly s3?: S3Options
+  /** What makes the schedules of `longDelays`. @default `ERRAND_SCHEDULER` */
+  readonly schedulerResources?: SchedulerResources
+  readonly scheduler?: SchedulerOptions
   /**
    * The workers' functions, by the names of the config: for `status`, `inspect` and `queues`. A worker that is left out
    * is a process of its own. @default `ERRAND_FUNCTIONS`
@@ -71,6 +78,7 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const sqs = lazySqs(options.sqs ?? {}, env, region)
   const dynamodb = lazyDynamoDb(options.dynamodb ?? {}, env, region)
   const large = blobsOf(config, options, env)
+  const delays = schedulesOf(config, options, env, queueUrls)
   const version = codeVersionOf(env[ENV.version])
   const lambda = lazyLambda(options.lambda ?? {}, env, region)
   const functions = options.functions ?? byName(ENV.functions, env[ENV.functions], isFunction, FUNCTIONS)
@@ -82,10 +90,11 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
     store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
     fleet: lambdaFleet({ config, functions, lambda, queueUrls, sqs }),
     ...(large !== undefined && { blobs: large.blobs }),
+    ...(delays !== undefined && { oneTimeSchedules: delays.schedules }),
     ...(version !== undefined && { version }),
     async start() {},
     async close() {
-      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), lambda.close()])
+      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), delays?.close(), lambda.close()])
     },
   }
 }
@@ -110,6 +119,34 @@ function blobsOf(
   const s3 = lazyS3(options.s3 ?? {}, env, options.region)
   const prefix = `${config.blobs.prefix}${config.name}/`
   return { blobs: s3Blobs({ bucket, prefix, s3 }), close: s3.close }
+}
+
+function schedulesOf(
+  config: ResolvedConfig,
+  options: AwsOptions,
+  env: Environment,
+  queueUrls: Readonly<Record<string, string>>,
+): { readonly schedules: OneTimeSchedules; close(): Promise<void> } | undefined {
+  if (!config.longDelays) return undefined
+  const resources = options.schedulerResources ?? resourcesOf(env[ENV.scheduler])
+  if (resources === undefined) {
+    throw new NotWiredError(
+      `app "${config.name}" has \`longDelays\` and no ${ENV.scheduler} (or the option \`schedulerResources\`): the construct sets it; deploy the stack again, or take \`longDelays\` out of the config`,
+    )
+  }
+  const scheduler = lazyScheduler(options.scheduler ?? {}, env, options.region)
+  return { schedules: eventBridgeSchedules({ resources, scheduler, queueUrls }), close: scheduler.close }
+}
+
+function resourcesOf(json: string | undefined): SchedulerResources | undefined {
+  if (!json) return undefined
+  const { group, role, deadLetters } = Object(parsed(json)) as Partial<
+    Record<keyof SchedulerResources, unknown>
+  >
+  if (isText(group) && isText(role) && isText(deadLetters)) return { group, role, deadLetters }
+  throw new InvalidOptionError(
+    `${ENV.scheduler} is ${json.slice(0, 80)}, expected a JSON object of a group's name and two ARNs: {"group":"shop","role":"arn:aws:iam::…","deadLetters":"arn:aws:sqs:…"}`,
+  )
 }
 
 /** What the variables hold, as errors show it. */

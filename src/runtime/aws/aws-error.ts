@@ -40,6 +40,8 @@ const accessOf: Readonly<Record<string, Access>> = {
   'sqs:SendMessage': 'submit',
   'dynamodb:PutItem': 'submit',
   's3:PutObject': 'submit',
+  'scheduler:CreateSchedule': 'submit',
+  'scheduler:DeleteSchedule': 'manage',
   'dynamodb:GetItem': 'read',
   'dynamodb:BatchGetItem': 'read',
   's3:GetObject': 'read',

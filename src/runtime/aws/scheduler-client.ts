@@ -1,0 +1,121 @@
+/**
+ * The EventBridge Scheduler client. `@aws-sdk/client-scheduler` is an optional peer: it is loaded at the first long delay,
+ * and a bundle holds it only where the app has installed it. So no exported type may name the SDK's, which a consumer may
+ * not have.
+ * @module
+ */
+import type * as SchedulerSdk from '@aws-sdk/client-scheduler'
+import { NotWiredError } from '../errors.ts'
+import {
+  clientConfig,
+  type Environment,
+  type Lazy,
+  lazily,
+  type ServiceOptions,
+  type SqsOptions,
+} from './aws-clients.ts'
+
+/** A `SchedulerClient` of `@aws-sdk/client-scheduler`, by the part of it that is used. */
+export interface SchedulerClientLike {
+  send(command: never): Promise<unknown>
+  destroy(): void
+}
+
+/** How to reach EventBridge Scheduler. */
+export type SchedulerOptions = ServiceOptions<SchedulerClientLike, NonNullable<SqsOptions['credentials']>>
+
+/** What a one-time schedule is made of, beside what all of them have in common. */
+export interface ScheduleToMake {
+  readonly name: string
+  readonly group: string
+  /** The role that it sends by, and the queue for what it could not send: ARNs. */
+  readonly role: string
+  readonly deadLetters: string
+  /** `at(yyyy-mm-ddThh:mm:ss)`, in UTC. */
+  readonly expression: string
+  /** The parameters of SQS's `SendMessage`, as JSON. */
+  readonly input: string
+}
+
+/** EventBridge Scheduler, connected: the two requests that are made of it. */
+export interface SchedulerConnection {
+  /** Rejects with the SDK's `ConflictException` where there is one of this name. */
+  create(schedule: ScheduleToMake): Promise<void>
+  /** Rejects with the SDK's `ResourceNotFoundException` where there is none. */
+  delete(name: string, group: string): Promise<void>
+}
+
+/** A batch of long delays may meet the limit of `CreateSchedule` requests a second, 250 in small regions. */
+const MAX_ATTEMPTS = 8
+
+/** Any action of any service, called by EventBridge Scheduler itself: only so can SQS be told to delay. */
+const SEND_MESSAGE = 'arn:aws:scheduler:::aws-sdk:sqs:sendMessage'
+
+/**
+ * For how long a message that SQS does not take is sent again, before it is a dead letter: less than the half day for
+ * which a worker believes that a call without a record is new.
+ */
+const MAX_EVENT_AGE_SECONDS = 21_600
+
+/** EventBridge Scheduler's own default, and its most. */
+const MAX_RETRY_ATTEMPTS = 185
+
+/** The EventBridge Scheduler client, not yet made. */
+export function lazyScheduler(
+  options: SchedulerOptions,
+  env: Environment,
+  region?: string,
+): Lazy<SchedulerConnection> {
+  const given = options.client as SchedulerSdk.SchedulerClient | undefined
+  const connection = lazily(loadSdk, given, (sdk) => {
+    const config = clientConfig('SCHEDULER', options, env, region)
+    return new sdk.SchedulerClient({ ...config, maxAttempts: MAX_ATTEMPTS })
+  })
+  return {
+    async get() {
+      const { client, sdk } = await connection.get()
+      return {
+        async create(schedule) {
+          await client.send(new sdk.CreateScheduleCommand(requestOf(schedule)))
+        },
+        async delete(name, group) {
+          await client.send(new sdk.DeleteScheduleCommand({ Name: name, GroupName: group }))
+        },
+      }
+    },
+    close: connection.close,
+  }
+}
+
+function requestOf(schedule: ScheduleToMake): SchedulerSdk.CreateScheduleCommandInput {
+  return {
+    Name: schedule.name,
+    GroupName: schedule.group,
+    // The same for all that ask for this schedule: whoever asks again has made it.
+    ClientToken: schedule.name,
+    ScheduleExpression: schedule.expression,
+    ScheduleExpressionTimezone: 'UTC',
+    FlexibleTimeWindow: { Mode: 'OFF' },
+    ActionAfterCompletion: 'DELETE',
+    Target: {
+      Arn: SEND_MESSAGE,
+      RoleArn: schedule.role,
+      Input: schedule.input,
+      DeadLetterConfig: { Arn: schedule.deadLetters },
+      RetryPolicy: {
+        MaximumEventAgeInSeconds: MAX_EVENT_AGE_SECONDS,
+        MaximumRetryAttempts: MAX_RETRY_ATTEMPTS,
+      },
+    },
+  }
+}
+
+/** Literal, so that bundlers see it; with a `catch`, so that they do not insist on it. */
+function loadSdk(): Promise<typeof SchedulerSdk> {
+  return import('@aws-sdk/client-scheduler').catch((cause: unknown) => {
+    throw new NotWiredError(
+      'the config has `longDelays`, and the package @aws-sdk/client-scheduler cannot be loaded (see cause): `npm i @aws-sdk/client-scheduler`',
+      { cause },
+    )
+  })
+}
