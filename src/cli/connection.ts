@@ -114,8 +114,9 @@ function replaceEnvironment(env: NodeJS.ProcessEnv): void {
   Object.assign(process.env, env)
 }
 
-/** A config that resolves to this one again. */
-function declaredConfig({ queues, workers, defaultQueue: _, blobs, ...rest }: ResolvedConfig): Config {
+/** A config that resolves to this one again, but for its schedules: those of the code are looked after with them. */
+function declaredConfig(config: ResolvedConfig): Config {
+  const { queues, workers, defaultQueue: _, schedules: __, blobs, ...rest } = config
   const [ownQueues, ownWorkers] = [new Map(queues), new Map(workers)].map(entriesWithoutNames)
   return {
     ...rest,

@@ -10,6 +10,7 @@ import type { ResolvedConfig } from '../runtime/config.ts'
 import { outsideAnyContext } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { ClosedError } from '../runtime/errors.ts'
+import { noticedSchedules } from '../runtime/noticed-schedules.ts'
 import { checkKeys } from '../runtime/option-checks.ts'
 import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
 import { type FaultPlan, faultPlan } from './fault-plan.ts'
@@ -135,6 +136,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     stopping: new Set(),
     paused: new Set(),
     counts: new Map(),
+    firing: undefined,
     startedAt: 0,
   }
   // A message may be left of a call that was cancelled; only where calls that wait have no record do messages count.
@@ -144,6 +146,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     ...ports,
     kind: 'local',
     fleet: inProcessFleet(fleet, sound),
+    schedules: noticedSchedules(store),
     inspect: sound.inspect,
     attach: (app) => outsideAnyContext(attachApp, fleet, app),
     start: async () => outsideAnyContext(startFleet, fleet),

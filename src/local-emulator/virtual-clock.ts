@@ -9,6 +9,7 @@ import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** How far to go on. */
 export interface Span {
+  readonly days?: number
   readonly hours?: number
   readonly minutes?: number
   readonly seconds?: number
@@ -31,6 +32,8 @@ export interface VirtualClock extends Clock {
   readonly pendingTimers: number
   /** When the next timer fires, in epoch milliseconds; `undefined` where none is set. */
   readonly nextTimerAt: number | undefined
+  /** Whether no timer is left but those of schedules, which go on for ever. */
+  readonly isIdle: boolean
 }
 
 // Taken when this module loads, so that a test runner's fake timers cannot stop time itself.
@@ -77,18 +80,19 @@ async function settle(): Promise<void> {
  * @throws InvalidOptionError
  */
 export function millisecondsOf(span: Span): number {
-  checkKeys('the span of advance', span, ['hours', 'minutes', 'seconds', 'milliseconds'])
+  checkKeys('the span of advance', span, ['days', 'hours', 'minutes', 'seconds', 'milliseconds'])
   for (const [unit, value] of Object.entries(span)) {
     checkNumber(`the span of advance: \`${unit}\``, value, { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)
   }
-  const { hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = span
-  return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
+  const { days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = span
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
 }
 
 /** Makes a clock that stands at `startMs`. */
 export function virtualClock(startMs: number = START_MS): VirtualClock {
   const timers = deadlineHeap<() => void>()
   let nowMs = startMs
+  let endless = 0
 
   /** Goes to the next timer at or before `untilMs`, and fires it. */
   function fireNext(untilMs: number): boolean {
@@ -101,11 +105,25 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
 
   return {
     now: () => nowMs,
-    setTimer(task, delayMs) {
+    setTimer(task, delayMs, options) {
       // An endless wait is no timer: it would only ever be jumped to.
       if (delayMs === Number.POSITIVE_INFINITY) return { cancel: () => {} }
-      const timer = timers.add(nowMs + Math.max(delayMs, 0), task)
-      return { cancel: () => timers.cancel(timer) }
+      const at = nowMs + Math.max(delayMs, 0)
+      if (options?.endless !== true) {
+        const timer = timers.add(at, task)
+        return { cancel: () => timers.cancel(timer) }
+      }
+      endless += 1
+      const timer = timers.add(at, () => {
+        endless -= 1
+        task()
+      })
+      return {
+        cancel() {
+          if (timer.item !== undefined) endless -= 1
+          timers.cancel(timer)
+        },
+      }
     },
     async advance(span) {
       const untilMs = nowMs + millisecondsOf(span)
@@ -122,13 +140,16 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
       promise.then(done, done)
       await settle()
       while (!settled) {
-        if (fireNext(Number.POSITIVE_INFINITY)) await settle()
-        else await settleOrThrow(() => settled || timers.size() > 0)
+        if (timers.size() > endless && fireNext(Number.POSITIVE_INFINITY)) await settle()
+        else await settleOrThrow(() => settled || timers.size() > endless)
       }
       return promise
     },
     get pendingTimers() {
       return timers.size()
+    },
+    get isIdle() {
+      return timers.size() === endless
     },
     get nextTimerAt() {
       return timers.next()?.at

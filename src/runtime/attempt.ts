@@ -21,12 +21,13 @@ import {
   UndeliverableError,
   UnknownTaskError,
 } from './errors.ts'
-import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
+import { type Claimed, FIRST_RETRY_MS, fail, settle, skip } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
 import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
+import { runInTheWay } from './overlap.ts'
 import {
   type Claim,
   claimChange,
@@ -114,6 +115,8 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     reportKill(environment, claimed)
     const verdict = verdictOf(environment, claimed)
     if (verdict !== undefined) return await verdict
+    const inTheWay = envelope.overlap === undefined ? undefined : await runInTheWay(ports, claimed)
+    if (inTheWay !== undefined) return await skip(environment, claimed, inTheWay)
     // The claim may have taken long, or its environment stood still: what began now would outlive its lease.
     const begunAt = ports.clock.now()
     const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000

@@ -92,6 +92,49 @@ export interface BlobOptions {
   readonly prefix?: string
 }
 
+/** When a schedule is due: by exactly one of `cron`, `rate` and `at`. */
+export interface ScheduleTimes {
+  /**
+   * Five fields, as cron has them (`'0 2 * * *'`), or AWS's six with `?`, `L`, `W` and `#` (`'0 2 L * ? *'`): minute, hour,
+   * day of month, month, day of week, year.
+   */
+  readonly cron?: string
+  /** By the clock of UTC: minutes that divide an hour, hours that divide a day, or one day. */
+  readonly rate?: { readonly minutes: number } | { readonly hours: number } | { readonly days: 1 }
+  /** Once: a local time of `timezone`, as `'2026-12-24T18:00'`, or a `Date`. */
+  readonly at?: string | Date
+  /** IANA's name of the zone whose clocks `cron` and `at` mean. @default 'UTC' */
+  readonly timezone?: string
+}
+
+/** How a schedule submits. */
+export interface ScheduleOptions extends ScheduleTimes {
+  /** @default the task's route, else the config's first queue */
+  readonly queue?: string
+  /** Whether it fires. @default true */
+  readonly enabled?: boolean
+  /**
+   * Spreads its firing over so many minutes from each due time on, 1–1440 (EventBridge Scheduler's flexible time window).
+   * @default 0: within the minute that is due
+   */
+  readonly jitterMinutes?: number
+  /**
+   * What becomes of a run that is due while an earlier one still goes: `skip` ends it `cancelled`. One more write unit a
+   * run. @default 'allow'
+   */
+  readonly overlap?: 'skip' | 'allow'
+  /** How long after its due time a run may still begin, 1–31,536,000 s; later it ends `failed`. @default for ever */
+  readonly expiresInSeconds?: number
+}
+
+/** A schedule of the config. */
+export interface ConfigSchedule extends ScheduleOptions {
+  /** The task's registered name. */
+  readonly task: string
+  /** What it is called with. @default [] */
+  readonly args?: readonly unknown[]
+}
+
 /** What `defineConfig` takes. */
 export interface Config {
   /** Names the app: a letter, then letters, digits and `-`, at most 40. */
@@ -123,6 +166,8 @@ export interface Config {
    * AWS. @default false
    */
   readonly longDelays?: boolean
+  /** Calls that are due again and again, or once at a time, by the schedule's name. */
+  readonly schedules?: Readonly<Record<string, ConfigSchedule>>
 }
 
 /** Defaults of everything optional in a config. */
@@ -143,6 +188,7 @@ export const DEFAULTS = {
   listing: true,
   blobs: { prefix: 'errand/' },
   longDelays: false,
+  schedule: { timezone: 'UTC', enabled: true, jitterMinutes: 0, overlap: 'allow' },
 } as const satisfies {
   queue: string
   queueRetentionSeconds: number
@@ -153,6 +199,7 @@ export const DEFAULTS = {
   listing: boolean
   blobs: BlobOptions
   longDelays: boolean
+  schedule: ScheduleOptions
 }
 
 /** Limits of AWS, with where they are stated, and our own. */
@@ -167,6 +214,8 @@ export const LIMITS = {
   longDelaySeconds: 31_536_000,
   /** EventBridge Scheduler: the `Input` of a target is 256 KB. */
   scheduleInputBytes: 262_144,
+  /** EventBridge Scheduler: `MaximumWindowInMinutes`. */
+  jitterMinutes: 1440,
   /** SQS: visibility, counted from the receipt. */
   visibilitySeconds: 43_200,
   /** SQS: `WaitTimeSeconds` of a receive. */
@@ -308,6 +357,25 @@ export interface ResolvedConfig {
   /** Absent: large payloads have nowhere to go. */
   readonly blobs?: Required<BlobOptions>
   readonly longDelays: boolean
+  /** Those that the config declares; an app may declare more. */
+  readonly schedules: ReadonlyMap<string, ResolvedSchedule>
+}
+
+/** A schedule that was checked, with every default filled in. */
+export interface ResolvedSchedule {
+  readonly name: string
+  /** The task's registered name. */
+  readonly task: string
+  /** As EventBridge Scheduler takes it: `cron(0 2 * * ? *)`, or `at(2026-12-24T18:00:00)`. */
+  readonly expression: string
+  readonly timezone: string
+  readonly queue: string
+  readonly enabled: boolean
+  /** 0: none. */
+  readonly jitterMinutes: number
+  readonly overlap: 'skip' | 'allow'
+  /** The message of each run, but for its due time; see `scheduled-call.ts`. */
+  readonly body: string
 }
 
 /** The names of a config's queues, as a type. */

@@ -24,8 +24,8 @@ export function dueTimes(expression: string, timezone: string): DueTimes {
   return expression.startsWith('at(') ? atTimes(content, zone) : cronTimes(content, zone)
 }
 
-/** The longest shift of a clock that a look back must step over. */
-const MAX_SHIFT_MS = 3 * 3_600_000
+/** For how long after clocks were set back they may show again what they had shown: the shift, which is two hours at most. */
+const SHIFT_MS = 2 * 3_600_000
 
 function cronTimes(fields: string, zone: Zone): DueTimes {
   const cron = new Cron(pattern(fields), { timezone: 'UTC', mode: '7-part', alternativeWeekdays: true })
@@ -38,7 +38,10 @@ function cronTimes(fields: string, zone: Zone): DueTimes {
       return undefined
     },
     previous(beforeMs) {
-      let from = new Date(zone.wallOf(beforeMs) + MAX_SHIFT_MS)
+      const wallMs = zone.wallOf(beforeMs)
+      // Where clocks were just set back, they had shown later times than they show now.
+      const shownMs = zone.wallOf(beforeMs - SHIFT_MS) + SHIFT_MS
+      let from = new Date(Math.max(wallMs, shownMs))
       for (;;) {
         const [wall] = cron.previousRuns(1, from)
         if (wall === undefined) return undefined

@@ -5,11 +5,12 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type App, announceApp, type StartHook, type StopHook, withdrawApp } from './app.ts'
+import { appSchedules, type CodeSchedule } from './app-schedules.ts'
 import type { Backend } from './backend.ts'
 import { type CallOptions, NO_OPTIONS } from './call-options.ts'
 import { type Calls, type Connect, createCalls } from './calls.ts'
 import { createCodec, type ErrorClass } from './codec.ts'
-import type { Config, QueueName, ResolvedConfig } from './config.ts'
+import type { Config, QueueName, ResolvedConfig, ScheduleOptions } from './config.ts'
 import { outsideAnyContext, type WorkerContext } from './current-task.ts'
 import { sizeOfGroup } from './entropy.ts'
 import { ClosedError, InvalidOptionError } from './errors.ts'
@@ -22,6 +23,7 @@ import { checkFunction } from './option-checks.ts'
 import { createRegistry, type TaskTree } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
 import { createRetries, type Retried, type RetryFilter } from './retry-by-hand.ts'
+import type { ScheduleContext } from './schedule-control.ts'
 import { createSender } from './submit.ts'
 import {
   type AnyFunction,
@@ -30,6 +32,7 @@ import {
   type InputFunction,
   type InputTaskDefinition,
   type ResultOf,
+  type ScheduledArgs,
   type Task,
   type TaskDefinition,
   type TaskSender,
@@ -71,6 +74,14 @@ export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = 
   with(options: CallOptions<QueueName<C>>): Submitter
   /** Declares a task and registers it under `name`. */
   readonly task: TaskRegistrar
+  /**
+   * Declares a schedule of a registered task in code, as `schedules` of the config does; what breaks a rule is refused
+   * where the app is started, deployed or looked at.
+   *
+   * @example
+   * executor.schedule('nightly', reports.build, { cron: '0 2 * * *', timezone: 'Europe/Berlin', args: ['2026-10'] })
+   */
+  schedule<F extends AnyFunction>(name: string, target: F, schedule: ScheduleOptions & ScheduledArgs<F>): void
   /** The future of a call, from any process. Makes no request. */
   future<T = unknown>(id: string): Future<T>
   /** The futures of a `map`, from any process. Makes no request. */
@@ -213,13 +224,17 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
-  const parts = { config, registry, codec, middleware, startHooks, stopHooks }
+  const declaredSchedules: CodeSchedule[] = []
+  const schedules = () => appSchedules(config, registry, declaredSchedules)
+  const parts = { config, registry, codec, schedules, middleware, startHooks, stopHooks }
   const app: App = { ...parts, ...named(options), submit: sender.submit }
   announceApp(app)
   const connection = createConnection(config, () => open(config, app))
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const realSender = createSender({ config, codec, calls, connect, middleware, resolve: registry.taskOf })
+  const submitByName: ScheduleContext['submitByName'] = (name, args, queue) =>
+    sender.submit(registry.functionOf(name), args, { queue })
   const nameNow = (name: string) => registry.find(name)?.name ?? name
   const executor: Executor<Tasks, C> = {
     config,
@@ -228,7 +243,10 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
     ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
-    ...createInspection({ config, calls, connect, resolve: registry.taskOf }),
+    ...createInspection({ config, calls, connect, resolve: registry.taskOf, schedules, submitByName }),
+    schedule: (name, target, options) => {
+      declaredSchedules.push({ name, target, options })
+    },
     use: (layer) => {
       middleware.push(checkMiddleware(layer))
     },

@@ -15,7 +15,9 @@ import {
   isClass,
   offUnboundTask,
   onUnboundTask,
+  type TaskSchedule,
   type TaskSender,
+  taskSchedulesOf,
   unbindTask,
 } from './task.ts'
 
@@ -41,8 +43,12 @@ export interface Registry {
   find(name: string): RegisteredTask | undefined
   /** The task that this function is, or `UnregisteredTaskError` with the line to add. */
   taskOf(target: unknown): RegisteredTask
+  /** The function that is registered under a name, or `UnregisteredTaskError`. */
+  functionOf(name: string): AnyFunction
   /** All names, in the order of registration; former ones are not among them. */
   names(): readonly string[]
+  /** The schedules that were declared on tasks. */
+  schedules(): readonly { readonly task: string; readonly schedule: TaskSchedule<AnyFunction> }[]
   /** Registers one more. */
   add(name: string, target: AnyFunction): void
   /** Lets go of the declared tasks, so that another executor may have them. */
@@ -101,9 +107,24 @@ export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: 
       if (name === undefined) throw unregistered(target, entries)
       return entries.byName.get(name) as RegisteredTask
     },
+    functionOf(name) {
+      readTasks()
+      for (const [target, registered] of entries.byFunction) {
+        if (registered === name) return target as AnyFunction
+      }
+      throw new UnregisteredTaskError(
+        `no task is registered as ${showValue(name)}; ${suggestName(name, entries.byName.keys())}`,
+      )
+    },
     names() {
       readTasks()
       return [...entries.byName.keys()]
+    },
+    schedules() {
+      readTasks()
+      return [...entries.byFunction].flatMap(([target, task]) =>
+        taskSchedulesOf(target).map((schedule) => ({ task, schedule })),
+      )
     },
     add(name, target) {
       register(context, name, target)
@@ -236,11 +257,17 @@ export function checkTaskName(name: string): void {
     throw say('use letters, digits, `_`, `$`, `-`, `:` and `/`, in parts separated by dots')
 }
 
-/** A route or options for a task that does not exist would silently do nothing. */
+/** A route, options or a schedule for a task that does not exist would silently do nothing. */
 function checkTaskNames(config: ResolvedConfig, { byName, byFormerName }: Entries): void {
-  for (const option of ['routes', 'taskOptions'] as const) {
-    for (const name of Object.keys(config[option])) {
-      if (name.includes('*') || byName.has(name)) continue
+  const { routes, taskOptions, schedules } = config
+  const named = {
+    routes: Object.keys(routes),
+    taskOptions: Object.keys(taskOptions),
+    schedules: [...schedules.values()].map(({ task }) => task),
+  }
+  for (const option of ['routes', 'taskOptions', 'schedules'] as const) {
+    for (const name of named[option]) {
+      if (byName.has(name) || (option !== 'schedules' && name.includes('*'))) continue
       const heir = byFormerName.get(name)
       if (heir !== undefined) {
         throw new InvalidOptionError(

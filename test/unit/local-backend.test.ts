@@ -48,6 +48,7 @@ function configOf(...workers: ResolvedWorker[]): ResolvedConfig {
     taskOptions: {},
     record: 'on-submit',
     longDelays: false,
+  schedules: new Map(),
     listing: false,
   }
 }
