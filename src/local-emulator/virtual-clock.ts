@@ -9,6 +9,7 @@ import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** How far to go on. */
 export interface Span {
+  readonly days?: number
   readonly hours?: number
   readonly minutes?: number
   readonly seconds?: number
@@ -77,12 +78,12 @@ async function settle(): Promise<void> {
  * @throws InvalidOptionError
  */
 export function millisecondsOf(span: Span): number {
-  checkKeys('the span of advance', span, ['hours', 'minutes', 'seconds', 'milliseconds'])
+  checkKeys('the span of advance', span, ['days', 'hours', 'minutes', 'seconds', 'milliseconds'])
   for (const [unit, value] of Object.entries(span)) {
     checkNumber(`the span of advance: \`${unit}\``, value, { min: 0, max: Number.MAX_SAFE_INTEGER }, 0)
   }
-  const { hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = span
-  return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
+  const { days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0 } = span
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
 }
 
 /** Makes a clock that stands at `startMs`. */
