@@ -3,7 +3,7 @@
  *
  * A message becomes a dead letter after 100 receives, which count nothing of ours: throttling, postponements and
  * crashes raise them alike. Its call is claimed, as any worker would, but not run: under a live lease, and before it
- * is due, the dead letter waits.
+ * is due, the dead letter waits. So does what a schedule could not send: its letter is the request that was made of SQS.
  * @module
  */
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
@@ -15,6 +15,7 @@ import { decodeEnvelope, isOfNewerVersion } from '../runtime/envelope.ts'
 import { UndeliverableError } from '../runtime/errors.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
+import { parseJson } from '../runtime/parse-json.ts'
 import { queueOfDeadLetters } from '../runtime/queue.ts'
 import { mayCreate } from '../runtime/record.ts'
 import { acknowledge, hide, type Settlement } from '../runtime/settlement.ts'
@@ -55,12 +56,27 @@ export function createDeadLetterHandler(app: App, ports: Ports, metrics?: Metric
   return Object.assign(handler, { stop: async () => {} })
 }
 
-async function endMessage(environment: Environment, batch: Batch, record: SQSRecord): Promise<Settlement> {
+async function endMessage(environment: Environment, batch: Batch, received: SQSRecord): Promise<Settlement> {
+  const body = scheduledBody(received.body)
+  const record = body === undefined ? received : { ...received, body }
   if (isEnvelope(record.body, environment.ports.clock.now())) {
     return runMessage(environment, { ...deliveryOf(record, batch, false), isDeadLetter: true })
   }
   if (isOfNewerVersion(record.body)) return waitForDeployment(environment, record)
   return endUnreadable(environment, record, batch.requestId)
+}
+
+/** What a schedule was to send, where the letter is a schedule's: the parameters of SQS's `SendMessage`. */
+function scheduledBody(letter: string): string | undefined {
+  try {
+    const parameters: unknown = parseJson(letter)
+    if (typeof parameters !== 'object' || parameters === null) return undefined
+    const isRequest = Object.hasOwn(parameters, 'QueueUrl') && Object.hasOwn(parameters, 'MessageBody')
+    const { MessageBody } = parameters as { readonly MessageBody?: unknown }
+    return isRequest && typeof MessageBody === 'string' ? MessageBody : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether a worker would take it: what none takes would otherwise never end. */

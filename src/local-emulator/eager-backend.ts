@@ -13,6 +13,7 @@ import { outsideAnyContext, runningTask } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
 import { NotWiredError } from '../runtime/errors.ts'
+import type { OneTimeSchedule } from '../runtime/one-time-schedules.ts'
 import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
 import { type InProcessStore, inProcessStore } from './in-process-store.ts'
@@ -71,7 +72,16 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
   }
   const store = inProcessStore({ clock: shifted })
   const blobs = config.blobs && { blobs: inProcessBlobs({ clock: shifted }) }
-  const ports: Ports = { clock: shifted, entropy, queue, store, ...blobs }
+  const oneTimeSchedules = config.longDelays && {
+    oneTimeSchedules: {
+      create: async ({ queue: name, message, dueAt }: OneTimeSchedule) => {
+        const delaySeconds = Math.max(Math.ceil((dueAt - shifted.now()) / 1000), 0)
+        await runInline(inline, name, { ...message, delaySeconds })
+      },
+      delete: async () => {},
+    },
+  }
+  const ports: Ports = { clock: shifted, entropy, queue, store, ...blobs, ...oneTimeSchedules }
   const inline: Inline = {
     config,
     ports,

@@ -5,6 +5,7 @@
 import type { Ports } from '../runtime/backend.ts'
 import type { Blobs } from '../runtime/blobs.ts'
 import type { Clock, Timer } from '../runtime/clock.ts'
+import type { OneTimeSchedules } from '../runtime/one-time-schedules.ts'
 import type { Queue } from '../runtime/queue.ts'
 import type { Store } from '../runtime/store.ts'
 
@@ -114,6 +115,14 @@ function guardedBlobs(blobs: Blobs, life: Life): Blobs {
   }
 }
 
+function guardedSchedules(schedules: OneTimeSchedules, life: Life): OneTimeSchedules {
+  const guard = guardOf(life)
+  return {
+    create: (schedule) => guard(() => schedules.create(schedule)),
+    delete: (name) => guard(() => schedules.delete(name)),
+  }
+}
+
 /** Wraps the ports for one environment. */
 export function environmentPorts(ports: Ports): EnvironmentPorts {
   const life: Life = { alive: true, timers: new Set(), watches: new Set() }
@@ -124,6 +133,7 @@ export function environmentPorts(ports: Ports): EnvironmentPorts {
       queue: guardedQueue(ports.queue, life),
       store: guardedStore(ports.store, life),
       ...(ports.blobs && { blobs: guardedBlobs(ports.blobs, life) }),
+      ...(ports.oneTimeSchedules && { oneTimeSchedules: guardedSchedules(ports.oneTimeSchedules, life) }),
     },
     cut() {
       life.alive = false

@@ -23,9 +23,10 @@ const operations = [
   ...['send', 'receive', 'delete', 'changeVisibility'],
   ...['read', 'put', 'update', 'putResult', 'readResult', 'putMessage', 'readMessage'],
   ...['putBlob', 'getBlob'],
+  ...['createSchedule', 'deleteSchedule'],
 ] as const
 
-/** A request to the queue or the store, a method of its port; or to the blobs. */
+/** A request to the queue or the store, a method of its port; or to the blobs, or the schedules. */
 export type Operation =
   | 'send'
   | 'receive'
@@ -40,6 +41,8 @@ export type Operation =
   | 'readMessage'
   | 'putBlob'
   | 'getBlob'
+  | 'createSchedule'
+  | 'deleteSchedule'
 
 /** Faults to come. What is asked for by name comes first, and then chance. */
 export interface FaultPlan {

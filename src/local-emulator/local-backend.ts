@@ -11,16 +11,19 @@ import { outsideAnyContext } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { ClosedError } from '../runtime/errors.ts'
 import { noticedSchedules } from '../runtime/noticed-schedules.ts'
+import type { OneTimeSchedules } from '../runtime/one-time-schedules.ts'
 import { checkKeys } from '../runtime/option-checks.ts'
 import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
 import { type FaultPlan, faultPlan } from './fault-plan.ts'
 import type { FaultSwitches } from './faults.ts'
 import { faultyBlobs } from './faulty-blobs.ts'
 import { faultyQueue } from './faulty-queue.ts'
+import { faultySchedules } from './faulty-schedules.ts'
 import { faultyStore } from './faulty-store.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
 import { inProcessFleet } from './in-process-fleet.ts'
 import { type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
+import { type InProcessSchedules, inProcessSchedules } from './in-process-schedules.ts'
 import { inProcessStore } from './in-process-store.ts'
 import {
   abandonFleet,
@@ -61,6 +64,8 @@ export interface LocalBackend extends Backend {
   attach(app: App): void
   /** What a queue, or its dead-letter queue (`<name>-dead-letters`), holds. */
   inspect: InProcessQueue['inspect']
+  /** The messages that wait in schedules, for longer than a queue can delay them; none without `longDelays`. */
+  readonly waitingInSchedules: Pick<InProcessSchedules, 'waiting' | 'nextAt'>
   /** Closes it at once: attempts that run are killed, and no virtual time is waited for. */
   abandon(): Promise<void>
 }
@@ -96,6 +101,21 @@ function telling(queue: InProcessQueue, onTaken: LocalBackendOptions['onTaken'])
   }
 }
 
+/** The messages that wait in a schedule are taken, too. */
+function tellingSchedules(
+  schedules: OneTimeSchedules,
+  onTaken: LocalBackendOptions['onTaken'],
+): OneTimeSchedules {
+  if (onTaken === undefined) return schedules
+  return {
+    ...schedules,
+    async create(schedule) {
+      await schedules.create(schedule)
+      onTaken([schedule.message])
+    },
+  }
+}
+
 function planOf(faults: FaultSwitches | FaultPlan | undefined): FaultPlan | undefined {
   if (faults === undefined) return undefined
   return 'takeKill' in Object(faults) ? (faults as FaultPlan) : faultPlan(faults as FaultSwitches)
@@ -124,7 +144,13 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   const queue = clientQueue(plan ? faultyQueue(sound, plan) : sound, startWorkers, () => fleet)
   const store = plan ? faultyStore(soundStore, plan) : soundStore
   const blobs = config.blobs && { blobs: blobsOf(clock, plan) }
-  const ports: Ports = { clock, entropy, queue, store, ...blobs }
+  // By the queue as submitters have it: late and twice as well, and a message that falls due starts the workers.
+  const schedules = inProcessSchedules({ clock, queue })
+  const told = tellingSchedules(schedules, options.onTaken)
+  const oneTimeSchedules = config.longDelays && {
+    oneTimeSchedules: plan ? faultySchedules(told, plan) : told,
+  }
+  const ports: Ports = { clock, entropy, queue, store, ...blobs, ...oneTimeSchedules }
   const fleet: LocalFleet = {
     ...{ config, options, ports, plan, gate },
     taskOf: (id) => soundStore.peek(id)?.task,
@@ -140,7 +166,8 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     startedAt: 0,
   }
   // A message may be left of a call that was cancelled; only where calls that wait have no record do messages count.
-  const count = config.record === 'on-claim' ? sound.unfinished : soundStore.unfinished
+  const unfinished = () => sound.unfinished() + schedules.waiting().length
+  const count = config.record === 'on-claim' ? unfinished : soundStore.unfinished
   const forget = watchForLoss({ name: config.name, count })
   return {
     ...ports,
@@ -148,15 +175,18 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     fleet: inProcessFleet(fleet, sound),
     schedules: noticedSchedules(store),
     inspect: sound.inspect,
+    waitingInSchedules: schedules,
     attach: (app) => outsideAnyContext(attachApp, fleet, app),
     start: async () => outsideAnyContext(startFleet, fleet),
     async close() {
       await closeFleet(fleet)
       // On a clock of its own it is a test's, and what a test leaves behind is no loss.
       forget({ quiet: options.clock !== undefined })
+      schedules.stop()
     },
     async abandon() {
       forget({ quiet: true })
+      schedules.stop()
       await abandonFleet(fleet)
     },
   }

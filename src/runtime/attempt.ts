@@ -11,6 +11,7 @@
 import type { App } from './app.ts'
 import { type Observe, reportKill } from './attempt-report.ts'
 import type { Ports } from './backend.ts'
+import { type CallRecord, isPast } from './call-record.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
@@ -21,13 +22,16 @@ import {
   UndeliverableError,
   UnknownTaskError,
 } from './errors.ts'
-import { type Claimed, FIRST_RETRY_MS, fail, settle, skip } from './finish-attempt.ts'
+import { expiredError } from './expiry.ts'
+import { type Claimed, fail, keepMessage, settle, skip } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
 import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
+import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
 import { runInTheWay } from './overlap.ts'
+import { FIRST_RETRY_MS } from './persist.ts'
 import {
   type Claim,
   claimChange,
@@ -83,6 +87,12 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const { app, ports } = environment
     const now = ports.clock.now()
     checkTimes(envelope, now)
+    // A schedule sends up to a minute before the time.
+    if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)
+    if (isPast(envelope.startBy, now)) {
+      const expired = await endExpired(environment, envelope, delivery, now)
+      if (expired !== undefined) return expired
+    }
     const isDeadLetter = delivery.isDeadLetter === true
     const task = isDeadLetter ? undefined : app.registry.find(envelope.task)
     // Perhaps this worker is older than the submitter: its deployment is waited for, without a claim.
@@ -99,18 +109,9 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const limitMs = task === undefined ? 0 : limitOf(environment, task, delivery, now)
     if (limitMs === undefined) return returnForTime(environment, envelope, delivery)
     const claim = claimOf(environment, envelope, delivery, now)
-    const change = claimChange(claim)
-    let answer: Written
-    try {
-      answer = await ports.store.update(envelope.id, change)
-    } catch {
-      answer = await claimAgain(environment, envelope.id, change, delivery.deadline)
-    }
-    const refusal = answer.written ? undefined : refusalOf(claim, answer.existing)
-    if (refusal !== undefined && refusal.kind !== 'echo') {
-      return await settleRefused(environment, envelope, delivery, refusal)
-    }
-    const record = answer.written ? answer.record : (refusal as Refusal & { kind: 'echo' }).record
+    const answer = await claimCall(environment, claim, delivery.deadline)
+    if ('refusal' in answer) return await settleRefused(environment, envelope, delivery, answer.refusal)
+    const { record } = answer
     const claimed: Claimed = { envelope, claim, delivery, task, record }
     reportKill(environment, claimed)
     const verdict = verdictOf(environment, claimed)
@@ -128,6 +129,43 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     environment.log('warn', 'message returned', { error })
     return hide(PROTOCOL.unreadableHideSeconds)
   }
+}
+
+/** The record of a call that is claimed, or why it is not. */
+type ClaimAnswer = { readonly record: CallRecord } | { readonly refusal: Exclude<Refusal, { kind: 'echo' }> }
+
+async function claimCall(environment: Environment, claim: Claim, deadline: number): Promise<ClaimAnswer> {
+  const change = claimChange(claim)
+  let answer: Written
+  try {
+    answer = await environment.ports.store.update(claim.id, change)
+  } catch {
+    answer = await claimAgain(environment, claim.id, change, deadline)
+  }
+  if (answer.written) return { record: answer.record }
+  const refusal = refusalOf(claim, answer.existing)
+  return refusal.kind === 'echo' ? { record: refusal.record } : { refusal }
+}
+
+/** Ends a call that no attempt has begun in time; `undefined` where one had, or a retry by hand lifted the expiry. */
+async function endExpired(
+  environment: Environment,
+  envelope: ReceivedEnvelope,
+  delivery: Delivery,
+  now: number,
+): Promise<Settlement | undefined> {
+  const claim: Claim = {
+    ...claimOf(environment, envelope, delivery, now),
+    isAttempt: false,
+    isExpired: true,
+  }
+  const answer = await claimCall(environment, claim, delivery.deadline)
+  if ('refusal' in answer) {
+    const { refusal } = answer
+    return refusal.kind === 'raced' ? undefined : settleRefused(environment, envelope, delivery, refusal)
+  }
+  const claimed: Claimed = { envelope, claim, delivery, task: undefined, record: answer.record }
+  return fail(environment, claimed, expiredError(answer.record), 'expired', false)
 }
 
 /**
@@ -172,7 +210,7 @@ function leaseEndOf({ leases }: Environment, { deadline }: Delivery, now: number
 
 /** Assigned one by one: this runs for each call, and spreading what is rarely there would take longer than the rest. */
 function callOf(envelope: ReceivedEnvelope): Claim['call'] {
-  const { task, queue, payloadHash, createdAt, dueAt, tenant, parent, depth } = envelope
+  const { task, queue, payloadHash, createdAt, dueAt, startBy, tenant, parent, depth } = envelope
   const call: { -readonly [Name in keyof Claim['call']]: Claim['call'][Name] } = {
     task,
     queue,
@@ -181,6 +219,7 @@ function callOf(envelope: ReceivedEnvelope): Claim['call'] {
     dueAt,
     failures: 0,
   }
+  if (startBy !== undefined) call.startBy = startBy
   if (tenant !== undefined) call.tenant = tenant
   if (parent !== undefined) call.parent = parent
   if (depth !== undefined) call.depth = depth
@@ -254,18 +293,24 @@ async function settleRefused(
   environment: Environment,
   envelope: ReceivedEnvelope,
   delivery: Delivery,
-  refusal: Exclude<ReturnType<typeof refusalOf>, { kind: 'echo' }>,
+  refusal: Exclude<Refusal, { kind: 'echo' }>,
 ): Promise<Settlement> {
   const { ports, log } = environment
   const { id } = envelope
   switch (refusal.kind) {
     case 'final':
+      // Who reads a call that has expired ends it, and has no message to keep for a retry by hand.
+      if (refusal.record.reason === 'expired' && !(await keepMessage(environment, envelope, delivery))) {
+        return hide(undefined)
+      }
       return afterFinal(environment, envelope, delivery.deadline, refusal.record)
     case 'stale':
       log('warn', 'stale message dropped', { id })
       return acknowledge
     case 'postponed':
       return hideUntil(ports, refusal.until)
+    case 'waiting':
+      return wait(environment, envelope, delivery, refusal.record)
     case 'marked': {
       const ended = await ports.store.update(id, endMarkedChange(ports.clock.now()))
       return ended.written ? acknowledge : hide(1)
@@ -276,6 +321,21 @@ async function settleRefused(
     case 'raced':
       return hide(1)
   }
+}
+
+/** A message that came before its time is hidden, or where that is too long, sent again by a schedule. */
+function wait(
+  environment: Environment,
+  envelope: ReceivedEnvelope,
+  { body, deadline }: Delivery,
+  waiting: CallRecord,
+): Settlement | Promise<Settlement> {
+  const { ports } = environment
+  const isLong = waiting.dueAt - ports.clock.now() > LIMITS.backoffSeconds * 1000
+  if (isLong && longestWaitSeconds(environment, envelope, body) > LIMITS.backoffSeconds) {
+    return waitInSchedule(environment, envelope, waiting, deadline)
+  }
+  return hideUntil(ports, waiting.dueAt)
 }
 
 /** A call that has no record before its claim, under an id whose old record still lies about. */
@@ -298,6 +358,10 @@ function verdictOf(environment: Environment, claimed: Claimed): Promise<Settleme
     return fail(environment, claimed, undeliverable(envelope), 'undeliverable', false)
   if (task === undefined) {
     return fail(environment, claimed, unknownTask(environment, envelope), 'unknown-task', false)
+  }
+  // The claim was in time, and took longer than there was.
+  if (record.attempts === 1 && isPast(record.startBy, environment.ports.clock.now())) {
+    return fail(environment, claimed, expiredError(record), 'expired', false)
   }
   const kills = killsOf(record)
   if (kills < task.options.maxKills) return undefined

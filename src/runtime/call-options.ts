@@ -1,20 +1,19 @@
 /**
- * What the sender of a call decides: its queue, its delay, its key, its tenant.
+ * What the sender of a call decides: its queue, its times, its key, its tenant.
  * @module
  */
+import { type CallTimes, checkCallTimes } from './call-times.ts'
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { tenantForm } from './envelope.ts'
 import { InvalidOptionError } from './errors.ts'
 import { showValue } from './nearest-name.ts'
-import { checkKeys, checkNumber } from './option-checks.ts'
+import { checkKeys } from './option-checks.ts'
 import type { AnyFunction } from './task.ts'
 
 /** What the sender of a call decides. */
-export interface CallOptions<Queue extends string = string> {
+export interface CallOptions<Queue extends string = string> extends CallTimes {
   /** @default the task's route, else the config's first queue */
   readonly queue?: Queue
-  /** Not before this, 0–900 s (SQS's limit). Refused on FIFO queues. @default 0 */
-  readonly delaySeconds?: number
   /**
    * The same key of the same task (and tenant) is the same call, for as long as its record lives: a second submit
    * gets the first one's future, a failed one included. 1–256 characters.
@@ -39,7 +38,10 @@ export type FollowUp = AnyFunction | string
 /** One object for all calls without options, so that the hot path need not look into it. */
 export const NO_OPTIONS: CallOptions = Object.freeze({})
 
-const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'then', 'catch', 'id'] as const
+const optionNames = [
+  ...['queue', 'delaySeconds', 'at', 'expiresInSeconds', 'expiresAt'],
+  ...['idempotencyKey', 'tenant', 'then', 'catch', 'id'],
+] as const
 
 const idForm = /^[A-Za-z0-9_:-]{1,100}$/
 /** Ids that follow-ups are given. */
@@ -55,21 +57,17 @@ export function checkOptionNames(options: CallOptions): void {
 
 /**
  * Checks what a sender says of a call to `queue`.
+ * @param now epoch milliseconds
  * @throws InvalidOptionError
  */
-export function checkCallOptions(config: ResolvedConfig, queue: ResolvedQueue, options: CallOptions): void {
-  const { delaySeconds, idempotencyKey, tenant, id } = options
-  checkNumber(
-    '`delaySeconds`',
-    delaySeconds,
-    { min: 0, max: LIMITS.delaySeconds, why: "SQS's limit" },
-    undefined,
-  )
-  if (queue.fifo && delaySeconds !== undefined && delaySeconds > 0) {
-    throw new InvalidOptionError(
-      `\`delaySeconds\` is ${delaySeconds}, but the queue ${JSON.stringify(queue.name)} is FIFO, and SQS delays no single message there; use a standard queue`,
-    )
-  }
+export function checkCallOptions(
+  config: ResolvedConfig,
+  queue: ResolvedQueue,
+  options: CallOptions,
+  now: number,
+): void {
+  const { idempotencyKey, tenant, id } = options
+  checkCallTimes(config, queue, options, now)
   if (tenant !== undefined && (typeof tenant !== 'string' || !tenantForm.test(tenant))) {
     throw new InvalidOptionError(
       `\`tenant\` is ${showValue(tenant)}, expected 1–${LIMITS.tenantLength} letters, digits and ASCII punctuation (SQS's MessageGroupId)`,

@@ -3,14 +3,18 @@
  * @module
  */
 import type { Backend } from './backend.ts'
+import { type CallRecord, hasExpired } from './call-record.ts'
+import { isLongDelay } from './call-times.ts'
 import type { Codec } from './codec.ts'
 import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
 import { timeOfId } from './entropy.ts'
 import { CancelledError, ErrandError, InvalidOptionError } from './errors.ts'
+import { writeExpired } from './expiry.ts'
 import { decodeResult, readResultBeside } from './large-result.ts'
 import { showValue } from './nearest-name.ts'
+import { scheduleName } from './one-time-schedules.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
-import { type CallRecord, cancelChange, type FailureReason, isFinal, isLive, markChange } from './record.ts'
+import { cancelChange, type FailureReason, isFinal, isLive, markChange } from './record.ts'
 import { createPoller, notFound, type Poller, type WaitOptions, waitLimited } from './waiting.ts'
 
 /** How a call ended. */
@@ -107,11 +111,27 @@ export function createCalls(config: ResolvedConfig, codec: Codec, connect: Conne
   }
 }
 
+/** Reads up to 100 records, and ends those among them that have expired. */
+async function readLive(
+  access: Access,
+  backend: Backend,
+  ids: readonly string[],
+): Promise<readonly (CallRecord | undefined)[]> {
+  const records = await readThere(access, backend, ids)
+  const now = backend.clock.now()
+  if (!records.some((record) => record !== undefined && hasExpired(record, now))) return records
+  return Promise.all(
+    records.map((record) =>
+      record !== undefined && hasExpired(record, now) ? writeExpired(access, backend, record) : record,
+    ),
+  )
+}
+
 /**
  * Reads up to 100 records. Absence is believed only after a consistent read: an eventually consistent one may miss
  * what was submitted a moment ago.
  */
-async function readLive(
+async function readThere(
   access: Access,
   backend: Backend,
   ids: readonly string[],
@@ -141,7 +161,8 @@ function unwritten(access: Access, id: string, now: number): CallRecord | undefi
   const createdAt = access.config.record === 'on-claim' ? timeOfId(id) : undefined
   if (createdAt === undefined || createdAt > now + PROTOCOL.clockSkewSeconds * 1000) return undefined
   const longest = Math.max(...[...access.config.queues.values()].map((queue) => queue.retentionSeconds))
-  const expiresAtSeconds = Math.ceil(createdAt / 1000) + LIMITS.delaySeconds + longest
+  const delaySeconds = access.config.longDelays ? LIMITS.longDelaySeconds : LIMITS.delaySeconds
+  const expiresAtSeconds = Math.ceil(createdAt / 1000) + delaySeconds + longest
   if (expiresAtSeconds * 1000 <= now) return undefined
   const nothing = { task: '', queue: '', payloadHash: '', attempts: 0, failures: 0 }
   return { ...nothing, id, state: 'pending', createdAt, dueAt: createdAt, expiresAtSeconds }
@@ -205,12 +226,21 @@ async function outcomeBeside(access: Access, record: CallRecord): Promise<Outcom
 async function cancel(access: Access, id: string): Promise<boolean> {
   const backend = await access.connect()
   const answer = await backend.store.update(id, cancelChange(backend.clock.now()))
-  if (answer.written) return true
+  if (answer.written) {
+    await forgetSchedule(backend, answer.record)
+    return true
+  }
   const { existing } = answer
   if (isLive(existing, backend.clock.now())) return existing.state === 'cancelled'
   // With `record: 'on-claim'` a waiting call has nothing that could be marked; it will run.
   if (unwritten(access, id, backend.clock.now()) !== undefined) return false
   throw notFound(id)
+}
+
+/** What a schedule sends of a cancelled call is dropped: it is deleted to save that, where that is allowed. */
+async function forgetSchedule({ oneTimeSchedules, clock }: Backend, cancelled: CallRecord): Promise<void> {
+  if (oneTimeSchedules === undefined || !isLongDelay(cancelled.dueAt, clock.now())) return
+  await oneTimeSchedules.delete(scheduleName(cancelled)).catch(() => {})
 }
 
 /** What a reason may take of the record, which is billed by its size. */
@@ -226,7 +256,10 @@ async function abort(access: Access, id: string, given: unknown): Promise<boolea
   // A call may go from waiting to running, or back to waiting, between the two writes: look again then.
   for (let round = 0; round < 5; round++) {
     const cancelled = await backend.store.update(id, cancelChange(backend.clock.now()))
-    if (cancelled.written) return true
+    if (cancelled.written) {
+      await forgetSchedule(backend, cancelled.record)
+      return true
+    }
     const { existing } = cancelled
     if (!isLive(existing, backend.clock.now())) {
       if (unwritten(access, id, backend.clock.now()) !== undefined) return false

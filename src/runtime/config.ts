@@ -59,7 +59,10 @@ export interface Backoff {
   readonly baseSeconds?: number
   /** @default 2 */
   readonly factor?: number
-  /** At most 39,600 s (11 h): SQS hides a message for 12 h from its receipt, the attempt included. @default 3600 */
+  /**
+   * At most 39,600 s (11 h): SQS hides a message for 12 h from its receipt, the attempt included. Where the config has
+   * `longDelays`, at most 31,536,000 s (365 days). @default 3600
+   */
   readonly maxSeconds?: number
 }
 
@@ -212,6 +215,8 @@ export const LIMITS = {
   delaySeconds: 900,
   /** Where the config has `longDelays`, the longest delay: 365 days. */
   longDelaySeconds: 31_536_000,
+  /** The latest expiry, from the submit: a message that is due in a year lives for 14 days more at the most. */
+  expirySeconds: 31_536_000 + 1_209_600,
   /** EventBridge Scheduler: the `Input` of a target is 256 KB. */
   scheduleInputBytes: 262_144,
   /** EventBridge Scheduler: `MaximumWindowInMinutes`. */
@@ -281,6 +286,8 @@ export const PROTOCOL = {
   unreadableHideSeconds: 60,
   /** How long an unknown task's call waits for a deployment that knows it. */
   unknownTaskSeconds: 3600,
+  /** When, after its expiry, a call is seen as ended by who may not write so: a claim of that moment has been answered by then. */
+  expiryMarginSeconds: 60,
   /** How far the clocks of senders and workers may be apart before a message counts as forged. */
   clockSkewSeconds: 3600,
   /** Marks of attempts older than this are read, this often. */

@@ -23,6 +23,8 @@ export interface Envelope {
   readonly payloadHash: string
   readonly createdAt: number
   readonly dueAt: number
+  /** Its expiry: where no attempt has begun by then, none will. */
+  readonly startBy?: number
   readonly tenant?: string
   readonly parent?: string
   readonly depth?: number
@@ -89,6 +91,9 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
   for (const name of optionalTexts) checkText(fields, name, false)
   for (const name of times) {
     if (!isWhole(fields[name], LAST_DATE_MS)) throw malformed(`\`${name}\` is no time`)
+  }
+  if (fields.startBy !== undefined && !isWhole(fields.startBy, LAST_DATE_MS)) {
+    throw malformed('`startBy` is no time')
   }
   for (const name of numbers) {
     if (fields[name] !== undefined && !isWhole(fields[name], Number.MAX_SAFE_INTEGER)) {

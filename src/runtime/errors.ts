@@ -155,6 +155,11 @@ export class TaskKilledError extends ErrandError {
   static override readonly code = 'task-killed'
 }
 
+/** No attempt of the call had begun by its expiry (`expiresInSeconds`, `expiresAt`), so none did; its reason is `expired`. */
+export class ExpiredError extends ErrandError {
+  static override readonly code = 'expired'
+}
+
 /** SQS gave up on the call's message; its reason is `undeliverable`. */
 export class UndeliverableError extends ErrandError {
   static override readonly code = 'undeliverable'
@@ -218,16 +223,25 @@ export class NonRetryableError extends ErrandError {
 }
 
 /**
- * Throw it from a task to be tried again after the given time instead of the back-off. It counts as a
- * failure: `maxAttempts` still holds.
+ * Throw it from a task to be tried again at a time of your own instead of after the back-off: after so many seconds, or
+ * at a `Date`. It counts as a failure: `maxAttempts` still holds. Without `longDelays` in the config, and on FIFO queues,
+ * a wait over 39,600 s (11 h) is cut to that; with it, one over 365 days is.
  */
 export class RetryAfterError extends ErrandError {
   static override readonly code = 'retry-after'
-  /** How long to wait, in seconds. At most 39,600 (11 h); a longer wait is cut to that. */
-  readonly delaySeconds: number
+  /** How long to wait, in seconds, where that was given. */
+  readonly delaySeconds?: number
+  /** When to try again, where that was given; a moment that is past is now. */
+  readonly at?: Date
 
-  constructor(delaySeconds: number, message?: string, options?: ErrorOptions) {
-    super(message ?? `try again in ${delaySeconds} s`, options)
-    this.delaySeconds = delaySeconds
+  constructor(when: number | Date, message?: string, options?: ErrorOptions) {
+    super(message ?? `try again ${describeWhen(when)}`, options)
+    if (when instanceof Date) this.at = when
+    else this.delaySeconds = when
   }
+}
+
+function describeWhen(when: number | Date): string {
+  if (!(when instanceof Date)) return `in ${when} s`
+  return Number.isFinite(when.getTime()) ? `at ${when.toISOString()}` : 'at an invalid Date'
 }

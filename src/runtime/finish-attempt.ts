@@ -4,13 +4,14 @@
  */
 import type { Delivery, Environment } from './attempt.ts'
 import { reportEnd } from './attempt-report.ts'
-import { argumentsKey, fingerprintOf } from './blobs.ts'
-import { delay } from './clock.ts'
 import { LIMITS } from './config.ts'
-import { encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
+import type { ReceivedEnvelope } from './envelope.ts'
 import { afterFinal } from './follow-up.ts'
+import { withoutArguments } from './large-arguments.ts'
 import { keepResultBeside, tooLarge } from './large-result.ts'
+import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import { leaseLost } from './marks.ts'
+import { persist, persistAgain } from './persist.ts'
 import {
   type CallRecord,
   type Claim,
@@ -25,7 +26,6 @@ import {
 import type { RegisteredTask } from './registry.ts'
 import { retryDelaySeconds } from './retry.ts'
 import type { Ended } from './run-task.ts'
-import { isCertain } from './send.ts'
 import { acknowledge, hide, type Settlement } from './settlement.ts'
 import type { Written } from './store.ts'
 
@@ -99,9 +99,11 @@ async function retryOrFail(
   claimed.error = ended.error
   const failures = record.failures + 1
   const options = (task as RegisteredTask).options
-  const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
-  if (seconds === undefined) return fail(environment, claimed, ended.error, reason, true)
-  const dueAt = ports.clock.now() + seconds * 1000
+  const now = ports.clock.now()
+  const wanted = retryDelaySeconds(options, failures, ended.error, ports.entropy, now)
+  if (wanted === undefined) return fail(environment, claimed, ended.error, reason, true)
+  const { seconds, isLong } = possibleWait(environment, claimed, wanted, now)
+  const dueAt = now + seconds * 1000
   const change = retryChange(
     claim.owner,
     dueAt,
@@ -115,7 +117,9 @@ async function retryOrFail(
   if (answer === undefined) return unwritten(environment, claimed)
   if (answer.written || isEchoOfRetry(answer.existing, claim.owner)) {
     reportEnd(environment, claimed, 'retrying', reason)
-    return hide(seconds)
+    if (!isLong) return hide(seconds)
+    const waiting = answer.written ? answer.record : (answer.existing as CallRecord)
+    return waitInSchedule(environment, envelope, waiting, claimed.delivery.deadline)
   }
   const { existing } = answer
   // Somebody asked it to stop while it ran: a marked call is not retried.
@@ -124,6 +128,30 @@ async function retryOrFail(
   }
   reportEnd(environment, claimed, 'lost')
   return lost(environment, envelope.id)
+}
+
+/**
+ * How long the call can wait, of what was asked for, and whether that is longer than its message can be hidden: SQS counts
+ * from the receipt, which was before the attempt.
+ */
+function possibleWait(
+  environment: Environment,
+  { envelope, delivery, claim }: Claimed,
+  wantedSeconds: number,
+  now: number,
+): { readonly seconds: number; readonly isLong: boolean } {
+  const hideable = LIMITS.backoffSeconds - (now - claim.now) / 1000
+  if (wantedSeconds <= hideable) return { seconds: wantedSeconds, isLong: false }
+  const longest = longestWaitSeconds(environment, envelope, delivery.body)
+  const seconds = Math.min(wantedSeconds, longest)
+  if (seconds < wantedSeconds) {
+    environment.log('warn', 'a retry comes earlier than asked for; see docs/scheduling.md', {
+      id: envelope.id,
+      wantedSeconds,
+      seconds,
+    })
+  }
+  return { seconds, isLong: longest > LIMITS.backoffSeconds }
 }
 
 /** The characters of an error that a record keeps while the call is retried. */
@@ -148,7 +176,8 @@ export async function fail(
 ): Promise<Settlement> {
   const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
   claimed.error = error
-  if (!(await keepMessage(environment, claimed))) return unwritten(environment, claimed)
+  if (!(await keepMessage(environment, claimed.envelope, claimed.delivery)))
+    return unwritten(environment, claimed)
   return finishWithResult(
     environment,
     claimed,
@@ -158,10 +187,14 @@ export async function fail(
   )
 }
 
-/** False where time ran out. A message that no item can hold is not kept, and its call cannot be retried by hand. */
-async function keepMessage(
+/**
+ * Keeps the message of a call that fails, for a retry by hand; false where time ran out. A message that no item can hold
+ * is not kept, and its call cannot be retried by hand.
+ */
+export async function keepMessage(
   environment: Environment,
-  { envelope, claim, delivery }: Claimed,
+  envelope: ReceivedEnvelope,
+  delivery: Delivery,
 ): Promise<boolean> {
   const { ports, log } = environment
   const { id } = envelope
@@ -171,25 +204,15 @@ async function keepMessage(
     log('warn', 'the arguments are too large to be kept for a retry by hand', { id, bytes })
     return true
   }
-  const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
+  const queue = environment.app.config.queues.get(envelope.queue)
+  const retentionSeconds = queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  const expiresAtSeconds = expiryOf(ports.clock.now(), retentionSeconds)
   const kept = await persist(environment, id, delivery.deadline, async () => {
     const body = isTooLarge ? await withoutArguments(ports, envelope, expiresAtSeconds) : delivery.body
     await ports.store.putMessage(id, body, expiresAtSeconds)
     return true
   })
   return kept !== undefined
-}
-
-/** A message that no item can hold, its arguments in a blob. */
-async function withoutArguments(
-  { blobs }: Environment['ports'],
-  { args, ...envelope }: ReceivedEnvelope,
-  expiresAtSeconds: number,
-): Promise<string> {
-  const text = JSON.stringify(args)
-  const blob = fingerprintOf(text)
-  await blobs?.put(argumentsKey(envelope.id, blob), text, expiresAtSeconds)
-  return encodeEnvelope({ ...envelope, blob }, text)
 }
 
 /** Ends a schedule's run without running it: an earlier one still goes. */
@@ -267,45 +290,4 @@ function unwritten(environment: Environment, claimed: Claimed): Settlement {
 function lost(environment: Environment, id: string): Settlement {
   environment.log('warn', 'result dropped', { id, error: leaseLost(id) })
   return hide(undefined)
-}
-
-/** The first wait between tries of a write that fails, which doubles up to the last. */
-export const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 2000
-
-/**
- * Tries a write for as long as the environment lives: the work is done, and only this write can say so. `undefined`
- * where time ran out; the call then runs again.
- */
-function persist<Answer extends object | true>(
-  environment: Environment,
-  id: string,
-  deadline: number,
-  write: () => Promise<Answer>,
-): Promise<Answer | undefined> {
-  return write().catch((error: unknown) => persistAgain(environment, id, deadline, write, error))
-}
-
-async function persistAgain<Answer extends object | true>(
-  environment: Environment,
-  id: string,
-  deadline: number,
-  write: () => Promise<Answer>,
-  firstError: unknown,
-): Promise<Answer | undefined> {
-  const { ports, log } = environment
-  let error = firstError
-  for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
-    // What a missing grant or table refuses will be refused again; the call runs again when that is mended.
-    if (isCertain(error) || ports.clock.now() + waitMs > deadline) {
-      log('error', 'the end of an attempt could not be written', { id, error })
-      return undefined
-    }
-    await delay(ports.clock, waitMs)
-    try {
-      return await write()
-    } catch (again) {
-      error = again
-    }
-  }
 }

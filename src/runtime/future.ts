@@ -26,6 +26,8 @@ export interface Snapshot {
   readonly createdAt: Date
   /** When it may run (again). */
   readonly dueAt: Date
+  /** Its expiry: where no attempt has begun by then, none will. */
+  readonly startBy?: Date
   readonly startedAt?: Date
   readonly finishedAt?: Date
   readonly tenant?: string
@@ -245,7 +247,7 @@ function isNews(shown: CallRecord | undefined, record: CallRecord): boolean {
 
 /** A record as users see it. */
 export function snapshotOf(calls: Calls, record: CallRecord): Snapshot {
-  const { reason, lastError, startedAt, finishedAt, tenant, parent } = record
+  const { reason, lastError, startBy, startedAt, finishedAt, tenant, parent } = record
   return {
     id: record.id,
     task: record.task,
@@ -258,6 +260,7 @@ export function snapshotOf(calls: Calls, record: CallRecord): Snapshot {
     dueAt: new Date(record.dueAt),
     ...(reason !== undefined && { reason }),
     ...(lastError !== undefined && { lastError }),
+    ...(startBy !== undefined && { startBy: new Date(startBy) }),
     ...(startedAt !== undefined && { startedAt: new Date(startedAt) }),
     ...(finishedAt !== undefined && { finishedAt: new Date(finishedAt) }),
     ...(tenant !== undefined && { tenant }),

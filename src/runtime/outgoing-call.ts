@@ -4,13 +4,15 @@
  */
 import { type ArgumentsFingerprint, fingerprintOf } from './blobs.ts'
 import type { CallOptions } from './call-options.ts'
+import { type CallTimes, dueAtOf, isLongDelay, startByOf } from './call-times.ts'
 import type { Codec } from './codec.ts'
 import { payloadHash } from './codec.ts'
-import { LIMITS, type ResolvedQueue } from './config.ts'
+import { LIMITS, PROTOCOL, type ResolvedQueue } from './config.ts'
 import { runningTask } from './current-task.ts'
 import { ENVELOPE_VERSION, type Envelope, encodeEnvelope } from './envelope.ts'
 import { InvalidOptionError, PayloadTooLargeError } from './errors.ts'
 import type { Headers } from './headers.ts'
+import { scheduleInputBytes } from './one-time-schedules.ts'
 import type { OutgoingMessage } from './queue.ts'
 import { type CallRecord, expiryOf, sendsOf } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -31,7 +33,7 @@ export interface OutgoingCall {
 export interface Route {
   readonly task: Pick<RegisteredTask, 'name' | 'input'>
   readonly queue: ResolvedQueue
-  readonly options: Pick<CallOptions, 'tenant' | 'delaySeconds'>
+  readonly options: Pick<CallOptions, 'tenant' | keyof CallTimes>
   /** Whether arguments that no message can hold go to a blob. @default false: they are refused */
   readonly blobs?: boolean
   /** The names of the tasks that follow. */
@@ -62,7 +64,8 @@ export function prepareCall(
 ): OutgoingCall {
   const { task, queue, options, followUps } = route
   const encoded = codec.encode(args, 'arguments')
-  const delayMs = (options.delaySeconds ?? 0) * 1000
+  const dueAt = dueAtOf(options, now)
+  const startBy = startByOf(options, now)
   const depth = depthBelow(parent, task.name)
   // What follows it is one deeper, and would be refused when it is too late to say so.
   if (followUps !== undefined) depthBelow({ id, depth }, `what follows ${task.name}`)
@@ -74,20 +77,21 @@ export function prepareCall(
     queue: queue.name,
     payloadHash: payloadHash(task.name, args, encoded),
     createdAt: now,
-    dueAt: now + delayMs,
+    dueAt,
   }
   const record: Mutable<CallRecord> = {
     id,
     task: task.name,
     queue: queue.name,
     payloadHash: envelope.payloadHash,
-    state: delayMs > 0 ? 'scheduled' : 'pending',
+    state: dueAt > now ? 'scheduled' : 'pending',
     createdAt: now,
-    dueAt: envelope.dueAt,
-    expiresAtSeconds: expiryOf(envelope.dueAt, queue.retentionSeconds),
+    dueAt,
+    expiresAtSeconds: expiryOf(dueAt, queue.retentionSeconds),
     attempts: 0,
     failures: 0,
   }
+  if (startBy !== undefined) envelope.startBy = record.startBy = startBy
   if (options.tenant !== undefined) envelope.tenant = record.tenant = options.tenant
   if (followUps?.onSucceeded !== undefined) envelope.onSucceeded = followUps.onSucceeded
   if (followUps?.onFailed !== undefined) envelope.onFailed = followUps.onFailed
@@ -97,9 +101,23 @@ export function prepareCall(
   }
   if (route.version !== undefined) envelope.version = route.version
   if (route.headers !== undefined) envelope.headers = route.headers
-  const blob = blobOf(route, envelope, encoded)
+  const blob = isLongDelay(dueAt, now)
+    ? blobOfScheduled(route, envelope, encoded)
+    : blobOf(route, envelope, encoded)
   if (blob !== undefined) envelope.blob = blob
   return { id, record, envelope, args: encoded }
+}
+
+/** The envelope of a message that is sent for `record` as it is now: with its times, and which send it is. */
+export function envelopeOf(sent: Envelope, { createdAt, dueAt, startBy, sends }: CallRecord): Envelope {
+  const { startBy: _, ...envelope } = sent
+  return {
+    ...envelope,
+    createdAt,
+    dueAt,
+    ...(startBy !== undefined && { startBy }),
+    ...(sends !== undefined && { sends }),
+  }
 }
 
 /** @throws InvalidOptionError */
@@ -132,6 +150,11 @@ function blobOf({ task, blobs }: Route, envelope: Envelope, args: string): Argum
       )
     }
   }
+  return fingerprintWithin(what, args)
+}
+
+/** @throws PayloadTooLargeError */
+function fingerprintWithin(what: string, args: string): ArgumentsFingerprint {
   const blob = fingerprintOf(args)
   if (blob.bytes <= LIMITS.blobBytes) return blob
   throw new PayloadTooLargeError(
@@ -140,7 +163,39 @@ function blobOf({ task, blobs }: Route, envelope: Envelope, args: string): Argum
 }
 
 /**
- * The message of a call; `record` is the one that stands for it, of an earlier submit perhaps, or of a retry by hand:
+ * The same of a call whose message a schedule sends, which holds less.
+ * @throws PayloadTooLargeError
+ */
+function blobOfScheduled(
+  { task, blobs, queue }: Route,
+  envelope: Envelope,
+  args: string,
+): ArgumentsFingerprint | undefined {
+  const bytes = scheduleInputBytes(encodeEnvelope(envelope, args))
+  if (bytes <= LIMITS.scheduleInputBytes) return undefined
+  const what = `the arguments of task ${JSON.stringify(task.name)}`
+  if (blobs !== true) {
+    throw new PayloadTooLargeError(
+      `${what} make a schedule of ${bytes} bytes, at most ${LIMITS.scheduleInputBytes} (EventBridge Scheduler's limit of 256 KB, for delays over ${LIMITS.delaySeconds} s); store the data and pass its key, or configure a bucket (\`blobs\`)`,
+    )
+  }
+  const days = longestBlobDelayDays(queue)
+  if (envelope.dueAt - envelope.createdAt <= days * DAY_MS) return fingerprintWithin(what, args)
+  throw new PayloadTooLargeError(
+    `${what} make a schedule of ${bytes} bytes, at most ${LIMITS.scheduleInputBytes} (EventBridge Scheduler's limit of 256 KB), and lie in a blob then, which lives for ${LIMITS.blobDays} days: its call can be delayed by ${days} days; store the data and pass its key`,
+  )
+}
+
+const DAY_MS = 86_400_000
+
+/** For how many days a call may wait whose arguments lie in a blob: its message may stay in its queue after that. */
+export function longestBlobDelayDays({ retentionSeconds }: Pick<ResolvedQueue, 'retentionSeconds'>): number {
+  const laterSeconds = retentionSeconds + PROTOCOL.recordMarginSeconds
+  return LIMITS.blobDays - Math.ceil((laterSeconds * 1000) / DAY_MS)
+}
+
+/**
+ * The message of a call, delayed for as long as it takes, be it longer than SQS can; `record` is the one that stands for it, of an earlier submit perhaps, or of a retry by hand:
  * the message then says which send it is.
  */
 export function messageOf(
@@ -151,9 +206,7 @@ export function messageOf(
 ): OutgoingMessage {
   const { createdAt, dueAt, sends } = record
   const isOwn = sends === undefined && createdAt === call.envelope.createdAt
-  const envelope = isOwn
-    ? call.envelope
-    : { ...call.envelope, createdAt, dueAt, ...(sends !== undefined && { sends }) }
+  const envelope = isOwn ? call.envelope : envelopeOf(call.envelope, record)
   const body = encodeEnvelope(envelope, call.args)
   // A FIFO queue delays no single message and needs a group; calls without a tenant are one group. The de-duplication
   // id names the send: SQS would swallow one that it takes for the last.

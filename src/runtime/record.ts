@@ -1,5 +1,5 @@
 /**
- * The record of a call, and the state machine that every store applies.
+ * The state machine of a call's record, which every store applies; what it holds is `call-record.ts`'s.
  *
  * ```
  *             claim                finish
@@ -20,87 +20,15 @@
  *   repeated cannot count twice. Kills are the attempts that ended without a word: attempts − failures, less those
  *   that a retry by hand has forgiven.
  * - **The mark.** `abortReason` asks a running call to stop. A marked call is never claimed or retried again.
+ * - **The expiry.** A call that no attempt has begun by `startBy` ends as `failed`, for the reason `expired`: whoever
+ *   sees it past that time writes so. An attempt that began in time is retried as any other.
  * @module
  */
+import { type CallRecord, type FailureReason, isFinal, isPast } from './call-record.ts'
 import { PROTOCOL } from './config.ts'
 import type { Change, Condition, Field } from './store.ts'
 
-/** The states of a call; the last three are final. */
-export type CallState =
-  | 'pending'
-  | 'scheduled'
-  | 'running'
-  | 'retrying'
-  | 'succeeded'
-  | 'failed'
-  | 'cancelled'
-
-/** Why a call ended as `failed`. */
-export type FailureReason =
-  | 'threw'
-  | 'timed-out'
-  | 'killed'
-  | 'expired'
-  | 'unknown-task'
-  | 'undeliverable'
-  | 'result-too-large'
-
-/** The row that holds a call's state. Times are epoch milliseconds unless the name says otherwise. */
-export interface CallRecord {
-  readonly id: string
-  readonly task: string
-  readonly queue: string
-  /** `payloadHash` of the arguments: what makes a second submit the same call, and a message this call's. */
-  readonly payloadHash: string
-  readonly state: CallState
-  readonly createdAt: number
-  /** When it may run next: at once, after its delay, or after the back-off. */
-  readonly dueAt: number
-  /** When DynamoDB may delete it, in epoch seconds as its TTL wants them. */
-  readonly expiresAtSeconds: number
-  /** Claims so far. It only counts, and never goes down. */
-  readonly attempts: number
-  /** Attempts that ended in an error of their own. */
-  readonly failures: number
-  readonly startedAt?: number
-  readonly finishedAt?: number
-  /** The nonce of the last claim: the fencing token. */
-  readonly owner?: string
-  readonly leaseUntil?: number
-  /** The mark: somebody asked the running call to stop, and said why. */
-  readonly abortReason?: string
-  /** The last progress, encoded. */
-  readonly progress?: string
-  /** Which of its attempt's it is, from 1: a read that lags may show an older one after it. */
-  readonly progressNumber?: number
-  /** The value, or where `state` is `failed` the error, encoded. */
-  readonly result?: string
-  /** Set where the result was too large for the record and lies beside it, under the owner. */
-  readonly resultBytes?: number
-  /** Where it lies then. Absent: in an item of its own. */
-  readonly resultIn?: 'blob'
-  readonly reason?: FailureReason
-  /** The queue of a call that failed, and of no other: what finds the failed ones without reading the rest. */
-  readonly failedIn?: string
-  /** How often its message was sent on purpose, absent being once: each retry by hand sends it again. */
-  readonly sends?: number
-  /** The attempts before the last retry by hand: they count neither as failures nor as kills. */
-  readonly forgiven?: number
-  /** The kills before its last failure, absent being none: what a claim finds beyond them is new to it. */
-  readonly killsBefore?: number
-  /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
-  readonly lastError?: string
-  readonly tenant?: string
-  /** The id of the call whose task submitted this one. */
-  readonly parent?: string
-  /** How many calls deep. 0 where absent. */
-  readonly depth?: number
-}
-
-/** Whether a state is final: nothing changes it. */
-export function isFinal(state: CallState): boolean {
-  return state === 'succeeded' || state === 'failed' || state === 'cancelled'
-}
+export { type CallRecord, type CallState, type FailureReason, isFinal } from './call-record.ts'
 
 /** Whether a record still counts: DynamoDB deletes expired items days late, so every reader asks. */
 export function isLive(record: CallRecord | undefined, nowMs: number): record is CallRecord {
@@ -169,7 +97,16 @@ export interface Claim {
   /** The call as its envelope tells it: what a record that is not there is made of. */
   readonly call: Pick<
     CallRecord,
-    'task' | 'queue' | 'payloadHash' | 'createdAt' | 'dueAt' | 'tenant' | 'parent' | 'depth' | 'failures'
+    | 'task'
+    | 'queue'
+    | 'payloadHash'
+    | 'createdAt'
+    | 'dueAt'
+    | 'startBy'
+    | 'tenant'
+    | 'parent'
+    | 'depth'
+    | 'failures'
   >
   readonly owner: string
   readonly leaseUntil: number
@@ -177,6 +114,8 @@ export interface Claim {
   readonly retentionSeconds: number
   /** Whether a function is going to run. A dead letter's call is claimed only to be ended. */
   readonly isAttempt: boolean
+  /** Whether it is claimed to be ended as expired: only where no attempt has begun. @default false */
+  readonly isExpired?: boolean
   /**
    * Which send the message is of, absent being the first. A dead letter of an earlier one says nothing of a call that
    * was sent again since.
@@ -213,9 +152,25 @@ export function claimChange(claim: Claim): Change {
     leaseUntil: claim.leaseUntil,
     expiresAtSeconds: expiryOf(Math.max(now, call.dueAt), claim.retentionSeconds),
   } as const
-  const when = mayBeNew(claim) ? { any: [noRecord, claimable] } : claimable
+  const mayMake = mayBeNew(claim) && (!isAttempt || !isPast(call.startBy, now))
+  const when = mayMake ? { any: [noRecord, claimable] } : claimable
   if (isAttempt) {
+    if (call.startBy !== undefined) {
+      const inTime = { all: [when, { any: [noRecord, mayBegin(now)] }] }
+      return {
+        when: inTime,
+        set: { ...set, startedAt: now },
+        initial: call,
+        increment: attempted,
+        remove: leftBehind,
+      }
+    }
     return { when, set: { ...set, startedAt: now }, initial: call, increment: attempted, remove: leftBehind }
+  }
+  const initial = { ...call, attempts: 0 }
+  if (claim.isExpired === true) {
+    const expired: Condition = { any: [noRecord, unbegunPast(now)] }
+    return { when: { all: [when, expired] }, set, initial, remove: leftBehind }
   }
   const notSentAgain: Condition = {
     any: [
@@ -223,7 +178,41 @@ export function claimChange(claim: Claim): Change {
       ['sends', '<=', sendsOf(claim)],
     ],
   }
-  return { when: { all: [when, notSentAgain] }, set, initial: { ...call, attempts: 0 }, remove: leftBehind }
+  return { when: { all: [when, notSentAgain] }, set, initial, remove: leftBehind }
+}
+
+/** An attempt has begun, or may begin now. */
+function mayBegin(nowMs: number): Condition {
+  return {
+    any: [
+      ['startBy', 'absent'],
+      ['startBy', '>', nowMs],
+      ['startedAt', 'present'],
+    ],
+  }
+}
+
+/** No attempt has begun, and the time for the first is over. */
+function unbegunPast(nowMs: number): Condition {
+  return {
+    all: [
+      ['startBy', '<=', nowMs],
+      ['startedAt', 'absent'],
+    ],
+  }
+}
+
+/** Ends a call that has expired while it waits: by whoever reads it, holding no message of it. */
+export function expireChange(
+  now: number,
+  end: Pick<Finish, 'result' | 'failedIn' | 'lastError'>,
+  expiresAtSeconds: number,
+): Change {
+  return {
+    when: { all: [{ any: [notBegun, leaseOver(now)] }, unmarked, notExpired(now), unbegunPast(now)] },
+    set: { ...end, state: 'failed', reason: 'expired', finishedAt: now, expiresAtSeconds },
+    remove: lease,
+  }
 }
 
 /** Why a claim was refused, and so what to do with its message. */
@@ -234,8 +223,10 @@ export type Refusal =
   | { readonly kind: 'final'; readonly record: CallRecord }
   /** Somebody asked it to stop and nobody runs it: end it `cancelled`. */
   | { readonly kind: 'marked' }
-  /** Another attempt owns it, or it is not due: hide the message until then. Never acknowledge it. */
+  /** Another attempt owns it: hide the message until its lease is over. Never acknowledge it. */
   | { readonly kind: 'postponed'; readonly until: number }
+  /** It is not due: hide the message until then, or have a schedule send it. */
+  | { readonly kind: 'waiting'; readonly record: CallRecord }
   /** It ran and its record is gone, or the record is of another payload: drop the message. */
   | { readonly kind: 'stale' }
   /** Its id is of a record whose time is over, which DynamoDB has not deleted yet: write a new one first. */
@@ -253,12 +244,14 @@ export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refus
     return { kind: 'echo', record: existing }
   if (existing.payloadHash !== claim.call.payloadHash) return { kind: 'stale' }
   if (isFinal(existing.state)) return { kind: 'final', record: existing }
-  if (!claim.isAttempt && sendsOf(existing) > sendsOf(claim)) return { kind: 'stale' }
+  if (!claim.isAttempt && claim.isExpired !== true && sendsOf(existing) > sendsOf(claim)) {
+    return { kind: 'stale' }
+  }
   if (existing.state === 'running' && (existing.leaseUntil ?? 0) >= claim.now) {
     return { kind: 'postponed', until: (existing.leaseUntil ?? 0) + 1 }
   }
   if (existing.abortReason !== undefined) return { kind: 'marked' }
-  if (existing.dueAt > claim.now) return { kind: 'postponed', until: existing.dueAt }
+  if (existing.dueAt > claim.now) return { kind: 'waiting', record: existing }
   return { kind: 'raced' }
 }
 
@@ -331,8 +324,12 @@ export function isEchoOfRetry(existing: CallRecord | undefined, owner: string): 
   return existing?.owner === owner && existing.state === 'retrying'
 }
 
-/** Of the failure; not what lists it: until its next claim a call whose retry was interrupted must be found. */
+/**
+ * Of the failure, and the expiry, which is overruled; not what lists it: until its next claim a call whose retry was
+ * interrupted must be found.
+ */
 const ending = [
+  'startBy',
   'leaseUntil',
   'result',
   'resultBytes',

@@ -201,7 +201,7 @@ function register(context: Context, name: string, target: AnyFunction): void {
   const declaration = declarationOf(target)
   const own = declaration?.options ?? {}
   const longest = Math.max(...[...config.workers.values()].map((worker) => worker.timeoutSeconds))
-  checkOneTaskOptions(`task ${JSON.stringify(name)}`, own, longest)
+  checkOneTaskOptions(`task ${JSON.stringify(name)}`, own, longest, config.longDelays)
   const task: RegisteredTask = {
     name,
     run: declaration?.run ?? (target as unknown as RegisteredTask['run']),

@@ -72,6 +72,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
   const blobs = resolveBlobs(config.blobs)
   const defaultQueue = queueNames[0] as string
   const routes = checkRoutes(config.routes ?? {}, queueNames, drainingNames)
+  const longDelays = checkFlag('config `longDelays`', config.longDelays, DEFAULTS.longDelays)
   const resolved: ResolvedConfig = {
     name,
     queues,
@@ -79,10 +80,10 @@ export function resolveConfig(config: Config): ResolvedConfig {
     workers,
     routes,
     schedules: resolveSchedules(config.schedules, { queues, routes, defaultQueue }),
-    taskOptions: checkTaskOptions(config.taskOptions ?? {}, workers),
+    taskOptions: checkTaskOptions(config.taskOptions ?? {}, workers, longDelays),
     record: checkWord('config `record`', config.record, ['on-submit', 'on-claim'], DEFAULTS.record),
     listing: checkFlag('config `listing`', config.listing, DEFAULTS.listing),
-    longDelays: checkFlag('config `longDelays`', config.longDelays, DEFAULTS.longDelays),
+    longDelays,
     ...(blobs !== undefined && { blobs }),
   }
   return resolved
@@ -134,6 +135,7 @@ function checkRoutes(
 function checkTaskOptions(
   options: Readonly<Record<string, TaskOptions>>,
   workers: ReadonlyMap<string, ResolvedWorker>,
+  longDelays: boolean,
 ): Readonly<Record<string, TaskOptions>> {
   if (typeof options !== 'object' || options === null) {
     throw new InvalidOptionError(
@@ -143,7 +145,7 @@ function checkTaskOptions(
   const longest = Math.max(...[...workers.values()].map((worker) => worker.timeoutSeconds))
   for (const [pattern, taskOptions] of Object.entries(options)) {
     const where = `config \`taskOptions\` ${JSON.stringify(pattern)}`
-    checkOneTaskOptions(where, taskOptions, longest)
+    checkOneTaskOptions(where, taskOptions, longest, longDelays)
     if (taskOptions.formerly !== undefined && pattern.includes('*')) {
       throw new InvalidOptionError(
         `${where}: \`formerly\` is given for a pattern, but a former name is of one task; give it under that task's name`,
@@ -157,9 +159,15 @@ const taskOptionNames = ['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff',
 
 /**
  * Checks a task's options against the longest time-out of the workers that may run it.
+ * @param longDelays whether it may be retried later than SQS can hide its message
  * @throws InvalidOptionError
  */
-export function checkOneTaskOptions(where: string, options: TaskOptions, workerTimeoutSeconds: number): void {
+export function checkOneTaskOptions(
+  where: string,
+  options: TaskOptions,
+  workerTimeoutSeconds: number,
+  longDelays: boolean,
+): void {
   checkKeys(where, options, taskOptionNames)
   const count = { min: 1, max: 100, whole: true }
   checkNumber(`${where}: \`maxAttempts\``, options.maxAttempts, count, 0)
@@ -167,13 +175,19 @@ export function checkOneTaskOptions(where: string, options: TaskOptions, workerT
   const room = workerTimeoutSeconds - PROTOCOL.attemptReserveSeconds
   const why = `the longest worker time-out is ${workerTimeoutSeconds} s and ${PROTOCOL.attemptReserveSeconds} s of it are kept for the final write; raise the worker's \`timeoutSeconds\` or split the task`
   checkNumber(`${where}: \`timeoutSeconds\``, options.timeoutSeconds, { min: 0.001, max: room, why }, 0)
-  if (options.backoff !== undefined) checkBackoff(`${where}: \`backoff\``, options.backoff)
+  if (options.backoff !== undefined) checkBackoff(`${where}: \`backoff\``, options.backoff, longDelays)
   if (options.formerly !== undefined) checkTexts(`${where}: \`formerly\``, options.formerly)
 }
 
-function checkBackoff(where: string, backoff: Backoff): void {
+function checkBackoff(where: string, backoff: Backoff, longDelays: boolean): void {
   checkKeys(where, backoff, ['baseSeconds', 'factor', 'maxSeconds'])
-  const limit = { min: 0, max: LIMITS.backoffSeconds, why: 'SQS hides a message for 12 h at most' }
+  const limit = longDelays
+    ? { min: 0, max: LIMITS.longDelaySeconds, why: 'at most 365 days' }
+    : {
+        min: 0,
+        max: LIMITS.backoffSeconds,
+        why: 'SQS hides a message for 12 h at most; with `longDelays: true` in the config it may be 365 days',
+      }
   checkNumber(`${where}: \`baseSeconds\``, backoff.baseSeconds, limit, 0)
   checkNumber(`${where}: \`factor\``, backoff.factor, { min: 1, max: 100 }, 0)
   checkNumber(`${where}: \`maxSeconds\``, backoff.maxSeconds, limit, 0)

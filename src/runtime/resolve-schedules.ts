@@ -80,7 +80,7 @@ export function resolveSchedule(
   checkName(`${where}: the name`, name, scheduleNameForm, nameRule)
   const { overlap, expiresInSeconds } = options
   const jitter = { min: 1, max: LIMITS.jitterMinutes, whole: true, why: "whole minutes, EventBridge Scheduler's window" }
-  const expiry = { min: 1, max: LIMITS.longDelaySeconds, whole: true, why: 'seconds after the due time' }
+  const expiry = { min: 1, max: LIMITS.expirySeconds, whole: true, why: 'seconds after the due time' }
   const defaults = DEFAULTS.schedule
   const resolved = {
     name,

@@ -7,7 +7,7 @@ import type { Backend } from './backend.ts'
 import { argumentsKey, readArguments } from './blobs.ts'
 import type { Calls, Connect } from './calls.ts'
 import type { Codec } from './codec.ts'
-import type { ResolvedConfig, ResolvedQueue } from './config.ts'
+import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
 import {
   BlobLostError,
@@ -93,6 +93,11 @@ async function retry(context: RetryContext, backend: Backend, id: string): Promi
     )
   }
   const body = await store.readMessage(id)
+  if (body === undefined && record.reason === 'expired') {
+    throw new RetryRefusedError(
+      `the call ${JSON.stringify(id)} has expired, and its message has not come to a worker yet, which keeps its arguments; retry it once it has, or submit it again`,
+    )
+  }
   if (body === undefined) {
     throw new RetryRefusedError(
       `the arguments of the call ${JSON.stringify(id)} were not kept: they expired, or were too large; submit it again`,
@@ -165,7 +170,12 @@ async function sendAgain(
 ): Promise<void> {
   try {
     const { args, ...envelope } = kept
-    const message = messageOf(clock.now(), queue, { envelope, args: JSON.stringify(args) }, record)
+    const now = clock.now()
+    // One that failed again since it was retried may wait for long: whoever finds its message too early hides it, or has
+    // a schedule made.
+    const dueAt = Math.min(record.dueAt, now + LIMITS.delaySeconds * 1000)
+    const call = { envelope, args: JSON.stringify(args) }
+    const message = messageOf(now, queue, call, { ...record, dueAt })
     const [result] = await port.send(queue.name, [message])
     if (result !== undefined && 'error' in result) throw result.error
   } catch (error) {

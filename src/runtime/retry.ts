@@ -23,18 +23,27 @@ const hopeless = [
 ]
 
 /**
- * How many whole seconds (SQS counts in them) to wait before the next attempt, or `undefined` where the call has failed.
+ * How many whole seconds (SQS counts in them) to wait before the next attempt, at most 365 days, or `undefined` where the
+ * call has failed.
  * @param failures how many attempts have failed, this one included
+ * @param now epoch milliseconds
  */
 export function retryDelaySeconds(
   options: ResolvedTaskOptions,
   failures: number,
   error: unknown,
   entropy: Entropy,
+  now: number,
 ): number | undefined {
   if (failures >= options.maxAttempts || hopeless.some((kind) => kind.is(error))) return undefined
-  if (RetryAfterError.is(error)) return boundedSeconds(error.delaySeconds)
+  if (RetryAfterError.is(error)) return boundedSeconds(askedSeconds(error, now))
   return boundedSeconds(backoffSeconds(options.backoff, failures, entropy.fraction()))
+}
+
+/** What the task asked for; never earlier than the moment that it named. What is neither number nor date is no wait. */
+function askedSeconds({ delaySeconds, at }: RetryAfterError, now: number): number {
+  if (at instanceof Date) return Math.ceil((at.getTime() - now) / 1000)
+  return typeof delaySeconds === 'number' ? delaySeconds : 0
 }
 
 /**
@@ -48,5 +57,5 @@ export function backoffSeconds(backoff: Required<Backoff>, failures: number, fra
 
 function boundedSeconds(seconds: number): number {
   if (!(seconds > 0)) return 0
-  return Math.round(Math.min(seconds, LIMITS.backoffSeconds))
+  return Math.round(Math.min(seconds, LIMITS.longDelaySeconds))
 }

@@ -58,7 +58,7 @@ export function completeScheduled(fields: Record<string, unknown>): void {
   fields.id = scheduledCallId(schedule, seconds * 1000)
   fields.createdAt = seconds * 1000
   fields.dueAt = seconds * 1000
-  if (Number.isSafeInteger(expiresInSeconds)) fields.expiresAt = (seconds + (expiresInSeconds as number)) * 1000
+  if (Number.isSafeInteger(expiresInSeconds)) fields.startBy = (seconds + (expiresInSeconds as number)) * 1000
   delete fields.scheduledAt
   delete fields.expiresInSeconds
 }

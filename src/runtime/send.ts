@@ -1,18 +1,19 @@
 /**
  * Sending: record first, then message. A crash between the two leaves a record that a second submit of the same id
  * completes; the other order would leave a message that nobody can find. Arguments that go to a blob are there before
- * both.
+ * both. What is due later than SQS can delay it waits in a schedule, which sends its message.
  * @module
  */
 import type { Backend } from './backend.ts'
 import { argumentsKey } from './blobs.ts'
-import type { ResolvedConfig, ResolvedQueue } from './config.ts'
+import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import {
   AccessDeniedError,
   IdempotencyConflictError,
   NotWiredError,
   ResourceNotFoundError,
 } from './errors.ts'
+import { type OneTimeSchedules, scheduleName } from './one-time-schedules.ts'
 import { messageOf, type OutgoingCall } from './outgoing-call.ts'
 import type { OutgoingMessage, SendResult } from './queue.ts'
 import { type CallRecord, expiryOf, isLive, mayCreate } from './record.ts'
@@ -30,14 +31,14 @@ export interface Unsent {
  */
 export async function send(
   config: ResolvedConfig,
-  backend: Pick<Backend, 'store' | 'queue' | 'blobs'>,
+  backend: Pick<Backend, 'store' | 'queue' | 'blobs' | 'oneTimeSchedules'>,
   queue: ResolvedQueue,
   calls: readonly OutgoingCall[],
   now: number,
 ): Promise<readonly Unsent[]> {
   const unsent: Unsent[] = []
   const messages: OutgoingMessage[] = []
-  const ids: string[] = []
+  const records: CallRecord[] = []
   const isRecorded = config.record === 'on-submit'
   const writes =
     isRecorded || calls.some(({ envelope }) => envelope.blob !== undefined)
@@ -60,20 +61,66 @@ export async function send(
     const record = write?.value === undefined ? call.record : recordToSend(call, write.value, now)
     if (record === undefined) continue
     messages.push(messageOf(now, queue, call, record))
-    ids.push(call.id)
+    records.push(record)
   }
   if (messages.length === 0) return unsent
   try {
-    const results = await backend.queue.send(queue.name, messages)
+    const results = await sendMessages(backend, queue, messages, records)
     for (let index = 0; index < results.length; index++) {
       const result = results[index] as SendResult
-      if ('error' in result) unsent.push({ id: ids[index] as string, error: result.error })
+      if ('error' in result) unsent.push({ id: (records[index] as CallRecord).id, error: result.error })
     }
   } catch (error) {
     if (isCertain(error)) throw error
-    for (const id of ids) unsent.push({ id, error })
+    for (const { id } of records) unsent.push({ id, error })
   }
   return unsent
+}
+
+/**
+ * Sends the messages of these calls: those that SQS delays itself together, and each that is due later by a schedule.
+ * @throws AccessDeniedError, ResourceNotFoundError, NotWiredError
+ */
+export async function sendMessages(
+  { queue: port, oneTimeSchedules }: Pick<Backend, 'queue' | 'oneTimeSchedules'>,
+  queue: ResolvedQueue,
+  messages: readonly OutgoingMessage[],
+  records: readonly CallRecord[],
+): Promise<readonly SendResult[]> {
+  const now = messages.filter(({ delaySeconds = 0 }) => delaySeconds <= LIMITS.delaySeconds)
+  // Most delay nothing, and then nothing need be put in order.
+  if (now.length === messages.length) return port.send(queue.name, messages)
+  const sent = now.length === 0 ? [] : await port.send(queue.name, now)
+  let next = 0
+  return Promise.all(
+    messages.map((message, index) =>
+      (message.delaySeconds ?? 0) <= LIMITS.delaySeconds
+        ? (sent[next++] as SendResult)
+        : schedule(oneTimeSchedules, queue, message, records[index] as CallRecord),
+    ),
+  )
+}
+
+async function schedule(
+  schedules: OneTimeSchedules | undefined,
+  queue: ResolvedQueue,
+  { body, groupId }: OutgoingMessage,
+  record: CallRecord,
+): Promise<SendResult> {
+  const name = scheduleName(record)
+  try {
+    if (schedules === undefined) {
+      throw new NotWiredError(
+        `the backend makes no schedules, and the call ${record.id} is due later than SQS can delay it; make it of a config that has \`longDelays\``,
+      )
+    }
+    const message = groupId === undefined ? { body } : { body, groupId }
+    await schedules.create({ name, queue: queue.name, message, dueAt: record.dueAt })
+    return { messageId: name }
+  } catch (error) {
+    if (isCertain(error)) throw error
+    return { error: error instanceof Error ? error : new Error(String(error)) }
+  }
 }
 
 /** Writes what a call needs before its message: its blob, then its record (`undefined`: none yet). */

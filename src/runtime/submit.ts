@@ -242,7 +242,7 @@ async function throughMiddleware<Result>(
  */
 function routeOf(
   context: SenderContext,
-  { version }: Pick<Backend, 'version'>,
+  { version, clock }: Pick<Backend, 'version' | 'clock'>,
   target: AnyFunction,
   options: CallOptions,
 ): SubmitRoute {
@@ -260,7 +260,7 @@ function routeOf(
   if (options === NO_OPTIONS) return { task, queue, options, blobs, version }
   // Neither a route nor the default leads to one: the sender named it.
   if (queue.draining) throw drains(config, queue)
-  checkCallOptions(config, queue, options)
+  checkCallOptions(config, queue, options, clock.now())
   return { task, queue, options, blobs, version, followUps: followUpsOf(context, options) }
 }
 

@@ -73,9 +73,15 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
     backend: sent.through(backend),
     nextMessageAt() {
       const hidden = queues.flatMap(backend.inspect).filter(({ state }) => state !== 'visible')
-      return hidden.length === 0 ? undefined : Math.min(...hidden.map(({ visibleAt }) => visibleAt))
+      const scheduledAt = backend.waitingInSchedules.nextAt()
+      const times = [
+        ...hidden.map(({ visibleAt }) => visibleAt),
+        ...(scheduledAt === undefined ? [] : [scheduledAt]),
+      ]
+      return times.length === 0 ? undefined : Math.min(...times)
     },
     async isEmpty() {
+      if (backend.waitingInSchedules.nextAt() !== undefined) return false
       for (const name of queues) {
         const { visible, inFlight, delayed } = await backend.queue.counts(name)
         if (visible + inFlight + delayed > 0) return false

@@ -135,6 +135,7 @@ const cases: readonly (readonly [name: string, args: string, send: Send, version
   ['no arguments', 'none', sendWith({})],
   ['arguments in the table form', 'table', sendWith({})],
   ['delayed', 'plain', sendWith({ delaySeconds: 90 })],
+  ['with an expiry', 'plain', sendWith({ expiresInSeconds: 3600 })],
   ['of a tenant', 'plain', sendWith({ tenant: 'acme' })],
   ['fifo', 'plain', sendWith({ queue: 'ordered' })],
   ['fifo of a tenant', 'plain', sendWith({ queue: 'ordered', tenant: 'acme' })],

@@ -33,6 +33,7 @@ const everyField: Required<CallRecord> = {
   ...ended,
   ...failure,
   state: 'failed',
+  startBy: 1_767_229_200_000,
   leaseUntil: 1_767_225_663_000,
   abortReason: 'site is down',
   progress: '{"json":{"page":3}}',
@@ -52,6 +53,7 @@ const everyField: Required<CallRecord> = {
 const records: Readonly<Record<string, CallRecord>> = {
   pending: base,
   scheduled: { ...base, state: 'scheduled', dueAt: base.dueAt + 90_000 },
+  'with an expiry': { ...base, startBy: 1_767_229_200_000 },
   running: {
     ...begun,
     state: 'running',

@@ -186,11 +186,11 @@ function describeRefusedClaims(using: UsingStore): void {
       { ...inState.running, leaseUntil: NOW },
       { kind: 'postponed', until: NOW + 1 },
     ],
-    ['scheduled', inState.scheduled, { kind: 'postponed', until: NOW + 60_000 }],
+    ['scheduled', inState.scheduled, { kind: 'waiting', record: { dueAt: NOW + 60_000 } }],
     [
       'retrying, due in 1.001 s',
       { ...inState.retrying, dueAt: NOW + 1001 },
-      { kind: 'postponed', until: NOW + 1001 },
+      { kind: 'waiting', record: { dueAt: NOW + 1001 } },
     ],
     ['marked and waiting', { ...inState.retrying, abortReason: 'no' }, { kind: 'marked' }],
     [

@@ -27,8 +27,9 @@ function reference(expression: string, timezone: string, untilMs: number, limit:
   const meant = CronExpressionParser.parse(expression, { tz: 'UTC' })
   const seen = new Set<string>()
   const times: number[] = []
-  while (times.length < limit && parsed.hasNext()) {
-    const ms = parsed.next().toDate().getTime()
+  // A few more, for those that are left out.
+  for (const found of parsed.take(limit + 10)) {
+    const ms = found.toDate().getTime()
     const local = clock(ms)
     const wallMs = (at: number) => Date.parse(`${clock(at).replace(' ', 'T')}Z`)
     const isChanged = wallMs(ms) - wallMs(ms - 10_800_000) !== 10_800_000
@@ -39,7 +40,7 @@ function reference(expression: string, timezone: string, untilMs: number, limit:
     seen.add(local)
     times.push(ms)
   }
-  return times
+  return times.slice(0, limit)
 }
 
 function listed(expression: string, timezone: string, untilMs: number, limit: number): number[] {
@@ -62,8 +63,8 @@ describe.each(zones)('two years in %s', (timezone) => {
     '0 12 29 2 *',
     '10 2 * 3,4,10,11 0',
   ])('%s', (expression) => {
-    const ours = listed(expression, timezone, UNTIL_MS, 100_000)
-    expect(ours).toEqual(reference(expression, timezone, UNTIL_MS, 100_000))
+    const ours = listed(expression, timezone, UNTIL_MS, 3000)
+    expect(ours).toEqual(reference(expression, timezone, UNTIL_MS, 3000))
   })
 })
 

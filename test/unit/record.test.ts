@@ -84,9 +84,9 @@ describe('a claim', () => {
       0,
       'attempt 1',
     ],
-    ['scheduled', { ...waiting, state: 'scheduled', dueAt: NOW + 1001 }, 0, 'postponed'],
+    ['scheduled', { ...waiting, state: 'scheduled', dueAt: NOW + 1001 }, 0, 'waiting'],
     ['retrying and due', { ...waiting, state: 'retrying', attempts: 1, failures: 1 }, 0, 'attempt 2'],
-    ['retrying', { ...waiting, state: 'retrying', dueAt: NOW + 5000 }, 0, 'postponed'],
+    ['retrying', { ...waiting, state: 'retrying', dueAt: NOW + 5000 }, 0, 'waiting'],
     ['running under a live lease', running, 0, 'postponed'],
     ['running at the last moment of its lease', running, 60, 'postponed'],
     ['running, its lease over', running, 60.001, 'attempt 2'],
@@ -106,7 +106,10 @@ describe('a claim', () => {
   test('says until when to hide what it postpones', () => {
     const until = (record: CallRecord) => refusalOf(claimAt(NOW), record)
     expect(until(running)).toEqual({ kind: 'postponed', until: NOW + 60_001 })
-    expect(until({ ...waiting, state: 'scheduled', dueAt: NOW + 5 })).toMatchObject({ until: NOW + 5 })
+    expect(until({ ...waiting, state: 'scheduled', dueAt: NOW + 5 })).toMatchObject({
+      kind: 'waiting',
+      record: { dueAt: NOW + 5 },
+    })
   })
 
   test('makes the record of a call that has none, and clears the last progress', async () => {

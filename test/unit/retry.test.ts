@@ -18,11 +18,12 @@ const options: ResolvedTaskOptions = {
 }
 
 const entropyOf = (fraction: number) => ({ id: () => '', owner: () => '', fraction: () => fraction })
+const NOW = Date.UTC(2026, 0, 1)
 const almostOne = entropyOf(1 - 2 ** -32)
 
 describe('retryDelaySeconds', () => {
   test('grows with the failures, up to the last one allowed', () => {
-    const at = (failures: number) => retryDelaySeconds(options, failures, new Error('x'), almostOne)
+    const at = (failures: number) => retryDelaySeconds(options, failures, new Error('x'), almostOne, NOW)
     expect([at(1), at(2), at(3), at(4)]).toEqual([10, 20, undefined, undefined])
   })
 
@@ -33,7 +34,7 @@ describe('retryDelaySeconds', () => {
     new UnsupportedValueError('x', 'result'),
     new ResultTooLargeError('x'),
   ])('gives up at once on $name', (error) => {
-    expect(retryDelaySeconds(options, 1, error, almostOne)).toBeUndefined()
+    expect(retryDelaySeconds(options, 1, error, almostOne, NOW)).toBeUndefined()
   })
 
   const asked: [unknown, number][] = [
@@ -42,25 +43,30 @@ describe('retryDelaySeconds', () => {
     [7.4, 7],
     [-5, 0],
     [Number.NaN, 0],
-    [Number.POSITIVE_INFINITY, 39_600],
-    [39_601, 39_600],
+    [Number.POSITIVE_INFINITY, 31_536_000],
+    [31_536_001, 31_536_000],
+    [new Date(NOW + 7000), 7],
+    [new Date(NOW + 7001), 8],
+    [new Date(NOW - 7000), 0],
+    [new Date(NOW + 366 * 86_400_000), 31_536_000],
+    [new Date(Number.NaN), 0],
     ['soon', 0],
     [undefined, 0],
     [{}, 0],
   ]
-  test.each(asked)('waits as RetryAfterError asks: %s', (delaySeconds, expected) => {
-    const error = new RetryAfterError(delaySeconds as number)
-    expect(retryDelaySeconds(options, 1, error, almostOne)).toBe(expected)
+  test.each(asked)('waits as RetryAfterError asks: %s', (when, expected) => {
+    const error = new RetryAfterError(when as number)
+    expect(retryDelaySeconds(options, 1, error, almostOne, NOW)).toBe(expected)
   })
 
   test('does not go on asking for ever', () => {
-    expect(retryDelaySeconds(options, 3, new RetryAfterError(1), almostOne)).toBeUndefined()
+    expect(retryDelaySeconds(options, 3, new RetryAfterError(1), almostOne, NOW)).toBeUndefined()
   })
 
   test.each([undefined, null, 'text', Object.freeze(new Error('x')), { code: 'non-retryable' }])(
     'takes %s for any other error',
     (error) => {
-      expect(retryDelaySeconds(options, 1, error, entropyOf(0.5))).toBe(5)
+      expect(retryDelaySeconds(options, 1, error, entropyOf(0.5), NOW)).toBe(5)
     },
   )
 
@@ -80,6 +86,7 @@ describe('retryDelaySeconds', () => {
             failures + 1,
             new Error(),
             entropyOf(fraction),
+            NOW,
           )
           expect(seconds).toSatisfy(
             (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 39_600,

@@ -37,6 +37,7 @@ const attributeNames = {
   state: 'st',
   createdAt: 'ca',
   dueAt: 'du',
+  startBy: 'sb',
   expiresAtSeconds: TTL_ATTRIBUTE,
   attempts: 'at',
   failures: 'fa',
