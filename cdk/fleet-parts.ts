@@ -17,6 +17,7 @@ import { checkEnvironment, deadLetterUrls, fleetEnvironment } from './fleet-envi
 import type { FleetFunctionDefaults } from './fleet-function.ts'
 import type { ErrandFleetProps } from './fleet-props.ts'
 import { type FleetQueue, makeQueue, useQueue } from './fleet-queues.ts'
+import { makeScheduleGroup, makeSchedules } from './fleet-schedules.ts'
 import { type FleetTable, makeTable, useTable } from './fleet-table.ts'
 import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
 import type { FleetBlobs, FleetResources } from './grants.ts'
@@ -51,15 +52,23 @@ export function makeParts(fleet: Construct, props: ErrandFleetProps): FleetParts
   const { version } = asset
   const queues = fleetQueues(fleet, config, props)
   const listed = [...queues.values()]
-  const resources = fleetResources(fleet, config, props, listed)
+  const { encryptionKey, removalPolicy = RemovalPolicy.RETAIN } = props
+  const scheduled = { app, queues, encryptionKey, removalPolicy }
+  const schedules = makeScheduleGroup(fleet, scheduled)
+  const resources = { ...fleetResources(fleet, config, props, listed), schedules }
   const environment = fleetEnvironment(fleet, resources, listed, version)
   const defaults = functionDefaults(fleet, asset, props, environment)
   const workers = fleetWorkers(fleet, config, props, { defaults, queues, resources })
   const deadLetterFunction = makeDeadLetterFunction(fleet, listed, {
-    defaults: { ...defaults, environment: { ...defaults.environment, ...deadLetterUrls(fleet, listed) } },
+    defaults: {
+      ...defaults,
+      environment: { ...defaults.environment, ...deadLetterUrls(fleet, listed, schedules) },
+    },
     resources,
     app: config.name,
   })
+  const knowing = [...workers.values()].map((worker) => worker.function)
+  makeSchedules(fleet, scheduled, schedules, knowing)
   return { config, version, queues, resources, environment, workers, deadLetterFunction }
 }
 
@@ -87,7 +96,7 @@ function fleetResources(
   config: ResolvedConfig,
   props: ErrandFleetProps,
   queues: readonly FleetQueue[],
-): FleetResources {
+): Omit<FleetResources, 'schedules'> {
   const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey } = props
   const { listing } = config
   const table: FleetTable =

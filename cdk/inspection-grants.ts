@@ -6,7 +6,7 @@
  * | inspect | invoke workers, read mappings | count queues and dead letters              | get, batch get, query of notices and index `listing`          |
  * | operate | the same, update mappings     | the same, purge queues, not dead letters   | the same, put of notices, update (a purge cancels what waits) |
  *
- * Mappings are known by their ids: `lambda:ListEventSourceMappings` could be granted on `*` alone.
+ * Of schedules see `schedule-grants.ts`. Mappings are known by their ids: `lambda:ListEventSourceMappings` could be granted on `*` alone.
  * @module
  */
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
@@ -14,6 +14,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { NOTICES_PARTITION } from './fleet-table.ts'
 import type { FleetWorker } from './fleet-workers.ts'
 import { allow, type FleetResources, grantTable } from './grants.ts'
+import { grantScheduleReads, grantScheduleWrites } from './schedule-grants.ts'
 
 /** What somebody who looks after a fleet reaches. */
 export interface FleetControls extends FleetResources {
@@ -33,6 +34,7 @@ export function grantInspect(controls: FleetControls, grantee: IGrantable): void
   }
   grantTable(table, grantee, ['BatchGetItem', 'GetItem'])
   grantNotices(controls, grantee, ['Query'])
+  grantScheduleReads(controls.schedules, grantee)
   if (table.listingIndexArn !== undefined) allow(grantee, ['dynamodb:Query'], table.listingIndexArn)
 }
 
@@ -41,6 +43,7 @@ export function grantOperate(controls: FleetControls, grantee: IGrantable): void
   grantInspect(controls, grantee)
   for (const arn of mappingArns(controls.workers)) allow(grantee, ['lambda:UpdateEventSourceMapping'], arn)
   for (const queue of controls.queues) allow(grantee, ['sqs:PurgeQueue'], queue.queueArn)
+  grantScheduleWrites(controls.schedules, grantee)
   grantTable(controls.table, grantee, ['UpdateItem'])
   grantNotices(controls, grantee, ['PutItem'])
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from 'node:path'
+import { timesOf } from '../runtime/check-schedules.ts'
 import { buildApp } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
@@ -45,7 +46,9 @@ async function load(): Promise<void> {
   // A turn, so that what was begun at import and rejects at once is heard of.
   await new Promise(setImmediate)
   try {
-    answer({ found: describeApp(app, { modulePath: request.path, exportName, isFactory }) })
+    const found = describeApp(app, { modulePath: request.path, exportName, isFactory })
+    for (const schedule of found.schedules) timesOf(schedule)
+    answer({ found })
   } catch (error) {
     throw new LoadFailure({ problem: 'declares tasks or options that are refused', error })
   }

@@ -288,6 +288,13 @@ export const PROTOCOL = {
   unknownTaskSeconds: 3600,
   /** When, after its expiry, a call is seen as ended by who may not write so: a claim of that moment has been answered by then. */
   expiryMarginSeconds: 60,
+  /**
+   * For how long EventBridge Scheduler sends again what SQS does not take, before it is a dead letter: less than the half
+   * day for which a worker believes that a call without a record is new.
+   */
+  firingAgeSeconds: 21_600,
+  /** How often at most: EventBridge Scheduler's own default, and its most. */
+  firingAttempts: 185,
   /** How far the clocks of senders and workers may be apart before a message counts as forged. */
   clockSkewSeconds: 3600,
   /** Marks of attempts older than this are read, this often. */

@@ -122,7 +122,8 @@ function dayOfWeekOf(text: string, refuse: Refuse): string {
   if (last !== undefined) return `${numberOf(awsDayOfWeek, last, refuse)}L`
   const [, day, count] = /^([a-z\d]+)#(\d+)$/i.exec(text) ?? []
   if (day === undefined) return textOf(awsDayOfWeek, valuesOf(awsDayOfWeek, text, refuse))
-  if (Number(count) < 1 || Number(count) > 5) throw refuse(`${text} is of week ${count} of a month, expected 1–5`)
+  if (Number(count) < 1 || Number(count) > 5)
+    throw refuse(`${text} is of week ${count} of a month, expected 1–5`)
   return `${numberOf(awsDayOfWeek, day, refuse)}#${Number(count)}`
 }
 
@@ -170,7 +171,9 @@ function checkDays(days: ReadonlySet<number>, months: ReadonlySet<number>, refus
   const first = Math.min(...days)
   if (first <= last) return
   const named = [...months].map((each) => monthNames[each - 1]).join(', ')
-  throw refuse(`it never fires: ${named} ${months.size === 1 ? 'has' : 'have'} no day ${first}; AWS's 'L' is the last day of a month`)
+  throw refuse(
+    `it never fires: ${named} ${months.size === 1 ? 'has' : 'have'} no day ${first}; AWS's 'L' is the last day of a month`,
+  )
 }
 
 /** Values as EventBridge documents them: `*`, `0/15`, `1-5`, `1,3`. */
@@ -179,7 +182,8 @@ function textOf(field: Field, values: ReadonlySet<number>): string {
   const [first = field.min, second = first] = sorted
   if (sorted.length === field.max - field.min + 1) return '*'
   const step = second - first
-  const isStepped = step > 1 && sorted.length > 2 && sorted.every((value, index) => value === first + index * step)
+  const isStepped =
+    step > 1 && sorted.length > 2 && sorted.every((value, index) => value === first + index * step)
   if (isStepped && (sorted.at(-1) as number) + step > field.max) return `${first}/${step}`
   const parts: string[] = []
   for (let at = 0; at < sorted.length; at++) {

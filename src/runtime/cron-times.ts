@@ -31,7 +31,11 @@ function cronTimes(fields: string, zone: Zone): DueTimes {
   const cron = new Cron(pattern(fields), { timezone: 'UTC', mode: '7-part', alternativeWeekdays: true })
   return {
     next(afterMs) {
-      for (let wall = cron.nextRun(new Date(zone.wallOf(afterMs))); wall !== null; wall = cron.nextRun(wall)) {
+      for (
+        let wall = cron.nextRun(new Date(zone.wallOf(afterMs)));
+        wall !== null;
+        wall = cron.nextRun(wall)
+      ) {
         const at = zone.instantOf(wall.getTime())
         if (at !== undefined && at > afterMs) return at
       }

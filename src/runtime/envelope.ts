@@ -104,7 +104,8 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
     throw malformed('`version` is no code version')
   }
   if (fields.headers !== undefined && !areHeaders(fields.headers)) throw malformed('`headers` are no headers')
-  if (fields.overlap !== undefined && fields.overlap !== 'skip') throw malformed('`overlap` is no word of ours')
+  if (fields.overlap !== undefined && fields.overlap !== 'skip')
+    throw malformed('`overlap` is no word of ours')
   checkFollowed(fields)
   checkArguments(fields)
   return fields as unknown as ReceivedEnvelope

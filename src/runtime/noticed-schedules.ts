@@ -21,6 +21,10 @@ export function noticedSchedules(store: Pick<Store, 'notices' | 'putNotice'>): S
       return notice === undefined ? enabled : notice.text === 'on'
     },
     setEnabled: ({ name }, isEnabled) =>
-      store.putNotice({ key: PREFIX + name, text: isEnabled ? 'on' : 'off', expiresAtSeconds: FOREVER_SECONDS }),
+      store.putNotice({
+        key: PREFIX + name,
+        text: isEnabled ? 'on' : 'off',
+        expiresAtSeconds: FOREVER_SECONDS,
+      }),
   }
 }

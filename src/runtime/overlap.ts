@@ -36,7 +36,19 @@ export async function runInTheWay(
   if (delivery.isDeadLetter === true) return undefined
   const row = scheduleRowId(schedule)
   const now = clock.now()
-  let answer = await store.update(row, takeRow({ any: [['id', 'absent'], ['owner', '=', id]] }, id, now))
+  let answer = await store.update(
+    row,
+    takeRow(
+      {
+        any: [
+          ['id', 'absent'],
+          ['owner', '=', id],
+        ],
+      },
+      id,
+      now,
+    ),
+  )
   for (let look = 0; look < LOOKS; look++) {
     const holder = answer.written ? id : answer.existing?.owner
     if (holder === id) return undefined

@@ -79,7 +79,12 @@ export function resolveSchedule(
   const nameRule = '1–64 letters, digits, `-` and `_`, beginning with a letter or digit'
   checkName(`${where}: the name`, name, scheduleNameForm, nameRule)
   const { overlap, expiresInSeconds } = options
-  const jitter = { min: 1, max: LIMITS.jitterMinutes, whole: true, why: "whole minutes, EventBridge Scheduler's window" }
+  const jitter = {
+    min: 1,
+    max: LIMITS.jitterMinutes,
+    whole: true,
+    why: "whole minutes, EventBridge Scheduler's window",
+  }
   const expiry = { min: 1, max: LIMITS.expirySeconds, whole: true, why: 'seconds after the due time' }
   const defaults = DEFAULTS.schedule
   const resolved = {
@@ -89,7 +94,12 @@ export function resolveSchedule(
     timezone: timezoneOf(where, options),
     queue: queueOf(where, task, options.queue, queues).name,
     enabled: checkFlag(`${where}: \`enabled\``, options.enabled, defaults.enabled),
-    jitterMinutes: checkNumber(`${where}: \`jitterMinutes\``, options.jitterMinutes, jitter, defaults.jitterMinutes),
+    jitterMinutes: checkNumber(
+      `${where}: \`jitterMinutes\``,
+      options.jitterMinutes,
+      jitter,
+      defaults.jitterMinutes,
+    ),
     overlap: checkWord(`${where}: \`overlap\``, overlap, ['skip', 'allow'], defaults.overlap),
   }
   checkNumber(`${where}: \`expiresInSeconds\``, expiresInSeconds, expiry, undefined)
@@ -110,7 +120,10 @@ function expressionOf(where: string, options: DeclaredSchedule): string {
 
 /** What a rate counts, how many of them it has to divide, and the expression that says so. */
 const rates = {
-  minutes: { of: 60, fields: (count: number) => (count === 60 ? '0 *' : count === 1 ? '* *' : `0/${count} *`) },
+  minutes: {
+    of: 60,
+    fields: (count: number) => (count === 60 ? '0 *' : count === 1 ? '* *' : `0/${count} *`),
+  },
   hours: { of: 24, fields: (count: number) => (count === 24 ? '0 0' : count === 1 ? '0 *' : `0 0/${count}`) },
   days: { of: 1, fields: () => '0 0' },
 }
@@ -146,7 +159,9 @@ function atOf(where: string, { at, timezone }: DeclaredSchedule): string {
     const whole = at.length === 16 ? `${at}:00` : at
     const ms = Date.parse(`${whole}Z`)
     if (!Number.isNaN(ms) && new Date(ms).toISOString().startsWith(whole)) return `at(${whole})`
-    throw new InvalidOptionError(`${where}: \`at\` is ${showValue(at)}, a time that the calendar does not have`)
+    throw new InvalidOptionError(
+      `${where}: \`at\` is ${showValue(at)}, a time that the calendar does not have`,
+    )
   }
   const found = at instanceof Date && timezone !== undefined ? 'a Date beside a `timezone`' : showValue(at)
   throw new InvalidOptionError(
@@ -162,7 +177,9 @@ function timezoneOf(where: string, { timezone, rate }: DeclaredSchedule): string
     )
   }
   if (rate !== undefined) {
-    throw new InvalidOptionError(`${where}: \`timezone\` is given, and a \`rate\` is counted in UTC; use \`cron\``)
+    throw new InvalidOptionError(
+      `${where}: \`timezone\` is given, and a \`rate\` is counted in UTC; use \`cron\``,
+    )
   }
   return timezone
 }

@@ -117,12 +117,17 @@ export async function inspectSchedules(context: ScheduleContext): Promise<readon
     return { schedule, due, next: times.next(now) }
   })
   const ids = looked.flatMap(({ schedule, due }) => due.map((at) => scheduledCallId(schedule.name, at)))
-  const reading = [readAll(backend, ids, now), Promise.all(schedules.map((each) => port.isEnabled(each)))] as const
+  const reading = [
+    readAll(backend, ids, now),
+    Promise.all(schedules.map((each) => port.isEnabled(each))),
+  ] as const
   const [records, enabled] = await Promise.all(reading)
   return looked.map(({ schedule, due, next }, index) => {
     const { name, task, queue, expression, timezone, overlap, jitterMinutes } = schedule
     const isEnabled = enabled[index]
-    const last = due.map((at) => records.get(scheduledCallId(name, at))).find((record) => record !== undefined)
+    const last = due
+      .map((at) => records.get(scheduledCallId(name, at)))
+      .find((record) => record !== undefined)
     return {
       ...{ name, task, queue, expression, timezone, overlap, jitterMinutes },
       state: isEnabled === undefined ? 'missing' : isEnabled ? 'enabled' : 'paused',
@@ -133,7 +138,11 @@ export async function inspectSchedules(context: ScheduleContext): Promise<readon
 }
 
 /** Absence is no news here: one eventually consistent read for a hundred. */
-async function readAll({ store }: Backend, ids: readonly string[], now: number): Promise<Map<string, CallRecord>> {
+async function readAll(
+  { store }: Backend,
+  ids: readonly string[],
+  now: number,
+): Promise<Map<string, CallRecord>> {
   const found = new Map<string, CallRecord>()
   for (let from = 0; from < ids.length; from += LIMITS.readBatch) {
     for (const record of await store.read(ids.slice(from, from + LIMITS.readBatch))) {

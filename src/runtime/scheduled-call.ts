@@ -47,7 +47,8 @@ const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/
 export function completeScheduled(fields: Record<string, unknown>): void {
   const { schedule, scheduledAt, expiresInSeconds } = fields
   if (scheduledAt === undefined) return
-  const dueAt = typeof scheduledAt === 'string' && timeForm.test(scheduledAt) ? Date.parse(scheduledAt) : Number.NaN
+  const dueAt =
+    typeof scheduledAt === 'string' && timeForm.test(scheduledAt) ? Date.parse(scheduledAt) : Number.NaN
   if (typeof schedule !== 'string' || !scheduleNameForm.test(schedule) || Number.isNaN(dueAt)) {
     throw new MalformedMessageError(
       `a message of the schedule ${showValue(schedule)} says that it was due at ${showValue(scheduledAt)}, expected a time as 2026-03-22T18:59:43Z; only EventBridge Scheduler and the local emulator send such messages`,

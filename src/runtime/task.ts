@@ -32,9 +32,10 @@ export type ArgumentLists<F extends AnyFunction> =
   | AsyncIterable<Readonly<Parameters<F>>>
 
 /** What a function is called with: may be left out where it can do without. */
-export type ScheduledArgs<F extends AnyFunction> = [] extends Parameters<F>
-  ? { readonly args?: Readonly<Parameters<F>> }
-  : { readonly args: Readonly<Parameters<F>> }
+export type ScheduledArgs<F extends AnyFunction> =
+  [] extends Parameters<F>
+    ? { readonly args?: Readonly<Parameters<F>> }
+    : { readonly args: Readonly<Parameters<F>> }
 
 /** A schedule that is declared on its task. */
 export type TaskSchedule<F extends AnyFunction> = ScheduleOptions &

@@ -11,7 +11,11 @@ const UNTIL_MS = Date.UTC(2028, 0, 1) - 1
 const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Sydney']
 
 function clockOf(timezone: string) {
-  const format = new Intl.DateTimeFormat('sv-SE', { timeZone: timezone, dateStyle: 'short', timeStyle: 'medium' })
+  const format = new Intl.DateTimeFormat('sv-SE', {
+    timeZone: timezone,
+    dateStyle: 'short',
+    timeStyle: 'medium',
+  })
   return (ms: number) => format.format(ms)
 }
 
@@ -46,7 +50,8 @@ function reference(expression: string, timezone: string, untilMs: number, limit:
 function listed(expression: string, timezone: string, untilMs: number, limit: number): number[] {
   const { next } = dueTimes(`cron(${awsCron('test', expression)})`, timezone)
   const times: number[] = []
-  for (let at = next(FROM_MS); at !== undefined && at < untilMs && times.length < limit; at = next(at)) times.push(at)
+  for (let at = next(FROM_MS); at !== undefined && at < untilMs && times.length < limit; at = next(at))
+    times.push(at)
   return times
 }
 
@@ -73,7 +78,8 @@ test('a local time that is skipped never fires, and one that comes twice fires o
   const days = (expression: string, timezone: string, fromIso: string, count: number) => {
     const { next } = dueTimes(`cron(${awsCron('test', expression)})`, timezone)
     const times: number[] = []
-    for (let at = next(Date.parse(fromIso)); at !== undefined && times.length < count; at = next(at)) times.push(at)
+    for (let at = next(Date.parse(fromIso)); at !== undefined && times.length < count; at = next(at))
+      times.push(at)
     return isoOf(times)
   }
   // In Berlin 02:00 to 03:00 is skipped on 2026-03-29, and comes twice on 2026-10-25.
@@ -133,24 +139,31 @@ describe('random expressions', () => {
     ] as const).map((days) => days.replace(' * ', ` ${month} `))
     const timezone = pick(zones)
     const ours = listed(`${minute} ${hour} ${aws} *`, timezone, UNTIL_MS, 40)
-    expect(ours, `${minute} ${hour} ${aws} *`).toEqual(reference(`${minute} ${hour} ${theirs}`, timezone, UNTIL_MS, 40))
+    expect(ours, `${minute} ${hour} ${aws} *`).toEqual(
+      reference(`${minute} ${hour} ${theirs}`, timezone, UNTIL_MS, 40),
+    )
   })
 
-  test.each(Array.from({ length: 20 }, (_, run) => run))('what was due last is what was due before, %i', () => {
-    const expression = `${field(0, 59)} ${field(0, 23)} * * ${field(0, 6)}`
-    const timezone = pick(zones)
-    const { previous } = dueTimes(`cron(${awsCron('test', expression)})`, timezone)
-    const times = listed(expression, timezone, UNTIL_MS, 60)
-    for (const [index, at] of times.entries()) {
-      if (index > 0) expect(previous(at), `${expression} in ${timezone}`).toBe(times[index - 1])
-    }
-  })
+  test.each(Array.from({ length: 20 }, (_, run) => run))(
+    'what was due last is what was due before, %i',
+    () => {
+      const expression = `${field(0, 59)} ${field(0, 23)} * * ${field(0, 6)}`
+      const timezone = pick(zones)
+      const { previous } = dueTimes(`cron(${awsCron('test', expression)})`, timezone)
+      const times = listed(expression, timezone, UNTIL_MS, 60)
+      for (const [index, at] of times.entries()) {
+        if (index > 0) expect(previous(at), `${expression} in ${timezone}`).toBe(times[index - 1])
+      }
+    },
+  )
 })
 
 test('the weekday nearest to a day stays in its month', () => {
   // 2026-08-15 is a Saturday, 2026-08-01 too, and 2026-05-31 is a Sunday.
   const first = (expression: string, fromIso: string) =>
-    new Date(dueTimes(`cron(${awsCron('t', expression)})`, 'UTC').next(Date.parse(fromIso)) ?? 0).toISOString().slice(0, 10)
+    new Date(dueTimes(`cron(${awsCron('t', expression)})`, 'UTC').next(Date.parse(fromIso)) ?? 0)
+      .toISOString()
+      .slice(0, 10)
   expect(first('0 9 15W * ? *', '2026-08-02T00:00:00Z')).toBe('2026-08-14')
   expect(first('0 9 1W * ? *', '2026-07-31T00:00:00Z')).toBe('2026-08-03')
   expect(first('0 9 31W * ? *', '2026-05-01T00:00:00Z')).toBe('2026-05-29')

@@ -48,7 +48,7 @@ function configOf(...workers: ResolvedWorker[]): ResolvedConfig {
     taskOptions: {},
     record: 'on-submit',
     longDelays: false,
-  schedules: new Map(),
+    schedules: new Map(),
     listing: false,
   }
 }

@@ -76,6 +76,7 @@ export function variablesOf(
     [ENV.functions]: JSON.stringify(fleet.workers),
     [ENV.version]: fleet.version,
     ...(fleet.bucket !== undefined && { [ENV.bucket]: fleet.bucket }),
+    ...(fleet.scheduler !== undefined && { [ENV.scheduler]: JSON.stringify(fleet.scheduler) }),
   }
 }
 
@@ -89,6 +90,7 @@ interface FleetOutput {
   readonly queues: Readonly<Record<string, string>>
   readonly deadLetters: Readonly<Record<string, string>>
   readonly workers: Readonly<Record<string, string>>
+  readonly scheduler?: unknown
 }
 
 /** Not a literal: its types are not there where it is not installed. */

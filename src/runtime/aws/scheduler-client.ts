@@ -5,6 +5,7 @@
  * @module
  */
 import type * as SchedulerSdk from '@aws-sdk/client-scheduler'
+import { PROTOCOL } from '../config.ts'
 import { NotWiredError } from '../errors.ts'
 import {
   clientConfig,
@@ -51,15 +52,6 @@ const MAX_ATTEMPTS = 8
 /** Any action of any service, called by EventBridge Scheduler itself: only so can SQS be told to delay. */
 const SEND_MESSAGE = 'arn:aws:scheduler:::aws-sdk:sqs:sendMessage'
 
-/**
- * For how long a message that SQS does not take is sent again, before it is a dead letter: less than the half day for
- * which a worker believes that a call without a record is new.
- */
-const MAX_EVENT_AGE_SECONDS = 21_600
-
-/** EventBridge Scheduler's own default, and its most. */
-const MAX_RETRY_ATTEMPTS = 185
-
 /** The EventBridge Scheduler client, not yet made. */
 export function lazyScheduler(
   options: SchedulerOptions,
@@ -103,8 +95,8 @@ function requestOf(schedule: ScheduleToMake): SchedulerSdk.CreateScheduleCommand
       Input: schedule.input,
       DeadLetterConfig: { Arn: schedule.deadLetters },
       RetryPolicy: {
-        MaximumEventAgeInSeconds: MAX_EVENT_AGE_SECONDS,
-        MaximumRetryAttempts: MAX_RETRY_ATTEMPTS,
+        MaximumEventAgeInSeconds: PROTOCOL.firingAgeSeconds,
+        MaximumRetryAttempts: PROTOCOL.firingAttempts,
       },
     },
   }
