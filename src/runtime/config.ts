@@ -322,10 +322,16 @@ export const ENV = {
   /** The bucket's name, where the config has `blobs`. */
   bucket: 'ERRAND_BUCKET',
   /**
-   * Where the config has `longDelays`, what makes their schedules, as a JSON object: `group` (its name), `role` (its ARN,
+   * Where the config has `longDelays`, what makes their schedules, and where it has schedules, who inspects is told where they
+   * are, as a JSON object: `group` (its name), `role` (its ARN,
    * which the schedules send by) and `deadLetters` (the ARN of the queue for messages that a schedule could not send).
    */
   scheduler: 'ERRAND_SCHEDULER',
+  /**
+   * `notices`: a process of this machine fires the schedules, and sees by notices in the table which are paused.
+   * `errand cluster` and `errand dev` set it.
+   */
+  schedules: 'ERRAND_SCHEDULES',
   /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function is. */

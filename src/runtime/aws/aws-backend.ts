@@ -10,7 +10,9 @@ import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
 import { codeVersionOf } from '../envelope.ts'
 import { InvalidOptionError, NotWiredError } from '../errors.ts'
+import { noticedSchedules } from '../noticed-schedules.ts'
 import type { OneTimeSchedules } from '../one-time-schedules.ts'
+import type { Schedules } from '../schedules.ts'
 import {
   type DynamoDbOptions,
   type Environment,
@@ -18,6 +20,7 @@ import {
   lazySqs,
   type SqsOptions,
 } from './aws-clients.ts'
+import { declaredSchedules } from './declared-schedules.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
 import { eventBridgeSchedules, type SchedulerResources } from './eventbridge-schedules.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
@@ -40,7 +43,7 @@ export interface AwsOptions {
   /** The bucket's name, where the config has `blobs`. @default `ERRAND_BUCKET` */
   readonly bucket?: string
   readonly s3?: S3Options
-  /** What makes the schedules of `longDelays`. @default `ERRAND_SCHEDULER` */
+  /** What makes the schedules of `longDelays`, and the group of the declared ones. @default `ERRAND_SCHEDULER` */
   readonly schedulerResources?: SchedulerResources
   readonly scheduler?: SchedulerOptions
   /**
@@ -78,23 +81,26 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const sqs = lazySqs(options.sqs ?? {}, env, region)
   const dynamodb = lazyDynamoDb(options.dynamodb ?? {}, env, region)
   const large = blobsOf(config, options, env)
-  const delays = schedulesOf(config, options, env, queueUrls)
+  const scheduling = schedulingOf(config, options, env, queueUrls)
   const version = codeVersionOf(env[ENV.version])
   const lambda = lazyLambda(options.lambda ?? {}, env, region)
   const functions = options.functions ?? byName(ENV.functions, env[ENV.functions], isFunction, FUNCTIONS)
+  const store = dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy })
+  const schedules = env[ENV.schedules] === 'notices' ? noticedSchedules(store) : scheduling?.declared
   return {
     kind: 'aws',
     clock,
     entropy,
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
-    store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
+    store,
     fleet: lambdaFleet({ config, functions, lambda, queueUrls, sqs }),
     ...(large !== undefined && { blobs: large.blobs }),
-    ...(delays !== undefined && { oneTimeSchedules: delays.schedules }),
+    ...(scheduling?.oneTime !== undefined && { oneTimeSchedules: scheduling.oneTime }),
+    ...(schedules !== undefined && { schedules }),
     ...(version !== undefined && { version }),
     async start() {},
     async close() {
-      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), delays?.close(), lambda.close()])
+      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), scheduling?.close(), lambda.close()])
     },
   }
 }
@@ -121,21 +127,32 @@ function blobsOf(
   return { blobs: s3Blobs({ bucket, prefix, s3 }), close: s3.close }
 }
 
-function schedulesOf(
+/** The schedules of long delays, where the config has them, and those that the construct made. */
+interface Scheduling {
+  readonly oneTime: OneTimeSchedules | undefined
+  readonly declared: Schedules
+  close(): Promise<void>
+}
+
+function schedulingOf(
   config: ResolvedConfig,
   options: AwsOptions,
   env: Environment,
   queueUrls: Readonly<Record<string, string>>,
-): { readonly schedules: OneTimeSchedules; close(): Promise<void> } | undefined {
-  if (!config.longDelays) return undefined
+): Scheduling | undefined {
   const resources = options.schedulerResources ?? resourcesOf(env[ENV.scheduler])
+  if (resources === undefined && !config.longDelays) return undefined
   if (resources === undefined) {
     throw new NotWiredError(
       `app "${config.name}" has \`longDelays\` and no ${ENV.scheduler} (or the option \`schedulerResources\`): the construct sets it; deploy the stack again, or take \`longDelays\` out of the config`,
     )
   }
   const scheduler = lazyScheduler(options.scheduler ?? {}, env, options.region)
-  return { schedules: eventBridgeSchedules({ resources, scheduler, queueUrls }), close: scheduler.close }
+  return {
+    oneTime: config.longDelays ? eventBridgeSchedules({ resources, scheduler, queueUrls }) : undefined,
+    declared: declaredSchedules({ group: resources.group, scheduler }),
+    close: scheduler.close,
+  }
 }
 
 function resourcesOf(json: string | undefined): SchedulerResources | undefined {
