@@ -9,7 +9,9 @@ import { buildClient, type Client } from '../runtime/client.ts'
 import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import { buildExecutor, type Executor } from '../runtime/executor.ts'
-import type { QueueControl } from '../runtime/inspection.ts'
+import type { Future } from '../runtime/future.ts'
+import type { Inspect, QueueControl } from '../runtime/inspection.ts'
+import type { ScheduleContext, ScheduleControl } from '../runtime/schedule-control.ts'
 import { readClusterFile } from './local-aws/cluster-file.ts'
 import { environmentWith } from './local-aws/local-aws.ts'
 
@@ -35,7 +37,9 @@ export interface Connection {
   readonly app: DiscoveredApp
   readonly place: Place
   readonly client: Client<never>
+  readonly inspect: Inspect
   readonly queues: QueueControl
+  readonly schedules: ScheduleControl
   /** Without tasks: what looks after calls and queues needs none. */
   readonly executor: Executor
   close(): Promise<void>
@@ -62,19 +66,33 @@ async function connect(options: SharedOptions, say: (text: string) => void): Pro
   const declared = declaredConfig(app.config)
   const backend = awsBackend(app.config)
   const client = buildClient<never, Config>(declared, {}, async () => backend)
-  const executor = buildExecutor(declared, {}, async () => backend) as unknown as Executor
+  const scheduled: ScheduleContext = {
+    config: app.config,
+    connect: () => backend,
+    schedules: () => new Map(app.schedules.map((schedule) => [schedule.name, schedule])),
+    submitByName: (task, args, queue) => submitterOf(client, queue)(task, ...args),
+  }
+  const executor = buildExecutor(declared, { scheduled }, async () => backend) as unknown as Executor
   const { queues } = executor
   return {
     app,
     place,
     client,
+    inspect: executor.inspect,
     queues,
+    schedules: executor.schedules,
     executor,
     async close() {
       await client.close()
       await backend.close()
     },
   }
+}
+
+/** Submits to a queue, by names that are known only now. */
+export function submitterOf(client: Client<never>, queue: string) {
+  const submit = client.with({ queue }).submit as unknown
+  return submit as (task: string, ...args: readonly unknown[]) => Promise<Future<unknown>>
 }
 
 /**

@@ -208,10 +208,18 @@ export function closedError(config: ResolvedConfig): ClosedError {
   )
 }
 
+/** What an executor is built of, beside its config. */
+export interface BuildOptions<Tasks extends TaskTree> extends SharedOptions {
+  readonly tasks?: Tasks
+  readonly backend?: unknown
+  /** The schedules of an app that was read elsewhere; @default those of the config and of the code */
+  readonly scheduled?: Pick<ScheduleContext, 'schedules' | 'submitByName'>
+}
+
 /** Makes an executor; `open` picks its backend at the first use. */
 export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   declared: C,
-  options: SharedOptions & { readonly tasks?: Tasks; readonly backend?: unknown },
+  options: BuildOptions<Tasks>,
   open: OpenBackend,
 ): Executor<Tasks, C> {
   const config = resolveConfig(declared)
@@ -233,8 +241,10 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const realSender = createSender({ config, codec, calls, connect, middleware, resolve: registry.taskOf })
-  const submitByName: ScheduleContext['submitByName'] = (name, args, queue) =>
-    sender.submit(registry.functionOf(name), args, { queue })
+  const scheduled: NonNullable<BuildOptions<Tasks>['scheduled']> = options.scheduled ?? {
+    schedules,
+    submitByName: (name, args, queue) => sender.submit(registry.functionOf(name), args, { queue }),
+  }
   const nameNow = (name: string) => registry.find(name)?.name ?? name
   const executor: Executor<Tasks, C> = {
     config,
@@ -243,7 +253,7 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
     ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
-    ...createInspection({ config, calls, connect, resolve: registry.taskOf, schedules, submitByName }),
+    ...createInspection({ config, calls, connect, resolve: registry.taskOf, ...scheduled }),
     schedule: (name, target, options) => {
       declaredSchedules.push({ name, target, options })
     },

@@ -51,6 +51,11 @@ export interface InspectedSchedule {
 /** Acts on schedules. */
 export interface ScheduleControl {
   /**
+   * The names of the schedules that the app declares.
+   * @throws InvalidOptionError, UnregisteredTaskError where one breaks a rule
+   */
+  names(): readonly string[]
+  /**
    * Has it fire no more; what is under way goes on. On AWS it lasts until `resume`, or a deployment that changes the
    * schedule; one that is to stay off has `enabled: false`.
    * @throws InvalidOptionError, NotWiredError, AccessDeniedError, ResourceNotFoundError
@@ -80,6 +85,7 @@ export function createScheduleControl(context: ScheduleContext): ScheduleControl
     await portOf(context, await context.connect()).setEnabled(schedule, isEnabled)
   }
   return {
+    names: () => [...context.schedules().keys()],
     pause: (name) => change(name, false),
     resume: (name) => change(name, true),
     async run(name) {

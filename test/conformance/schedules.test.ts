@@ -58,7 +58,9 @@ test('a schedule that was not deployed yet is missing, and cannot be paused', as
   onTestFinished(close)
   wire.schedules.delete('group/nightly')
   expect(await schedules.isEnabled(nightly)).toBeUndefined()
-  await expect(schedules.setEnabled(nightly, false)).rejects.toThrow(/the schedule "nightly" of the group "group" is not there/)
+  await expect(schedules.setEnabled(nightly, false)).rejects.toThrow(
+    /the schedule "nightly" of the group "group" is not there/,
+  )
 })
 
 test('what a role may not do is said with the grant to give', async () => {

@@ -44,7 +44,9 @@ export async function startSchedulerWire(): Promise<SchedulerWire> {
       schedules.set(key, { Name: name, Arn: existing.Arn, CreationDate: existing.CreationDate, ...body })
     }
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(request.method === 'GET' ? schedules.get(key) : { ScheduleArn: existing.Arn }))
+    response.end(
+      JSON.stringify(request.method === 'GET' ? schedules.get(key) : { ScheduleArn: existing.Arn }),
+    )
   }
   const server = createServer((request, response) => void answer(request, response))
   server.listen(0, '127.0.0.1')

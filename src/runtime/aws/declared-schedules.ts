@@ -35,7 +35,9 @@ export function declaredSchedules({ group, scheduler }: DeclaredSchedulesOptions
     },
     async setEnabled(schedule, isEnabled) {
       const connection = await scheduler.get()
-      await requesting(doing('Update', schedule), () => connection.setEnabled(schedule.name, group, isEnabled))
+      await requesting(doing('Update', schedule), () =>
+        connection.setEnabled(schedule.name, group, isEnabled),
+      )
     },
   }
 }
