@@ -205,7 +205,7 @@ export function* fenceHolds(view: RunView): Generator<[string, number]> {
     const { id, process, before, after, at } = write
     if (before === undefined || isClaim(write) || after.task === '(unreadable)') continue
     // Who waits for it may end it, while nobody runs it.
-    const isOwned = before.state === 'running' && (before.leaseUntil ?? 0) >= at - view.result.plan.skewMs
+    const isOwned = before.state === 'running' && (before.leaseUntil ?? 0) >= at + view.result.plan.skewMs
     if (!isOwned && isExpiry(view, write)) continue
     if (before.state === 'running' && after.state === 'cancelled') {
       const isOwn = view.claimOf(id, before.owner)?.process === process

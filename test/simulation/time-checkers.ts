@@ -33,12 +33,14 @@ const LATE_MS = 300_000
 /** Without faults a call that waited for long begins within five minutes after its time. */
 export function* longWaitsEndInTime(view: RunView): Generator<[string, number]> {
   for (const write of view.of('write')) {
-    const { id, before, at } = write
+    const { id, before, after, at } = write
     if (!isClaim(write) || before === undefined) continue
     const { state, dueAt } = before
     if (state !== 'scheduled' && state !== 'retrying') continue
     const since = view.writesOf(id).findLast((earlier) => earlier.after === before)?.at ?? 0
     const isLong = dueAt - since > LIMITS.delaySeconds * 1000
+    // What no worker knows waits for its deployment.
+    if (after.task === 'unknown') continue
     if (!isLong || since < view.quietFrom || at <= dueAt + LATE_MS + view.result.plan.skewMs) continue
     yield [`${id} was due, and began ${at - dueAt} ms later`, at]
   }

@@ -75,8 +75,4 @@ export const timeMutants: readonly Mutant[] = [
       ),
     ],
   },
-  {
-    name: 'all waits of a call have one schedule',
-    edits: [edit(oneTime, 'sends = 1, attempts }: Awaited', 'sends = 1 }: Awaited, attempts = 0')],
-  },
 ]
