@@ -70,6 +70,7 @@ export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): Worke
     external: externalModules,
     absent: neverBundled.filter((name) => !externalModules.includes(name)),
     hasBlobs: app.config.blobs !== undefined,
+    hasLongDelays: app.config.longDelays,
   })
   checkSize(inputs, sizes)
   copyFiles(files, directory)

@@ -58,8 +58,8 @@ function plainText(environment: ErrandFleetProps['environment'] = {}): Record<st
 export function workerAsset(scope: Construct, app: DiscoveredApp, props: ErrandFleetProps): WorkerAsset {
   const { minify, externalModules, files } = props
   const { modulePath, exportName, isFactory, config } = app
-  const hasBlobs = config.blobs !== undefined
-  const key = [process.cwd(), modulePath, exportName, isFactory, hasBlobs, minify, externalModules, files]
+  const clients = [config.blobs !== undefined, config.longDelays]
+  const key = [process.cwd(), modulePath, exportName, isFactory, ...clients, minify, externalModules, files]
   const make = () => {
     const { directory } = bundleWorkers(app, {
       outdir: join(Stage.of(scope)?.assetOutdir ?? '.', 'errand', scope.node.addr),

@@ -57,7 +57,7 @@ const packages: Readonly<
   'src/runtime/aws/': {
     values: [
       ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'],
-      ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+      ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda', '@aws-sdk/client-scheduler'],
     ],
     types: [],
   },
@@ -379,9 +379,12 @@ describe('a worker bundle', () => {
       platform: 'node',
       target: 'node22',
       format: 'esm',
-      // An app without a bucket has not installed the optional peer; bundlers then leave its name alone. The other is for
-      // those who look at workers.
-      external: ['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+      // An app without a bucket or long delays has not installed the optional peers; bundlers then leave their names
+      // alone. The third is for those who look at workers.
+      external: [
+        ...['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-scheduler'],
+        '@aws-sdk/client-lambda',
+      ],
       logLevel: 'error',
     })
     const inputs = Object.keys(metafile.inputs)

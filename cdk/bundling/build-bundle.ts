@@ -28,6 +28,7 @@ export interface BundleRequest {
   /** Left out as well, and not there where the worker runs. */
   readonly absent: readonly string[]
   readonly hasBlobs: boolean
+  readonly hasLongDelays: boolean
 }
 
 /** What stood in the way, and where it is imported. */
@@ -56,7 +57,7 @@ const banner = [
 const ENTRY = 'errand-worker-entry.ts'
 
 function optionsOf(request: BundleRequest, hasAllSources: boolean) {
-  const { modulePath, entry, root, outdir, minify, external, absent, hasBlobs } = request
+  const { modulePath, entry, root, outdir, minify, external, absent, hasBlobs, hasLongDelays } = request
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: ENTRY, loader: 'ts' },
     outdir,
@@ -76,7 +77,7 @@ function optionsOf(request: BundleRequest, hasAllSources: boolean) {
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external, ...absent],
-    plugins: [builtInsAtNeed, leanSdk({ hasBlobs, hasAllSources })],
+    plugins: [builtInsAtNeed, leanSdk({ hasBlobs, hasLongDelays, hasAllSources })],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',

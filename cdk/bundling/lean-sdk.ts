@@ -24,6 +24,7 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
     'UpdateItemCommand',
   ],
   '@aws-sdk/client-s3': ['GetObjectCommand', 'PutObjectCommand', 'S3Client'],
+  '@aws-sdk/client-scheduler': ['CreateScheduleCommand', 'DeleteScheduleCommand', 'SchedulerClient'],
   '@aws-sdk/client-sqs': [
     'ChangeMessageVisibilityBatchCommand',
     'DeleteMessageBatchCommand',
@@ -57,16 +58,22 @@ const ofChain = /[\\/]@aws-sdk[\\/]credential-provider-node[\\/]/
 export interface LeanOptions {
   /** Whether the app has `blobs`; the S3 client is left out if not, or if it is not installed. */
   readonly hasBlobs: boolean
+  /** The same of `longDelays`, and the EventBridge Scheduler client. */
+  readonly hasLongDelays: boolean
   /** Whether the sources of credentials stay that Lambda has not. */
   readonly hasAllSources: boolean
 }
 
 /** Leaves out of the SDK what no worker runs. */
-export function leanSdk({ hasBlobs, hasAllSources }: LeanOptions): Plugin {
+export function leanSdk({ hasBlobs, hasLongDelays, hasAllSources }: LeanOptions): Plugin {
+  const optional = new Map([
+    ['@aws-sdk/client-s3', hasBlobs],
+    ['@aws-sdk/client-scheduler', hasLongDelays],
+  ])
   return {
     name: 'lean-sdk',
     setup(build) {
-      takeUsedClients(build, hasBlobs)
+      takeUsedClients(build, optional)
       preload(build)
       if (!hasAllSources) leaveSources(build)
       build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
@@ -81,15 +88,17 @@ export function leanSdk({ hasBlobs, hasAllSources }: LeanOptions): Plugin {
   }
 }
 
-function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
+/** @param optional whether the app's config needs these clients */
+function takeUsedClients(build: PluginBuild, optional: ReadonlyMap<string, boolean>): void {
   build.onResolve(
-    { filter: /^@aws-sdk\/client-(dynamodb|lambda|s3|sqs)$/ },
+    { filter: /^@aws-sdk\/client-(dynamodb|lambda|s3|scheduler|sqs)$/ },
     async ({ path, kind, importer, resolveDir }) => {
       if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
       // A task that asks how the workers are is rare: it gets Lambda's own copy.
       if (path === '@aws-sdk/client-lambda') return { path, external: true }
-      if (path === '@aws-sdk/client-s3') {
-        const found = hasBlobs
+      const isNeeded = optional.get(path)
+      if (isNeeded !== undefined) {
+        const found = isNeeded
           ? await build.resolve(path, { kind: 'import-statement', resolveDir })
           : undefined
         // Lambda's own copy is then what is found, if anything.

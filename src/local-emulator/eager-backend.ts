@@ -13,7 +13,7 @@ import { outsideAnyContext, runningTask } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { decodeEnvelope } from '../runtime/envelope.ts'
 import { NotWiredError } from '../runtime/errors.ts'
-import type { OneTimeSchedule } from '../runtime/one-time-schedules.ts'
+import type { OneTimeSchedules } from '../runtime/one-time-schedules.ts'
 import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
 import { type InProcessStore, inProcessStore } from './in-process-store.ts'
@@ -72,15 +72,7 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
   }
   const store = inProcessStore({ clock: shifted })
   const blobs = config.blobs && { blobs: inProcessBlobs({ clock: shifted }) }
-  const oneTimeSchedules = config.longDelays && {
-    oneTimeSchedules: {
-      create: async ({ queue: name, message, dueAt }: OneTimeSchedule) => {
-        const delaySeconds = Math.max(Math.ceil((dueAt - shifted.now()) / 1000), 0)
-        await runInline(inline, name, { ...message, delaySeconds })
-      },
-      delete: async () => {},
-    },
-  }
+  const oneTimeSchedules = config.longDelays && { oneTimeSchedules: inlineSchedules(() => inline) }
   const ports: Ports = { clock: shifted, entropy, queue, store, ...blobs, ...oneTimeSchedules }
   const inline: Inline = {
     config,
@@ -109,6 +101,18 @@ export function eagerBackend(config: ResolvedConfig, options: EagerBackendOption
       inline.environments.clear()
       await Promise.allSettled(environments.map(({ stop }) => stop()))
     },
+  }
+}
+
+/** What would wait in a schedule runs at once, like what is delayed: inside the call that is retried, where it is one. */
+function inlineSchedules(inline: () => Inline): OneTimeSchedules {
+  return {
+    async create({ queue, message, dueAt }) {
+      const delaySeconds = Math.max(Math.ceil((dueAt - inline().ports.clock.now()) / 1000), 0)
+      await runInline(inline(), queue, { ...message, delaySeconds })
+    },
+    // It is over before anybody can delete it.
+    delete: async () => {},
   }
 }
 

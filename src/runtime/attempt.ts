@@ -85,13 +85,16 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
   try {
     const envelope = decodeEnvelope(delivery.body)
     const { app, ports } = environment
-    const now = ports.clock.now()
+    let now = ports.clock.now()
     checkTimes(envelope, now)
     // A schedule sends up to a minute before the time.
     if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)
     if (isPast(envelope.startBy, now)) {
       const expired = await endExpired(environment, envelope, delivery, now)
       if (expired !== undefined) return expired
+      // The answer may have come to a later invocation: nothing of this one's time is left then.
+      now = ports.clock.now()
+      if (now >= delivery.deadline) return hide(undefined)
     }
     const isDeadLetter = delivery.isDeadLetter === true
     const task = isDeadLetter ? undefined : app.registry.find(envelope.task)

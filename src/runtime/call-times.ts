@@ -65,16 +65,18 @@ function checkOne(times: CallTimes, seconds: keyof CallTimes, moment: keyof Call
   )
 }
 
+/** The one line to add. */
+const LONGER =
+  'add `longDelays: true` to the config for up to 365 days, by one-time schedules of EventBridge Scheduler'
+
 function checkDelay(config: ResolvedConfig, queue: ResolvedQueue, times: CallTimes, now: number): void {
   const { delaySeconds, at } = times
   const given = at === undefined ? 'delaySeconds' : 'at'
   const shown = at === undefined ? String(delaySeconds) : showDate(at)
-  checkNumber(
-    '`delaySeconds`',
-    delaySeconds,
-    { min: 0, max: LIMITS.longDelaySeconds, why: 'at most 365 days' },
-    undefined,
-  )
+  const rule = config.longDelays
+    ? { min: 0, max: LIMITS.longDelaySeconds, why: 'at most 365 days' }
+    : { min: 0, max: LIMITS.delaySeconds, why: `SQS's limit; ${LONGER}` }
+  checkNumber('`delaySeconds`', delaySeconds, rule, undefined)
   if (at !== undefined) checkDate('at', at)
   const dueAt = dueAtOf(times, now)
   if (dueAt - now > LIMITS.longDelaySeconds * 1000) {
@@ -89,7 +91,7 @@ function checkDelay(config: ResolvedConfig, queue: ResolvedQueue, times: CallTim
   }
   if (isLongDelay(dueAt, now) && !config.longDelays) {
     throw new InvalidOptionError(
-      `\`${given}\` is ${shown}, and SQS delays a message by ${LIMITS.delaySeconds} s at most; add \`longDelays: true\` to the config, and EventBridge Scheduler keeps it for up to 365 days`,
+      `\`${given}\` is ${shown}, and SQS delays a message by ${LIMITS.delaySeconds} s at most; ${LONGER}`,
     )
   }
 }

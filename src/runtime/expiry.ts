@@ -11,6 +11,7 @@ import type { Codec } from './codec.ts'
 import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
 import { ExpiredError } from './errors.ts'
 import { expireChange, expiryOf, isLive } from './record.ts'
+import { isCertain } from './send.ts'
 
 /** What a call ends in that has expired. */
 export function expiredError({ task, startBy = 0 }: Pick<CallRecord, 'task' | 'startBy'>): ExpiredError {
@@ -40,9 +41,10 @@ export async function writeExpired(
     const answer = await store.update(record.id, expireChange(now, end, expiryOf(now, retentionSeconds)))
     if (answer.written) return answer.record
     return isLive(answer.existing, now) ? answer.existing : record
-  } catch {
+  } catch (refused) {
     const { startBy = now } = record
-    if (now < startBy + PROTOCOL.expiryMarginSeconds * 1000) return record
+    // What passes is tried again at the next look.
+    if (!isCertain(refused) || now < startBy + PROTOCOL.expiryMarginSeconds * 1000) return record
     return { ...record, ...end, state: 'failed', reason: 'expired', finishedAt: startBy }
   }
 }

@@ -40,6 +40,12 @@ import {
   progressIsOwn,
 } from './record-checkers.ts'
 import { type RunView, type Violation, viewOf } from './run-view.ts'
+import {
+  dueTimeOfMessagesIsKept,
+  expiredNeverBegins,
+  longWaitsEndInTime,
+  onlyUnbegunExpires,
+} from './time-checkers.ts'
 
 export type { Violation } from './run-view.ts'
 
@@ -54,6 +60,9 @@ export const checkers: readonly Checker[] = [
   leaseIsKept,
   markIsHeeded,
   dueTimeIsKept,
+  dueTimeOfMessagesIsKept,
+  expiredNeverBegins,
+  onlyUnbegunExpires,
   attemptBeginsInTime,
   attemptsAreCounted,
   executionsAreBounded,
@@ -75,6 +84,7 @@ export const checkers: readonly Checker[] = [
   attemptsEndWell,
   backOffIsKept,
   receivesAreBounded,
+  longWaitsEndInTime,
   everythingRests,
 ]
 

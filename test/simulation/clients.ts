@@ -102,10 +102,12 @@ function doLater(crowd: Crowd, atMs: number, slot: number, work: (client: Client
 
 /** What the plan says of a call, as the sender's options. */
 function optionsOf(client: Client, call: PlannedCall, id: string | undefined) {
-  const { delaySeconds, tenant, key } = call
+  const { delaySeconds, expiresInSeconds, tenant, key } = call
+  const at = new Date(client.process.ports.clock.now() + delaySeconds * 1000)
   return {
     queue: call.queue,
-    ...(delaySeconds > 0 && { delaySeconds }),
+    ...(delaySeconds > 0 && (call.at ? { at } : { delaySeconds })),
+    ...(expiresInSeconds !== undefined && { expiresInSeconds }),
     ...(tenant !== undefined && { tenant }),
     ...(key !== undefined && { idempotencyKey: key }),
     ...(id !== undefined && { id }),

@@ -85,7 +85,7 @@ export const endMutants: readonly Mutant[] = [
   },
   {
     name: 'the back-off is clobbered',
-    edits: [edit(finish, '    return hide(seconds)\n', '    return hide(0)\n')],
+    edits: [edit(finish, 'if (!isLong) return hide(seconds)\n', 'if (!isLong) return hide(0)\n')],
   },
   {
     name: 'the final write is tried once',

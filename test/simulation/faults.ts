@@ -42,6 +42,10 @@ const rates = {
   zombie: 0.5,
   /** The store, or the queue, answers nobody for a while; decided once a run. */
   outage: 0.3,
+  /** A schedule fires minutes or hours late. */
+  'late-schedule': 0.1,
+  /** A schedule fires twice. */
+  'twin-schedule': 0.15,
 } as const
 
 /** The kinds of faults. */

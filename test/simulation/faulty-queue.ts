@@ -14,7 +14,12 @@ function delayOf(sim: Simulation, queue: string): number {
   return 0
 }
 
-async function accept(sim: Simulation, queue: string, message: OutgoingMessage): Promise<SendResult> {
+/** Takes one message, perhaps to deliver it later than it should. */
+export async function acceptMessage(
+  sim: Simulation,
+  queue: string,
+  message: OutgoingMessage,
+): Promise<SendResult> {
   const fifo = sim.resolved.queues.get(queue)?.fifo === true
   const later = fifo ? 0 : delayOf(sim, queue)
   const delaySeconds = Math.min((message.delaySeconds ?? 0) + later, 900)
@@ -38,8 +43,8 @@ async function acceptAll(
       results.push({ error: new Error('InternalError') })
       continue
     }
-    results.push(await accept(sim, queue, message))
-    if (strikes(sim, 'duplicate', queue)) await accept(sim, queue, message)
+    results.push(await acceptMessage(sim, queue, message))
+    if (strikes(sim, 'duplicate', queue)) await acceptMessage(sim, queue, message)
   }
   sim.onQueueChange(queue)
   return results

@@ -48,6 +48,14 @@ export type Happening = { readonly at: number } & (
     }
   | { readonly kind: 'sent'; readonly queue: string; readonly messageId: string; readonly body: string }
   | {
+      readonly kind: 'scheduled'
+      /** The schedule's. */
+      readonly name: string
+      readonly queue: string
+      readonly dueAt: number
+      readonly body: string
+    }
+  | {
       readonly kind: 'received'
       readonly queue: string
       readonly messageId: string

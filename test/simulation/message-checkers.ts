@@ -2,8 +2,14 @@
  * What must hold of messages: none is dropped too early, none kept for ever, none harms its batch.
  * @module
  */
+import { scheduleName } from '../../src/runtime/one-time-schedules.ts'
 import { isFinal, sendsOf } from '../../src/runtime/record.ts'
 import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
+
+/** The names of the schedules that were made by then: each sends a message of its own. */
+function scheduledBy(view: RunView, at: number): Set<string> {
+  return new Set(view.of('scheduled').flatMap((made) => (made.at <= at ? [made.name] : [])))
+}
 
 /** I8: a message is deleted only once its call is final, or where it is not its call's. */
 export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, number]> {
@@ -26,9 +32,21 @@ export function* acknowledgedOnlyWhenOver(view: RunView): Generator<[string, num
       if (wasOver || ended.some((write) => write.at >= receivedAt)) continue
       // Whoever retried by hand since has sent another message, or asks again until it has.
       if (queue.endsWith('-dead-letters') && sends < sendsOf(record)) continue
+      // It waits for longer than a message can be hidden, and a schedule will send another; or has.
+      if (waitsInSchedule(view, id, receivedAt, at)) continue
       yield [`${messageId} of ${id} was deleted while the call was ${record.state}`, at]
     }
   }
+}
+
+/** Whether, while a message was worked on, its call came to wait for a schedule. */
+function waitsInSchedule(view: RunView, id: string, receivedAt: number, at: number): boolean {
+  const made = scheduledBy(view, at)
+  const writes = view.writesOf(id).filter((write) => write.at <= at)
+  const first = writes.findLastIndex((write) => write.at <= receivedAt)
+  return writes.slice(Math.max(first, 0)).some(({ after }) => {
+    return (after.state === 'retrying' || after.state === 'scheduled') && made.has(scheduleName(after))
+  })
 }
 
 /** The handler answers, and its answer never fails the whole batch. */
@@ -58,10 +76,18 @@ function strangersOf(view: RunView): Set<string> {
   return new Set(bodies.filter(({ task }) => task === 'unknown').map(({ id }) => id))
 }
 
-/** Without faults, a message whose call is over is deleted by the invocation that meets it. */
+/** The due times of messages, as their envelopes say. */
+function dueTimesOf(view: RunView): Map<string, number> {
+  return new Map(
+    view.of('sent').map(({ messageId, body }) => [messageId, (JSON.parse(body) as { dueAt: number }).dueAt]),
+  )
+}
+
+/** Without faults, a message whose call is over is deleted by the invocation that meets it at its time, or later. */
 export function* endIsAcknowledged(view: RunView): Generator<[string, number]> {
   const received = messagesOf(view)
   const strangers = strangersOf(view)
+  const due = dueTimesOf(view)
   const deleted = new Set(view.of('deleted').map(({ invocation, messageId }) => `${invocation} ${messageId}`))
   for (const { invocation, failures, at } of view.of('answered')) {
     const invoked = view.invocation(invocation)
@@ -72,7 +98,9 @@ export function* endIsAcknowledged(view: RunView): Generator<[string, number]> {
     for (const { id, messageId } of messages) {
       // Of two messages of one call in a batch, the other met it while it ran.
       const isDone = messages.some((one) => one.id === id && deleted.has(`${invocation} ${one.messageId}`))
-      if (id === undefined || isDone || strangers.has(id)) continue
+      // What a schedule sends too early is hidden by what its envelope says, and nothing is read for it.
+      const isEarly = (due.get(messageId) ?? 0) + view.result.plan.skewMs > invoked.at
+      if (id === undefined || isDone || isEarly || strangers.has(id)) continue
       const writes = view.writesOf(id)
       // An attempt that outlived its own invocation may end in this one.
       const endedHere = writes.some((write) => {
@@ -105,7 +133,11 @@ export function* attemptsEndWell(view: RunView): Generator<[string, number]> {
     })
     if (end === undefined || end.at > answered.at) {
       yield [`${id} was claimed, and invocation ${invocation} answered before its attempt ended`, at]
-    } else if (end.after.state === 'retrying' && !hidden.has(invocation)) {
+    } else if (
+      end.after.state === 'retrying' &&
+      !hidden.has(invocation) &&
+      !scheduledBy(view, answered.at).has(scheduleName(end.after))
+    ) {
       yield [`${id} is retried, and its message was not hidden until then`, at]
     }
   }
@@ -129,6 +161,9 @@ export function* backOffIsKept(view: RunView): Generator<[string, number]> {
     const own = (received.get(invocation) ?? []).filter((before) => before.id === id)
     if (own.length !== 1 || own[0]?.messageId !== messageId) continue
     if (last.after.dueAt <= at + toleranceMs) continue
+    // A schedule sends up to a minute too early.
+    const isScheduled = scheduledBy(view, at).has(scheduleName(last.after))
+    if (isScheduled && last.after.dueAt <= at + toleranceMs + 60_000) continue
     yield [`${messageId} of ${id} came back ${last.after.dueAt - at} ms before it is due`, at]
   }
 }

@@ -5,6 +5,7 @@
 import { claimMutants, fenceMutants } from './claim-mutants.ts'
 import { endMutants, messageMutants } from './end-mutants.ts'
 import { edit, type Mutant } from './mutant.ts'
+import { timeMutants } from './time-mutants.ts'
 
 const attempt = 'src/runtime/attempt.ts'
 const finish = 'src/runtime/finish-attempt.ts'
@@ -53,7 +54,7 @@ const senders: readonly Mutant[] = [
   },
   {
     name: 'a send that failed is not told',
-    edits: [edit(send, '    for (const id of ids) unsent.push({ id, error })\n', '')],
+    edits: [edit(send, '    for (const { id } of records) unsent.push({ id, error })\n', '')],
   },
   {
     name: 'cancel ends a call that runs',
@@ -135,5 +136,6 @@ export const mutants: readonly Mutant[] = [
   ...claimMutants,
   ...endMutants,
   ...messageMutants,
+  ...timeMutants,
   ...senders,
 ]

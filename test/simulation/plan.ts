@@ -10,7 +10,7 @@ export interface Program {
   readonly durationMs: number
   /** The first so many attempts throw. */
   readonly throws: number
-  readonly error: 'plain' | 'non-retryable' | 'retry-after'
+  readonly error: 'plain' | 'non-retryable' | 'retry-after' | 'retry-later'
   /** The next so many attempts end the process. */
   readonly exits: number
   /** The next so many attempts block the thread until Lambda ends it. */
@@ -35,6 +35,9 @@ export interface PlannedCall {
   readonly variant: number
   readonly queue: 'default' | 'orders'
   readonly delaySeconds: number
+  /** Whether its delay is given as a moment. */
+  readonly at: boolean
+  readonly expiresInSeconds: number | undefined
   readonly tenant: string | undefined
   readonly key: string | undefined
   readonly id: string | undefined
@@ -74,6 +77,8 @@ export interface Plan {
   readonly poison: readonly { readonly body: string; readonly atMs: number }[]
   /** When the faults end. */
   readonly quietAtMs: number
+  /** Whether calls may be delayed, and wait for a retry, for hours: by schedules. */
+  readonly longDelays: boolean
   /** Whether messages are delivered once more after the records of their calls have expired. */
   readonly echoesLater: boolean
 }
@@ -116,6 +121,8 @@ function callOf(
     variant: number,
     queue: fifo ? 'orders' : 'default',
     delaySeconds: fifo || !chance.happens(0.2) ? 0 : chance.pick([1, 5, 20, 60]),
+    at: false,
+    expiresInSeconds: undefined,
     tenant: chance.happens(0.3) ? chance.pick(['acme', 'bolt']) : undefined,
     key,
     id: naming === 2 ? `given-${number}` : undefined,
@@ -159,6 +166,35 @@ function twistCalls(chance: Chance, calls: PlannedCall[]): void {
   }
 }
 
+/** Delays on both sides of what SQS can, in seconds. */
+const longDelaySeconds = [899, 901, 915, 1000, 1800, 3601, 7300, 50_000]
+
+/**
+ * Gives some calls hours to wait, and some an expiry; by chances of their own, so that the rest of a plan stays. Nobody
+ * looks on while a call waits for hours: to poll so long would be most of a run.
+ */
+function stretchTimes(chance: Chance, calls: readonly PlannedCall[], hasLongDelays: boolean): PlannedCall[] {
+  return calls.map((call) => {
+    const isLong = hasLongDelays && call.queue === 'default' && chance.happens(0.5)
+    const delaySeconds = isLong && chance.happens(0.7) ? chance.pick(longDelaySeconds) : call.delaySeconds
+    const at = chance.happens(0.3)
+    const retriesLater = isLong && chance.happens(0.4)
+    const expires = chance.happens(0.3)
+    const untilSeconds = chance.pick([1, 3, 10, 40, 300])
+    const { program } = call
+    return {
+      ...call,
+      delaySeconds,
+      at,
+      ...(expires && { expiresInSeconds: delaySeconds + untilSeconds }),
+      ...(isLong && { key: undefined, watched: false }),
+      ...(retriesLater && {
+        program: { ...program, throws: Math.max(program.throws, 1), error: 'retry-later' },
+      }),
+    }
+  })
+}
+
 /** The plan of a seed. */
 export function planOf(seed: number): Plan {
   const chance = chanceOf(seed, 'plan')
@@ -166,9 +202,13 @@ export function planOf(seed: number): Plan {
   const record = chance.happens(0.2) ? 'on-claim' : 'on-submit'
   const fifo = chance.happens(0.3)
   const size = chance.whole(2, 7)
-  const calls = Array.from({ length: size }, (_, number) =>
+  const times = chanceOf(seed, 'times')
+  const longDelays = times.happens(0.2)
+  const isTimed = longDelays || times.happens(0.2)
+  const plain = Array.from({ length: size }, (_, number) =>
     callOf(chance, { timeoutSeconds, record, fifo }, number),
   )
+  const calls = isTimed ? stretchTimes(times, plain, longDelays) : plain
   twistCalls(chance, calls)
   const hasPoison = chance.happens(0.06)
   const requests = chance.happens(0.6)
@@ -189,6 +229,7 @@ export function planOf(seed: number): Plan {
     requests,
     poison: hasPoison ? poisonOf(chance) : [],
     quietAtMs: chance.whole(20_000, 90_000),
+    longDelays,
     echoesLater: chance.happens(0.15),
   }
 }

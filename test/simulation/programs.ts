@@ -58,10 +58,15 @@ function sleep(process: SimulatedProcess, ms: number, program: Program): Promise
   })
 }
 
-function errorOf(program: Program, execution: number): Error {
+function errorOf(program: Program, execution: number, now: number): Error {
   const text = `${currentTask.id} failed in execution ${execution}`
   if (program.error === 'non-retryable') return new NonRetryableError(text)
   if (program.error === 'retry-after') return new RetryAfterError(3, text)
+  // Later than a message can be hidden; by the clock of this process.
+  if (program.error === 'retry-later') {
+    const seconds = 40_000 + (execution % 7) * 1000
+    return new RetryAfterError(execution % 2 === 0 ? seconds : new Date(now + seconds * 1000), text)
+  }
   return new Error(text)
 }
 
@@ -87,7 +92,7 @@ async function obey(
 ): Promise<void> {
   const { attempt } = currentTask
   if (program.durationMs > 0) await sleep(process, program.durationMs, program)
-  if (attempt <= program.throws) throw errorOf(program, execution)
+  if (attempt <= program.throws) throw errorOf(program, execution, process.ports.clock.now())
   if (attempt <= program.throws + program.exits) {
     process.kill('process.exit in a task')
     await new Promise<never>(() => {})

@@ -21,6 +21,19 @@ const steps: Readonly<Record<CallState | 'none', readonly CallState[]>> = {
   cancelled: [],
 }
 
+/** Whether this write ends a call that no attempt has begun in time: by whoever saw it so. */
+function isExpiry(view: RunView, { before, after, at }: Of<'write'>): boolean {
+  if (after.state !== 'failed' || after.reason !== 'expired' || after.startedAt !== undefined) return false
+  return (before?.startBy ?? Number.POSITIVE_INFINITY) <= at + view.result.plan.skewMs + 1
+}
+
+/** Whether this claim is made to end a call that has expired: it is no attempt. */
+function isToEndExpired(view: RunView, write: Of<'write'>): boolean {
+  const { after, at } = write
+  if (!isClaim(write) || after.startedAt !== undefined) return false
+  return (after.startBy ?? Number.POSITIVE_INFINITY) <= at + view.result.plan.skewMs + 1
+}
+
 /** Whether this write is what somebody asked for by `executor.retry`. */
 function isRetryByHand(view: RunView, { id, process, before, after, at }: Of<'write'>): boolean {
   if (before?.state !== 'failed' || after.state !== 'pending') return false
@@ -46,7 +59,8 @@ export function* pathIsLegal(view: RunView): Generator<[string, number]> {
     if (isFinal(before?.state ?? 'pending') && !isForgotten) continue
     // A dead letter that nobody can read ends under its message's id.
     if (after.task === '(unreadable)') continue
-    if (!steps[from].includes(after.state)) yield [`${id} went from ${from} to ${after.state}`, at]
+    if (steps[from].includes(after.state) || isExpiry(view, write)) continue
+    yield [`${id} went from ${from} to ${after.state}`, at]
   }
 }
 
@@ -71,7 +85,8 @@ export function* attemptsAreCounted(view: RunView): Generator<[string, number]> 
         : write.before
     if (isRetryByHand(view, write)) continue
     // Who ends a dead letter runs nothing.
-    const claimed = isClaim(write) && !write.process.startsWith('dead-letters') ? 1 : 0
+    const isAttempt = !write.process.startsWith('dead-letters') && !isToEndExpired(view, write)
+    const claimed = isClaim(write) && isAttempt ? 1 : 0
     if (after.attempts !== before.attempts + claimed) {
       yield [`${id}: attempts ${before.attempts} → ${after.attempts} at ${claimed} claims`, at]
     }
@@ -189,6 +204,9 @@ export function* fenceHolds(view: RunView): Generator<[string, number]> {
   for (const write of view.of('write')) {
     const { id, process, before, after, at } = write
     if (before === undefined || isClaim(write) || after.task === '(unreadable)') continue
+    // Who waits for it may end it, while nobody runs it.
+    const isOwned = before.state === 'running' && (before.leaseUntil ?? 0) >= at + view.result.plan.skewMs
+    if (!isOwned && isExpiry(view, write)) continue
     if (before.state === 'running' && after.state === 'cancelled') {
       const isOwn = view.claimOf(id, before.owner)?.process === process
       if (!isOwn && (before.leaseUntil ?? 0) > at + view.result.plan.skewMs) {

@@ -42,7 +42,7 @@ function crashes(sim: Simulation, process: SimulatedProcess, when: string): bool
 export async function request<T>(
   sim: Simulation,
   process: SimulatedProcess,
-  part: 'store' | 'queue',
+  part: 'store' | 'queue' | 'scheduler',
   operation: string,
   effect: () => Promise<T>,
 ): Promise<T> {

@@ -17,6 +17,9 @@ import { queueNames, type Simulation, START_MS, simulationOf } from './simulatio
 /** How long everything may take to come to rest once the faults are over: an unknown task waits for an hour. */
 const QUIET_MS = 4 * 3600 * 1000
 
+/** The same where calls are delayed, and wait for retries, for half a day each. */
+const LONG_QUIET_MS = 80 * 3600 * 1000
+
 /** When every record has expired, and DynamoDB has deleted it. */
 const AFTER_EXPIRY_MS = (RETENTION_SECONDS + 2 * 86_400) * 1000
 
@@ -35,7 +38,7 @@ export async function runSeed(seed: number, mode: Mode, only?: ReadonlySet<strin
   const isOver = () => sim.isQuiet && isAtRest(sim, lambdas, clients)
   await world.run(() => false, START_MS + plan.quietAtMs)
   beQuiet(sim, lambdas, clients)
-  await world.run(isOver, world.now() + QUIET_MS)
+  await world.run(isOver, world.now() + (plan.longDelays ? LONG_QUIET_MS : QUIET_MS))
   let settled = isOver()
   if (settled) {
     clients.waitForAll()
@@ -92,6 +95,7 @@ function isAtRest(sim: Simulation, lambdas: readonly LambdaSide[], clients: Clie
     lambdas.every((lambda) => lambda.busy() === 0) &&
     clients.areIdle() &&
     sim.queue.unfinished() === 0 &&
+    sim.schedules.size() === 0 &&
     (!sim.mode.handlesDeadLetters || deadLetters(sim) === 0)
   )
 }

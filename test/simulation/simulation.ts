@@ -13,6 +13,7 @@ import { type Faults, faultsOf } from './faults.ts'
 import { type History, historyOf } from './history.ts'
 import type { Mode } from './modes.ts'
 import { type Plan, planOf, RETENTION_SECONDS } from './plan.ts'
+import { type SimulatedSchedules, simulatedSchedules } from './schedules.ts'
 import { type Chance, chanceOf } from './seeded-chance.ts'
 import { seededEntropy } from './seeded-entropy.ts'
 import { type VirtualWorld, virtualWorld } from './virtual-world.ts'
@@ -36,13 +37,14 @@ export interface Simulation {
   /** As they truly are. */
   readonly queue: InProcessQueue
   readonly store: InProcessStore
+  readonly schedules: SimulatedSchedules
   /** How long requests take. */
   readonly latency: Chance
   /** The records of a call over time, for reads that lag behind. */
   readonly versions: Map<string, { readonly at: number; readonly record: CallRecord }[]>
   /** The bodies of all messages, by message id. */
   readonly bodies: Map<string, string>
-  isDown(part: 'store' | 'queue'): boolean
+  isDown(part: 'store' | 'queue' | 'scheduler'): boolean
   /** Told after every change of a queue. */
   onQueueChange(queue: string): void
   /** The call that a message is of, where it is of one. */
@@ -83,6 +85,7 @@ function configOf(plan: Plan, { renewsLeases }: Mode): Config {
     queues: { default: queue, orders: { ...queue, fifo: true } },
     workers: { main: worker },
     record: plan.record,
+    longDelays: plan.longDelays,
     taskOptions: {
       '*': task,
       fragile: { ...task, maxAttempts: 1 },
@@ -116,7 +119,7 @@ export function simulationOf(seed: number, mode: Mode, only?: ReadonlySet<string
   }
   const entropy = seededEntropy(seed, 'queue')
   const deadLetters = { maxReceiveCount: plan.maxReceiveCount }
-  return {
+  const sim: Simulation = {
     plan,
     mode,
     config,
@@ -126,6 +129,7 @@ export function simulationOf(seed: number, mode: Mode, only?: ReadonlySet<string
     history: historyOf(world.now),
     queue: inProcessQueue({ queues: resolved.queues, clock, entropy, deadLetters }),
     store: inProcessStore({ clock }),
+    schedules: simulatedSchedules(() => sim),
     latency: chanceOf(seed, 'latency'),
     versions: new Map(),
     bodies: new Map(),
@@ -139,6 +143,7 @@ export function simulationOf(seed: number, mode: Mode, only?: ReadonlySet<string
     executions: 0,
     isQuiet: false,
   }
+  return sim
 }
 
 /** All queues of a run, the dead-letter queues last. */

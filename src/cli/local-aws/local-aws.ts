@@ -3,8 +3,13 @@
  * other processes find them.
  * @module
  */
+
+import type { SchedulerResources } from '../../runtime/aws/eventbridge-schedules.ts'
 import { LOOPBACK, makeBucket, makeQueues, makeTable, queuesOf } from '../../runtime/aws/made-resources.ts'
+import { systemClock } from '../../runtime/clock.ts'
 import { ENV, type ResolvedConfig } from '../../runtime/config.ts'
+import { messageSender } from './message-sender.ts'
+import { startSchedulerServer } from './scheduler-server.ts'
 import { startDynamoDbServer, startSqsServer } from './wire-servers.ts'
 
 /** Names and values of environment variables. */
@@ -40,8 +45,15 @@ export async function startLocalAws(
     await sqs.close()
     throw error
   })
+  const sender = messageSender(sqs)
+  const scheduler = await startSchedulerServer({
+    clock: systemClock,
+    send: sender.send,
+    onUnsent: (name, error) =>
+      process.stderr.write(`errand: the schedule ${name} sent nothing: ${String(error)}\n`),
+  })
   const close = async () => {
-    await Promise.all([sqs.close(), dynamodb.close()])
+    await Promise.all([sqs.close(), dynamodb.close(), scheduler.close(), sender.close()])
   }
   const [tableName, bucket] = [`${config.name}-calls`, `${config.name.toLowerCase()}-blobs`]
   try {
@@ -54,6 +66,7 @@ export async function startLocalAws(
       variables: () => ({
         AWS_ENDPOINT_URL_SQS: sqs.endpoint,
         AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
+        AWS_ENDPOINT_URL_SCHEDULER: scheduler.endpoint,
         ...(hasBucket && { AWS_ENDPOINT_URL_S3: sqs.endpoint, [ENV.bucket]: bucket }),
         AWS_REGION: LOOPBACK.region,
         AWS_ACCESS_KEY_ID: LOOPBACK.credentials.accessKeyId,
@@ -64,6 +77,7 @@ export async function startLocalAws(
         // No worker is a function: all of them are processes.
         [ENV.functions]: '{}',
         [ENV.schedules]: 'notices',
+        [ENV.scheduler]: JSON.stringify(schedulerResources(config.name)),
       }),
       async addQueues(changed) {
         const added = queuesOf(changed).filter(({ name }) => !Object.hasOwn(queueUrls, name))
@@ -76,6 +90,15 @@ export async function startLocalAws(
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** What schedules are made with, of which nothing need be there: the server sends by itself. */
+function schedulerResources(app: string): SchedulerResources {
+  return {
+    group: app,
+    role: 'arn:aws:iam::000000000000:role/local-schedules',
+    deadLetters: `arn:aws:sqs:${LOOPBACK.region}:000000000000:${app}-schedules-dead-letters`,
   }
 }
 

@@ -1,0 +1,78 @@
+/**
+ * Breaks of due times, of expiry, and of waits that are longer than SQS can hide a message.
+ * @module
+ */
+import { edit, type Mutant } from './mutant.ts'
+
+const attempt = 'src/runtime/attempt.ts'
+const longWait = 'src/runtime/long-wait.ts'
+const oneTime = 'src/runtime/one-time-schedules.ts'
+const record = 'src/runtime/record.ts'
+
+/** Breaks of the times of calls. */
+export const timeMutants: readonly Mutant[] = [
+  {
+    name: 'an expired call is begun',
+    edits: [
+      edit(attempt, 'if (isPast(envelope.startBy, now)) {', 'if (isPast(undefined, now)) {'),
+      edit(attempt, 'record.attempts === 1 && isPast(record.startBy,', 'isPast(undefined,'),
+      edit(record, 'if (call.startBy !== undefined) {', 'if (call.startBy === 0) {'),
+    ],
+  },
+  {
+    name: 'a claim that took too long begins an expired call',
+    edits: [edit(attempt, 'record.attempts === 1 && isPast(record.startBy,', 'isPast(undefined,')],
+  },
+  {
+    name: 'a call expires although an attempt has begun',
+    edits: [
+      edit(
+        record,
+        "      ['startBy', '<=', nowMs],\n      ['startedAt', 'absent'],\n",
+        "      ['startBy', '<=', nowMs],\n",
+      ),
+    ],
+  },
+  {
+    name: 'a message is acknowledged before its schedule is made',
+    edits: [
+      edit(
+        longWait,
+        'const made = await persist(environment, id, deadline, async () => {',
+        'const made = {}\n  void persist(environment, id, deadline, async () => {',
+      ),
+    ],
+  },
+  {
+    name: 'a redelivery of a call that waits for hours is acknowledged without a schedule',
+    edits: [
+      edit(attempt, 'return waitInSchedule(environment, envelope, waiting, deadline)', 'return acknowledge'),
+    ],
+  },
+  {
+    name: 'what a schedule sends too early runs at once: the seconds that are left are dropped',
+    edits: [
+      edit(
+        attempt,
+        'if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)',
+        '',
+      ),
+      edit(
+        record,
+        "all: [postponed, ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000]],",
+        'all: [postponed],',
+      ),
+      edit(oneTime, 'delaySeconds: Math.floor((latestAt - minuteAt) / 1000) }', 'delaySeconds: 0 }'),
+    ],
+  },
+  {
+    name: 'without a record, what a schedule sends too early runs at once',
+    edits: [
+      edit(
+        attempt,
+        'if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)',
+        '',
+      ),
+    ],
+  },
+]
