@@ -70,7 +70,10 @@ function webFunction(scope: Construct): NodejsFunction {
       mainFields: ['module', 'main'],
       minify: true,
       bundleAwsSDK: true,
-      externalModules: ['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+      externalModules: [
+        'errand/local-emulator',
+        ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda', '@aws-sdk/client-scheduler'],
+      ],
       // The SDK's CommonJS parts ask for Node's modules by `require`.
       banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       commandHooks: {
