@@ -45,6 +45,8 @@ import {
   expiredNeverBegins,
   longWaitsEndInTime,
   onlyUnbegunExpires,
+  overlapIsRespected,
+  scheduledRunsAreOfDueTimes,
 } from './time-checkers.ts'
 
 export type { Violation } from './run-view.ts'
@@ -63,6 +65,8 @@ export const checkers: readonly Checker[] = [
   dueTimeOfMessagesIsKept,
   expiredNeverBegins,
   onlyUnbegunExpires,
+  overlapIsRespected,
+  scheduledRunsAreOfDueTimes,
   attemptBeginsInTime,
   attemptsAreCounted,
   executionsAreBounded,
