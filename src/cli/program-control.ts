@@ -21,7 +21,9 @@ function addSubmit(program: Command): void {
     .argument('[args...]', 'its arguments, each as JSON')
     .option('--wait [seconds]', 'wait for the result, or so long')
     .option('--queue <name>', 'to this queue')
-    .option('--delay <seconds>', 'not before so many seconds, 0–900')
+    .option('--delay <span>', 'not before so long from now: 90, 10m, 2h, 3d')
+    .option('--at <moment>', 'not before this moment: 2026-10-01T12:00:00Z')
+    .option('--expires <when>', 'not begun later than this: a span, or a moment')
     .option('--key <key>', 'idempotency key: the same key is the same call')
     .option('--tenant <tenant>', 'whose call it is')
     .addHelpText(

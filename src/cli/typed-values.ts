@@ -100,6 +100,30 @@ function readPort(option: string, text: string): number {
   throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a whole number`)
 }
 
+/**
+ * `--delay` and `--expires` as a span: seconds, or a number with a unit.
+ * @throws UsageError
+ */
+export function readSeconds(option: string, text: string): number {
+  const [, count, unit = 's'] = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? []
+  if (count !== undefined) return (Number(count) * (unitMs[unit || 's'] ?? 0)) / 1000
+  throw new UsageError(
+    `${option} is ${JSON.stringify(text)}, expected seconds, or a span with its unit: 90, 90s, 10m, 2h, 3d`,
+  )
+}
+
+/**
+ * A moment.
+ * @throws UsageError
+ */
+export function readMoment(option: string, text: string): Date {
+  const date = new Date(text)
+  if (Number.isFinite(date.getTime()) && /\d{4}/.test(text)) return date
+  throw new UsageError(
+    `${option} is ${JSON.stringify(text)}, expected a moment: 2026-10-01T12:00:00Z, or 2026-10-01`,
+  )
+}
+
 const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /**

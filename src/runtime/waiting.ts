@@ -4,6 +4,7 @@
  */
 
 import type { Ports } from './backend.ts'
+import { hasExpired } from './call-record.ts'
 import type { Timer } from './clock.ts'
 import { LIMITS } from './config.ts'
 import { AccessDeniedError, CallNotFoundError, ResourceNotFoundError, WaitTimeoutError } from './errors.ts'
@@ -173,7 +174,8 @@ function waitInOrder(
 function join(state: PollerState, id: string, waiter: Waiter, isSeen = false): void {
   const { store, clock } = state.ports
   const record = store.peek?.(id)
-  const known = isLive(record, clock.now())
+  // One that has expired is read, which ends it.
+  const known = isLive(record, clock.now()) && !hasExpired(record, clock.now())
   if (known && waiter.offer(record)) return
   const entry = state.watched.get(id)
   if (entry !== undefined) {

@@ -64,6 +64,7 @@ describe('docs/configuration.md', () => {
       'record',
       'listing',
       'blobs',
+      'longDelays',
     ]
     expect(Object.keys(DEFAULTS).sort()).toEqual(known.sort())
   })

@@ -56,6 +56,36 @@ function stage(tasks: TaskTree) {
 
 const add = (a: number, b: number) => a + b
 
+describe('a dead letter of a schedule', () => {
+  test('is the request that was made of SQS, and ends its call as failed', async () => {
+    const on = stage({ add })
+    const future = await on.executor.submit(add, 1, 2)
+    const { Records } = await on.receive()
+    const [{ body } = { body: '' }] = Records
+    const QueueUrl = 'https://sqs.eu-west-1.amazonaws.com/123456789012/shop-default'
+    const letter = JSON.stringify({ QueueUrl, MessageBody: body, DelaySeconds: 17 })
+    await on.queue.send(DEAD, [{ body: letter }])
+    expect(await on.end()).toBe(0)
+    expect(await on.clock.runUntil(future.outcome())).toMatchObject({ reason: 'undeliverable' })
+    // Its arguments were kept as any other's.
+    await on.executor.retry(future.id)
+    expect(await future.state()).toBe('failed')
+    expect(await on.executor.future(future.id).state()).toBe('pending')
+  })
+
+  test.each([
+    '{"QueueUrl":"https://x/y"}',
+    '{"QueueUrl":"https://x/y","MessageBody":5}',
+    '{"QueueUrl":"https://x/y","MessageBody":"[]"}',
+    '{"MessageBody":"{}"}',
+  ])('that holds no envelope ends under its own id: %s', async (letter) => {
+    const on = stage({ add })
+    await on.queue.send(DEAD, [{ body: letter }])
+    expect(await on.end()).toBe(0)
+    expect(said.join('')).toContain('a dead letter cannot be read')
+  })
+})
+
 describe('a dead letter', () => {
   test('ends its call as failed, without running it, and says why', async () => {
     let runs = 0

@@ -9,7 +9,7 @@ import { suggestName } from '../../runtime/nearest-name.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import type { Screen } from '../output/screen.ts'
-import { readJson, readNumber, readWait } from '../typed-values.ts'
+import { readJson, readMoment, readSeconds, readWait } from '../typed-values.ts'
 import { showEnd } from './result.ts'
 
 /** What is typed. */
@@ -17,6 +17,8 @@ export interface SubmitOptions extends SharedOptions {
   readonly wait?: string | true
   readonly queue?: string
   readonly delay?: string
+  readonly at?: string
+  readonly expires?: string
   readonly key?: string
   readonly tenant?: string
 }
@@ -44,13 +46,22 @@ export async function submit(
 /** By names that are known only now. */
 type Submit = (task: string, ...args: readonly unknown[]) => Promise<Future<unknown>>
 
-function callOptionsOf({ queue, delay, key, tenant }: SubmitOptions): CallOptions {
+function callOptionsOf({ queue, delay, at, expires, key, tenant }: SubmitOptions): CallOptions {
   return {
     ...(queue !== undefined && { queue }),
-    ...(delay !== undefined && { delaySeconds: readNumber('--delay', delay, 0, 900) }),
+    ...(delay !== undefined && { delaySeconds: readSeconds('--delay', delay) }),
+    ...(at !== undefined && { at: readMoment('--at', at) }),
+    ...(expires !== undefined && expiryOf(expires)),
     ...(key !== undefined && { idempotencyKey: key }),
     ...(tenant !== undefined && { tenant }),
   }
+}
+
+/** A moment, which has a year in it, or how long from now. */
+function expiryOf(text: string): CallOptions {
+  return text.includes('-')
+    ? { expiresAt: readMoment('--expires', text) }
+    : { expiresInSeconds: readSeconds('--expires', text) }
 }
 
 function checkTask({ tasks }: DiscoveredApp, task: string): void {

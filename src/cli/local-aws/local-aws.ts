@@ -10,7 +10,7 @@ import { systemClock } from '../../runtime/clock.ts'
 import { ENV, type ResolvedConfig } from '../../runtime/config.ts'
 import { messageSender } from './message-sender.ts'
 import { startSchedulerServer } from './scheduler-server.ts'
-import { startDynamoDbServer, startSqsServer } from './wire-servers.ts'
+import { startDynamoDbServer, startSqsServer, type WireServer } from './wire-servers.ts'
 
 /** Names and values of environment variables. */
 export type Variables = Readonly<Record<string, string>>
@@ -45,15 +45,9 @@ export async function startLocalAws(
     await sqs.close()
     throw error
   })
-  const sender = messageSender(sqs)
-  const scheduler = await startSchedulerServer({
-    clock: systemClock,
-    send: sender.send,
-    onUnsent: (name, error) =>
-      process.stderr.write(`errand: the schedule ${name} sent nothing: ${String(error)}\n`),
-  })
+  let scheduler: WireServer | undefined
   const close = async () => {
-    await Promise.all([sqs.close(), dynamodb.close(), scheduler.close(), sender.close()])
+    await Promise.all([sqs.close(), dynamodb.close(), scheduler?.close()])
   }
   const [tableName, bucket] = [`${config.name}-calls`, `${config.name.toLowerCase()}-blobs`]
   try {
@@ -61,12 +55,13 @@ export async function startLocalAws(
     await makeTable(dynamodb, tableName)
     if (config.blobs !== undefined) await makeBucket(sqs, bucket)
     let hasBucket = config.blobs !== undefined
+    if (config.longDelays) scheduler = await startScheduler(sqs)
     return {
       close,
       variables: () => ({
         AWS_ENDPOINT_URL_SQS: sqs.endpoint,
         AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
-        AWS_ENDPOINT_URL_SCHEDULER: scheduler.endpoint,
+        ...(scheduler && schedulerVariables(config.name, scheduler)),
         ...(hasBucket && { AWS_ENDPOINT_URL_S3: sqs.endpoint, [ENV.bucket]: bucket }),
         AWS_REGION: LOOPBACK.region,
         AWS_ACCESS_KEY_ID: LOOPBACK.credentials.accessKeyId,
@@ -77,11 +72,11 @@ export async function startLocalAws(
         // No worker is a function: all of them are processes.
         [ENV.functions]: '{}',
         [ENV.schedules]: 'notices',
-        [ENV.scheduler]: JSON.stringify(schedulerResources(config.name)),
       }),
       async addQueues(changed) {
         const added = queuesOf(changed).filter(({ name }) => !Object.hasOwn(queueUrls, name))
         queueUrls = { ...queueUrls, ...(await makeQueues(sqs, added)) }
+        if (changed.longDelays) scheduler ??= await startScheduler(sqs)
         if (changed.blobs === undefined || hasBucket) return
         await makeBucket(sqs, bucket)
         hasBucket = true
@@ -93,13 +88,29 @@ export async function startLocalAws(
   }
 }
 
+/** Schedules that send to the queues of this machine. */
+async function startScheduler(sqs: WireServer): Promise<WireServer> {
+  const sender = messageSender(sqs)
+  const server = await startSchedulerServer({
+    clock: systemClock,
+    send: sender.send,
+    onUnsent: (name, error) =>
+      process.stderr.write(`errand: the schedule ${name} sent nothing: ${String(error)}\n`),
+  })
+  const close = async () => {
+    await Promise.all([server.close(), sender.close()])
+  }
+  return { ...server, close }
+}
+
 /** What schedules are made with, of which nothing need be there: the server sends by itself. */
-function schedulerResources(app: string): SchedulerResources {
-  return {
+function schedulerVariables(app: string, { endpoint }: WireServer): Variables {
+  const resources: SchedulerResources = {
     group: app,
     role: 'arn:aws:iam::000000000000:role/local-schedules',
     deadLetters: `arn:aws:sqs:${LOOPBACK.region}:000000000000:${app}-schedules-dead-letters`,
   }
+  return { AWS_ENDPOINT_URL_SCHEDULER: endpoint, [ENV.scheduler]: JSON.stringify(resources) }
 }
 
 /** What would lead the SDK past the variables of local AWS: a profile, a session, an endpoint of all services. */
