@@ -94,7 +94,7 @@ export function makeSchedules(
   const made = new Construct(scope, 'Declared')
   for (const schedule of app.schedules) {
     const { name, expression, timezone, enabled, jitterMinutes } = schedule
-    if (expression.startsWith('at(')) warnOfPast(made, schedule)
+    if (app.schedulesOver.includes(name)) warnOfPast(made, schedule)
     const { queue } = declared(scope, 'queue', schedule.queue, queues)
     const resource = new CfnSchedule(made, name, {
       name,
@@ -134,12 +134,9 @@ function inputOf({ name, body }: ResolvedSchedule, queue: IQueue): Record<string
 
 /** A warning, and no more: the template is the same whenever it is synthesised, and what is over stays in a config. */
 function warnOfPast(scope: Construct, { name, expression, timezone }: ResolvedSchedule): void {
-  const at = expression.slice(3, -1)
-  // A day of margin: the zone may be up to 14 hours from UTC, and what is near is somebody's intention.
-  if (Date.parse(`${at}Z`) > Date.now() - 86_400_000) return
   Annotations.of(scope).addWarningV2(
     `errand:past-schedule:${name}`,
-    `schedule ${JSON.stringify(name)} was due at ${at} (${timezone}), once, and is over; take it out of the config`,
+    `schedule ${JSON.stringify(name)}, ${expression} in ${timezone}, is over: nothing of it is still to come; take it out`,
   )
 }
 

@@ -33,6 +33,8 @@ export interface DiscoveredApp {
   readonly tasks: readonly DiscoveredTask[]
   /** Those of the config and of the code, sorted by name. */
   readonly schedules: readonly ResolvedSchedule[]
+  /** The names of those that nothing is still to come of. */
+  readonly schedulesOver: readonly string[]
 }
 
 /** What the module itself does not tell: which of its exports it is. */
@@ -53,7 +55,7 @@ type EntryOf<M> = M extends ReadonlyMap<infer Key, infer Value> ? readonly [Key,
  * Tells of an app in a form that JSON holds. Reading the names registers the tasks.
  * @throws InvalidTaskError, InvalidOptionError where its tasks cannot be registered
  */
-export function describeApp(app: App, place: AppPlace): DiscoveredJson {
+export function describeApp(app: App, place: AppPlace): Omit<DiscoveredJson, 'schedulesOver'> {
   const { config, backend, registry } = app
   const tasks = [...registry.names()].sort(byUnits).map((name): DiscoveredTask => {
     const task = registry.find(name) as { options: ResolvedTaskOptions; formerly?: readonly string[] }

@@ -4,7 +4,8 @@
  * @module
  */
 import { join } from 'node:path'
-import { timesOf } from '../runtime/check-schedules.ts'
+import { isOver } from '../runtime/check-schedules.ts'
+import { systemClock } from '../runtime/clock.ts'
 import { buildApp } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
@@ -47,8 +48,9 @@ async function load(): Promise<void> {
   await new Promise(setImmediate)
   try {
     const found = describeApp(app, { modulePath: request.path, exportName, isFactory })
-    for (const schedule of found.schedules) timesOf(schedule)
-    answer({ found })
+    // Where there is no such zone, or never such a time, this throws.
+    const over = found.schedules.filter((schedule) => isOver(schedule, systemClock.now()))
+    answer({ found: { ...found, schedulesOver: over.map(({ name }) => name) } })
   } catch (error) {
     throw new LoadFailure({ problem: 'declares tasks or options that are refused', error })
   }

@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { Clock } from '../runtime/clock.ts'
-import { deadlineHeap } from '../runtime/deadline-heap.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
+import { type DeadlineHeap, deadlineHeap } from '../runtime/deadline-heap.ts'
 import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** How far to go on. */
@@ -92,7 +92,7 @@ export function millisecondsOf(span: Span): number {
 export function virtualClock(startMs: number = START_MS): VirtualClock {
   const timers = deadlineHeap<() => void>()
   let nowMs = startMs
-  let endless = 0
+  const endless = { count: 0 }
 
   /** Goes to the next timer at or before `untilMs`, and fires it. */
   function fireNext(untilMs: number): boolean {
@@ -109,21 +109,9 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
       // An endless wait is no timer: it would only ever be jumped to.
       if (delayMs === Number.POSITIVE_INFINITY) return { cancel: () => {} }
       const at = nowMs + Math.max(delayMs, 0)
-      if (options?.endless !== true) {
-        const timer = timers.add(at, task)
-        return { cancel: () => timers.cancel(timer) }
-      }
-      endless += 1
-      const timer = timers.add(at, () => {
-        endless -= 1
-        task()
-      })
-      return {
-        cancel() {
-          if (timer.item !== undefined) endless -= 1
-          timers.cancel(timer)
-        },
-      }
+      if (options?.endless === true) return endlessTimer(timers, endless, at, task)
+      const timer = timers.add(at, task)
+      return { cancel: () => timers.cancel(timer) }
     },
     async advance(span) {
       const untilMs = nowMs + millisecondsOf(span)
@@ -140,8 +128,8 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
       promise.then(done, done)
       await settle()
       while (!settled) {
-        if (timers.size() > endless && fireNext(Number.POSITIVE_INFINITY)) await settle()
-        else await settleOrThrow(() => settled || timers.size() > endless)
+        if (timers.size() > endless.count && fireNext(Number.POSITIVE_INFINITY)) await settle()
+        else await settleOrThrow(() => settled || timers.size() > endless.count)
       }
       return promise
     },
@@ -149,10 +137,30 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
       return timers.size()
     },
     get isIdle() {
-      return timers.size() === endless
+      return timers.size() === endless.count
     },
     get nextTimerAt() {
       return timers.next()?.at
+    },
+  }
+}
+
+/** A timer of what goes on for ever: counted, so that the others are told apart. */
+function endlessTimer(
+  timers: DeadlineHeap<() => void>,
+  endless: { count: number },
+  at: number,
+  task: () => void,
+): Timer {
+  endless.count += 1
+  const timer = timers.add(at, () => {
+    endless.count -= 1
+    task()
+  })
+  return {
+    cancel() {
+      if (timer.item !== undefined) endless.count -= 1
+      timers.cancel(timer)
     },
   }
 }

@@ -2,13 +2,47 @@
  * All schedules of an app: those of its config, those that `executor.schedule` declared, and those declared on tasks.
  * @module
  */
+import type { App } from './app.ts'
 import type { ResolvedConfig, ResolvedSchedule } from './config.ts'
-import { InvalidOptionError } from './errors.ts'
+import { InvalidOptionError, UnregisteredTaskError } from './errors.ts'
 import type { Registry } from './registry.ts'
 import { type DeclaredSchedule, resolveSchedule } from './resolve-schedules.ts'
+import type { ScheduleContext } from './schedule-control.ts'
+import { type AnyFunction, type TaskSender, taskSchedulesOf } from './task.ts'
+
+/** The schedules of an app, and how its code declares more. */
+export interface AppSchedules {
+  /** All of them; see `appSchedules`. */
+  readonly schedules: App['schedules']
+  readonly declare: (name: string, target: unknown, options: DeclaredSchedule) => void
+  /** Submits a registered task to a queue. */
+  readonly submitByName: ScheduleContext['submitByName']
+}
+
+/** Makes them: at first those of the config and of the tasks alone. */
+export function createAppSchedules(
+  config: ResolvedConfig,
+  registry: Registry,
+  sender: TaskSender,
+): AppSchedules {
+  const declared: CodeSchedule[] = []
+  return {
+    schedules: () => appSchedules(config, registry, declared),
+    declare: (name, target, options) => {
+      declared.push({ name, target, options })
+    },
+    async submitByName(task, args, queue) {
+      for (const [target, name] of registry.functions()) {
+        if (name === task) return sender.submit(target as AnyFunction, args, { queue })
+      }
+      // Its schedule could not have been resolved.
+      throw new UnregisteredTaskError(`no task is registered as ${JSON.stringify(task)}`)
+    },
+  }
+}
 
 /** A schedule as the code declared it. */
-export interface CodeSchedule {
+interface CodeSchedule {
   readonly name: string
   /** A registered function. */
   readonly target: unknown
@@ -19,16 +53,18 @@ export interface CodeSchedule {
  * The schedules by name, in the order of their declaration. Reading them registers the tasks.
  * @throws InvalidOptionError, UnregisteredTaskError, InvalidTaskError
  */
-export function appSchedules(
+function appSchedules(
   config: ResolvedConfig,
   registry: Registry,
   declared: readonly CodeSchedule[],
 ): ReadonlyMap<string, ResolvedSchedule> {
-  const ofTasks = registry.schedules().map(({ task, schedule: { name, ...options } }) => ({
-    name: name ?? task.replaceAll('.', '-'),
-    task,
-    options,
-  }))
+  const ofTasks = [...registry.functions()].flatMap(([target, task]) =>
+    taskSchedulesOf(target).map(({ name, ...options }) => ({
+      name: name ?? task.replaceAll('.', '-'),
+      task,
+      options,
+    })),
+  )
   const ofCode = declared.map(({ name, target, options }) => ({
     name,
     task: registry.taskOf(target).name,

@@ -5,7 +5,7 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type App, announceApp, type StartHook, type StopHook, withdrawApp } from './app.ts'
-import { appSchedules, type CodeSchedule } from './app-schedules.ts'
+import { createAppSchedules } from './app-schedules.ts'
 import type { Backend } from './backend.ts'
 import { type CallOptions, NO_OPTIONS } from './call-options.ts'
 import { type Calls, type Connect, createCalls } from './calls.ts'
@@ -232,8 +232,8 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
-  const declaredSchedules: CodeSchedule[] = []
-  const schedules = () => appSchedules(config, registry, declaredSchedules)
+  const scheduled = createAppSchedules(config, registry, sender)
+  const { schedules } = scheduled
   const parts = { config, registry, codec, schedules, middleware, startHooks, stopHooks }
   const app: App = { ...parts, ...named(options), submit: sender.submit }
   announceApp(app)
@@ -241,10 +241,6 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const realSender = createSender({ config, codec, calls, connect, middleware, resolve: registry.taskOf })
-  const scheduled: NonNullable<BuildOptions<Tasks>['scheduled']> = options.scheduled ?? {
-    schedules,
-    submitByName: (name, args, queue) => sender.submit(registry.functionOf(name), args, { queue }),
-  }
   const nameNow = (name: string) => registry.find(name)?.name ?? name
   const executor: Executor<Tasks, C> = {
     config,
@@ -253,10 +249,14 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
     ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
-    ...createInspection({ config, calls, connect, resolve: registry.taskOf, ...scheduled }),
-    schedule: (name, target, options) => {
-      declaredSchedules.push({ name, target, options })
-    },
+    ...createInspection({
+      config,
+      calls,
+      connect,
+      resolve: registry.taskOf,
+      ...(options.scheduled ?? scheduled),
+    }),
+    schedule: scheduled.declare,
     use: (layer) => {
       middleware.push(checkMiddleware(layer))
     },

@@ -15,9 +15,7 @@ import {
   isClass,
   offUnboundTask,
   onUnboundTask,
-  type TaskSchedule,
   type TaskSender,
-  taskSchedulesOf,
   unbindTask,
 } from './task.ts'
 
@@ -43,12 +41,10 @@ export interface Registry {
   find(name: string): RegisteredTask | undefined
   /** The task that this function is, or `UnregisteredTaskError` with the line to add. */
   taskOf(target: unknown): RegisteredTask
-  /** The function that is registered under a name, or `UnregisteredTaskError`. */
-  functionOf(name: string): AnyFunction
+  /** The names of the tasks by their functions. */
+  functions(): ReadonlyMap<unknown, string>
   /** All names, in the order of registration; former ones are not among them. */
   names(): readonly string[]
-  /** The schedules that were declared on tasks. */
-  schedules(): readonly { readonly task: string; readonly schedule: TaskSchedule<AnyFunction> }[]
   /** Registers one more. */
   add(name: string, target: AnyFunction): void
   /** Lets go of the declared tasks, so that another executor may have them. */
@@ -107,24 +103,13 @@ export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: 
       if (name === undefined) throw unregistered(target, entries)
       return entries.byName.get(name) as RegisteredTask
     },
-    functionOf(name) {
+    functions() {
       readTasks()
-      for (const [target, registered] of entries.byFunction) {
-        if (registered === name) return target as AnyFunction
-      }
-      throw new UnregisteredTaskError(
-        `no task is registered as ${showValue(name)}; ${suggestName(name, entries.byName.keys())}`,
-      )
+      return entries.byFunction
     },
     names() {
       readTasks()
       return [...entries.byName.keys()]
-    },
-    schedules() {
-      readTasks()
-      return [...entries.byFunction].flatMap(([target, task]) =>
-        taskSchedulesOf(target).map((schedule) => ({ task, schedule })),
-      )
     },
     add(name, target) {
       register(context, name, target)

@@ -47,9 +47,7 @@ function configOf(...workers: ResolvedWorker[]): ResolvedConfig {
     routes: {},
     taskOptions: {},
     record: 'on-submit',
-    longDelays: false,
-    schedules: new Map(),
-    listing: false,
+    ...{ longDelays: false, listing: false, schedules: new Map() },
   }
 }
 
