@@ -162,8 +162,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     stopping: new Set(),
     paused: new Set(),
     counts: new Map(),
-    firing: undefined,
-    startedAt: 0,
+    ...{ firing: undefined, startedAt: 0 },
   }
   // A message may be left of a call that was cancelled; only where calls that wait have no record do messages count.
   const unfinished = () => sound.unfinished() + schedules.waiting().length

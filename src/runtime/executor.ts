@@ -257,15 +257,7 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
       ...(options.scheduled ?? scheduled),
     }),
     schedule: scheduled.declare,
-    use: (layer) => {
-      middleware.push(checkMiddleware(layer))
-    },
-    onWorkerStart: (hook) => {
-      startHooks.push(checkFunction('the hook of onWorkerStart', hook))
-    },
-    onWorkerStop: (hook) => {
-      stopHooks.push(checkFunction('the hook of onWorkerStop', hook) as StopHook)
-    },
+    ...hooksOf(middleware, startHooks, stopHooks),
     start: async () => (await connect()).start(),
     close: async () => {
       registry.release()
@@ -283,6 +275,25 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   }
   internals.set(executor, { app, connect, lend })
   return executor
+}
+
+/** What adds to these lists. */
+function hooksOf(
+  middleware: Middleware[],
+  startHooks: StartHook[],
+  stopHooks: StopHook[],
+): Pick<Executor, 'use' | 'onWorkerStart' | 'onWorkerStop'> {
+  return {
+    use: (layer) => {
+      middleware.push(checkMiddleware(layer))
+    },
+    onWorkerStart: (hook) => {
+      startHooks.push(checkFunction('the hook of onWorkerStart', hook))
+    },
+    onWorkerStop: (hook) => {
+      stopHooks.push(checkFunction('the hook of onWorkerStop', hook) as StopHook)
+    },
+  }
 }
 
 function named({ backend }: { readonly backend?: unknown }): Pick<App, 'backend'> {

@@ -65,6 +65,7 @@ describe('docs/configuration.md', () => {
       'listing',
       'blobs',
       'longDelays',
+      'schedule',
     ]
     expect(Object.keys(DEFAULTS).sort()).toEqual(known.sort())
   })
@@ -73,6 +74,19 @@ describe('docs/configuration.md', () => {
     const listed = [...rowsBelow(page, '## Environment variables').keys()]
     expect(listed).toEqual(expect.arrayContaining(Object.values(ENV)))
   })
+})
+
+test('docs/scheduling.md lists every option of a schedule, and its default', () => {
+  const rows = rowsBelow('docs/scheduling.md', '## Schedules')
+  const path = 'src/runtime/schedule-options.ts'
+  const declared = ['ScheduleTimes', 'ScheduleOptions', 'ConfigSchedule'].flatMap((name) =>
+    membersOf(path, name),
+  )
+  expect(declared.filter((option) => !rows.has(option))).toEqual([])
+  for (const [option, value] of Object.entries(DEFAULTS.schedule)) {
+    const shown = typeof value === 'string' ? `'${value}'` : String(value)
+    expect(rows.get(option)?.at(-1), option).toContain(`\`${shown}\``)
+  }
 })
 
 describe('docs/errors.md', () => {
