@@ -4,8 +4,8 @@
  * @module
  */
 import { join } from 'node:path'
-import { isOver } from '../runtime/check-schedules.ts'
 import { systemClock } from '../runtime/clock.ts'
+import type { ResolvedSchedule } from '../runtime/config.ts'
 import { buildApp } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
@@ -48,12 +48,18 @@ async function load(): Promise<void> {
   await new Promise(setImmediate)
   try {
     const found = describeApp(app, { modulePath: request.path, exportName, isFactory })
-    // Where there is no such zone, or never such a time, this throws.
-    const over = found.schedules.filter((schedule) => isOver(schedule, systemClock.now()))
-    answer({ found: { ...found, schedulesOver: over.map(({ name }) => name) } })
+    answer({ found: { ...found, schedulesOver: await overOf(found.schedules) } })
   } catch (error) {
     throw new LoadFailure({ problem: 'declares tasks or options that are refused', error })
   }
+}
+
+/** @throws InvalidOptionError where a schedule has a zone that nobody knows, or never a time */
+async function overOf(schedules: readonly ResolvedSchedule[]): Promise<readonly string[]> {
+  if (schedules.length === 0) return []
+  // Most apps have none, and are found without the cron library.
+  const { isOver } = await import('../runtime/check-schedules.ts')
+  return schedules.filter((schedule) => isOver(schedule, systemClock.now())).map(({ name }) => name)
 }
 
 process.on('unhandledRejection', (error) => {
