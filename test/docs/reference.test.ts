@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { BundleError } from '../../cdk/bundling/bundle-error.ts'
 import { AppDiscoveryError } from '../../src/app-discovery/index.ts'
 import { TTL_ATTRIBUTE, tableDefinition } from '../../src/runtime/aws/dynamodb-item.ts'
-import { DEFAULTS } from '../../src/runtime/config.ts'
+import { DEFAULTS, ENV } from '../../src/runtime/config.ts'
 import * as errors from '../../src/runtime/errors.ts'
 import { root } from '../support/source-files.ts'
 import { configurationPage, withTables } from './configuration-page.ts'
@@ -104,6 +104,31 @@ describe('docs/errors.md', () => {
     const listed = [...rowsBelow('docs/errors.md', '## All errors').keys()]
     expect(listed.filter((name) => !(name in errors))).toEqual([])
   })
+})
+
+describe('docs/from-celery.md', () => {
+  test.each(['## Configuration keys', '### Of the Flask extension'])(
+    '"%s" names options that are there',
+    (heading) => {
+      const interfaces = exportedInterfaces(config).map((name) => [config, name] as const)
+      const options = [
+        ...[
+          ...interfaces,
+          ['src/index.ts', 'ConnectOptions'] as const,
+          ['src/runtime/call-options.ts', 'CallOptions'] as const,
+        ],
+        ['src/runtime/aws/aws-backend.ts', 'AwsOptions'] as const,
+      ].flatMap(([path, name]) => optionsOf(path, name).map((option) => option.name))
+      const known = new Set([...options, ...Object.values(ENV)])
+      const rows = [...rowsBelow('docs/from-celery.md', heading).values()]
+      expect(rows.length).toBeGreaterThan(10)
+      // Names alone: not code with a call or a value in it, and not Celery's own keys.
+      const named = rows.flatMap(([, ours = '']) =>
+        [...ours.matchAll(/`([A-Za-z_.]+)`/g)].map(([, name = '']) => name),
+      )
+      expect(named.filter((name) => !known.has(name) && name !== 'max_retries')).toEqual([])
+    },
+  )
 })
 
 describe('docs/backends.md', () => {
