@@ -38,7 +38,6 @@ export interface ShownAttempt {
 export interface CallDetail extends CallRow {
   readonly depth: number
   readonly leaseUntil?: string
-  readonly abortReason?: string
   readonly expiresAt: string
   /** Of a call that succeeded. */
   readonly result?: ShownPayload
@@ -72,7 +71,6 @@ export async function readCallDetail(sources: Sources, id: string): Promise<Call
     depth: record.depth ?? 0,
     expiresAt: new Date(record.expiresAtSeconds * 1000).toISOString(),
     ...(record.leaseUntil !== undefined && { leaseUntil: new Date(record.leaseUntil).toISOString() }),
-    ...(record.abortReason !== undefined && { abortReason: visible(record.abortReason) }),
     ...ending,
     ...kept,
     history: attemptsOf(record).map(shownAttempt),

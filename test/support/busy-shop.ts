@@ -50,7 +50,7 @@ class GatewayError extends Error {
 }
 
 /** The tasks. What they do takes virtual time alone. */
-function tasksOf(clock: VirtualClock, chance: () => number) {
+function tasksOf(clock: VirtualClock, chance: () => number, gateway: { isDown: boolean }) {
   const pause = (seconds: number) =>
     new Promise<void>((resolve) => clock.setTimer(() => resolve(), Math.round(seconds * 1000)))
   const send = async (to: string) => {
@@ -74,7 +74,7 @@ function tasksOf(clock: VirtualClock, chance: () => number) {
   }
   const charge = async ({ order }: { order: string; amount: number; card: object }) => {
     await pause(0.1 + chance() / 2)
-    if (chance() < 0.12) {
+    if (chance() < (gateway.isDown ? 0.85 : 0.1)) {
       throw new GatewayError('503 from payments.example, token=tok_visible_9', {
         cause: new Error('socket hang up'),
       })
@@ -117,7 +117,8 @@ function tasksOf(clock: VirtualClock, chance: () => number) {
 export function busyShop() {
   const clock = virtualClock(Date.UTC(2026, 9, 5, 9, 30))
   const chance = seededFractions(7)
-  const tasks = tasksOf(clock, chance)
+  const gateway = { isDown: false }
+  const tasks = tasksOf(clock, chance, gateway)
   const plan = faultPlan({
     ...{ seed: 7, duplicate: 0.01, delay: 0.01, reorder: 0.02, loseResponse: 0.005, throttle: 0.005 },
     kill: { inTask: 0.002, beforeFinish: 0.001, afterFinish: 0.001 },
@@ -128,7 +129,7 @@ export function busyShop() {
   })
   const executor = createExecutor(config, { tasks, backend })
   backend.attach(internalsOf(executor).app)
-  return { executor, backend, tasks, clock, plan, chance }
+  return { executor, backend, tasks, clock, plan, chance, gateway }
 }
 
 /** A shop, as `busyShop` makes it. */
@@ -208,7 +209,7 @@ async function submitLast({ executor, tasks, clock, plan }: BusyShop): Promise<v
 
 /** Has the shop live through a day of `calls` calls, a tenth of them in its last hour. Gives how many there were. */
 export async function live(shop: BusyShop, calls: number): Promise<void> {
-  const { executor, clock, chance } = shop
+  const { executor, clock, chance, gateway } = shop
   await executor.start()
   await submitOdd(shop)
   const burst = 6
@@ -216,6 +217,8 @@ export async function live(shop: BusyShop, calls: number): Promise<void> {
   for (let index = 0; index < calls; index += burst) {
     for (let each = index; each < Math.min(index + burst, calls); each++) await submitSome(shop, each)
     const isLate = index >= calls - last
+    // Shortly before the end the payments fail for a while: what a chart is for.
+    gateway.isDown = index > calls - last * 0.6 && index < calls - last * 0.35
     const span = isLate ? 3_600_000 / (last / burst) : (22.5 * 3_600_000) / ((calls - last) / burst)
     await clock.advance({ milliseconds: Math.round(span * 2 * chance()) })
   }
