@@ -37,7 +37,7 @@ ${has.states ? html`<td data-label="State" class="is">${stateTag(state)}</td>` :
 ${has.tenants ? html`<td data-label="Tenant" class="tenant">${tenant === undefined ? '' : name(tenant, 60)}</td>` : ''}
 <td data-label="Submitted" class="time">${timeTag(createdAt, frame.now)}</td>
 <td data-label="Waited" class="number less">${waitMilliseconds === undefined ? '–' : duration(waitMilliseconds)}</td>
-<td data-label="Ran" class="number ran">${runMilliseconds === undefined ? '–' : duration(runMilliseconds)}</td>
+<td data-label="Ran" class="number ${runMilliseconds === undefined ? 'less' : 'ran'}">${runMilliseconds === undefined ? '–' : duration(runMilliseconds)}</td>
 <td data-label="Attempts" class="number less">${attempts}</td>
 <td data-label="Detail" class="line">${detailOf(frame, row)}</td>
 </tr>`
