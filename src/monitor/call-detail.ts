@@ -45,6 +45,8 @@ export interface CallDetail extends CallRow {
   readonly errors?: readonly ShownError[]
   /** What it was given, one text an argument, where its message was kept: it failed, or its task says `keepArguments`. */
   readonly arguments?: readonly string[] | ShownPayload
+  /** What middleware sent along with it, known where its message was kept. */
+  readonly headers?: string
   /** What is submitted when it ends, by `with({ then, catch })`; known where its message was kept. */
   readonly followUps?: { readonly then?: string; readonly catch?: string }
   /** Its last attempts, six at most, the last of all at the end. */
@@ -151,7 +153,7 @@ const notKept = { arguments: { absent: 'they were not kept, or have expired' } }
 async function readKept(
   sources: Sources,
   { id, task, state, payloadHash }: CallRecord,
-): Promise<Pick<CallDetail, 'arguments' | 'followUps'>> {
+): Promise<Pick<CallDetail, 'arguments' | 'followUps' | 'headers'>> {
   const { store, blobs } = await sources.backend()
   const { redactor } = sources
   try {
@@ -170,7 +172,9 @@ async function readKept(
       text === undefined
         ? { absent: `they have ${envelope.blob?.bytes} bytes, too many to be shown` }
         : shownArguments(sources, task, text)
-    return { arguments: redactor.hidesAll(task) ? { absent: 'hidden here' } : shown, followUps }
+    if (redactor.hidesAll(task)) return { arguments: { absent: 'hidden here' }, followUps }
+    const headers = envelope.headers && valueText(redactor.value(task, envelope.headers))
+    return { arguments: shown, followUps, ...(headers && { headers }) }
   } catch (error) {
     return { arguments: { absent: visible(error instanceof Error ? error.message : String(error)) } }
   }

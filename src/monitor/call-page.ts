@@ -22,7 +22,7 @@ import { duration } from './shown-text.ts'
 
 /** The page of a call. */
 export function callPage(frame: Frame, call: CallDetail): PageContent {
-  const { id, task, state, errors, result, submitted, progress, progressShare } = call
+  const { id, task, state, errors, result, headers, submitted, progress, progressShare } = call
   const body = html`<div data-live="call">
 <div class="head"><h1>${name(task === '' ? '(not claimed yet)' : task)}</h1>${stateTag(state)}${frame.canManage ? actions(frame, call) : ''}</div>
 <p class="id whole">${name(id, 200)}</p>
@@ -31,6 +31,7 @@ ${progress === undefined ? '' : html`<p class="progress">${progressOf(progress, 
 ${errors === undefined ? '' : html`<section><h2>Error</h2>${errors.map(errorView)}</section>`}
 ${result === undefined ? '' : html`<section><h2>Result</h2>${payload(result)}</section>`}
 ${argumentsView(call)}
+${headers === undefined ? '' : html`<section><h2>Headers</h2><pre tabindex="0">${headers}</pre></section>`}
 ${attemptsView(frame, call)}
 ${submitted.length === 0 ? '' : html`<section><h2>Calls that it submitted</h2><p class="extent">As far as they are among the newest calls.</p>${callTable(frame, 'Calls that it submitted', submitted)}</section>`}
 </div>`

@@ -41,6 +41,9 @@ const config = defineConfig({
 
 const LONG_NAME = 'maintenance.rebuildTheMaterializedViewOfCustomerOrdersByRegionAndMonthWithArchivedOnes'
 
+/** An order whose invoice is never done. */
+const ENDLESS = 'order-0'
+
 /** Errors of a shop's own, as most apps have them. */
 class CardDeclinedError extends NonRetryableError {
   override name = 'CardDeclinedError'
@@ -101,7 +104,9 @@ function tasksOf(clock: VirtualClock, chance: () => number, gateway: { isDown: b
         return 'h264'
       },
     },
-    invoices: { render: async (_order: string) => pause(chance() < 0.06 ? 60 : 1 + chance() * 4) },
+    invoices: {
+      render: async (order: string) => pause(order === ENDLESS || chance() < 0.06 ? 60 : 1 + chance() * 4),
+    },
     search: { index: async (sku: string, _fields: object) => pause(0.03 + chance() / 20).then(() => sku) },
     exports: { everything: async () => 'x'.repeat(450_000) },
     imports: { row: async (_row: number) => pause(0.5) },
@@ -168,6 +173,7 @@ async function submitSome({ executor, tasks, chance }: BusyShop, index: number):
 async function submitOdd({ executor, tasks, plan, backend }: BusyShop): Promise<void> {
   await executor.submit(tasks[LONG_NAME])
   await executor.submit(tasks.exports.everything)
+  await executor.submit(tasks.invoices.render, ENDLESS)
   // Its worker dies whenever it is to be claimed, until SQS gives up on the message.
   plan.killNext('imports.row', 'beforeClaim', 101)
   await executor.submit(tasks.imports.row, 1)
