@@ -12,7 +12,7 @@ import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
 import { deployAfter, orderProblems } from './client-order.ts'
 import { makeAlarms } from './fleet-alarms.ts'
-import { functionsVariable } from './fleet-environment.ts'
+import { fleetName, functionsVariable } from './fleet-environment.ts'
 import { writeOutput } from './fleet-output.ts'
 import { type FleetParts, makeParts } from './fleet-parts.ts'
 import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
@@ -207,6 +207,7 @@ function fleetAlarms(fleet: Construct, parts: FleetParts, props: ErrandFleetProp
   }
   const watched = {
     app: parts.config.name,
+    name: fleetName(fleet),
     queues: [...parts.queues.values()],
     functions: functionsOf(parts),
   }

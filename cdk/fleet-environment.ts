@@ -11,6 +11,16 @@ import { type FleetWorker, mappingIds } from './fleet-workers.ts'
 import type { FleetResources } from './grants.ts'
 import { refusal } from './refusal.ts'
 
+/**
+ * The fleet's name: its stack's, which an account's region has once, and where in it the fleet is. A dimension of its
+ * metrics, for which CloudWatch takes ASCII alone.
+ */
+export function fleetName(fleet: Construct): string {
+  const stack = Stack.of(fleet)
+  const place = fleet.node.scopes.slice(stack.node.scopes.length).map(({ node }) => node.id)
+  return [stack.stackName, ...place.map((id) => encodeURI(id))].join('/')
+}
+
 /** What tells a process where the fleet is. */
 export function fleetEnvironment(
   scope: Construct,
@@ -23,6 +33,7 @@ export function fleetEnvironment(
     [ENV.table]: resources.table.table.tableName,
     [ENV.queueUrls]: toJson(scope, urls),
     ...(resources.blobs !== undefined && { [ENV.bucket]: resources.blobs.bucket.bucketName }),
+    [ENV.fleet]: fleetName(scope),
     [ENV.version]: version,
   }
 }

@@ -4,6 +4,7 @@
  */
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
+import { fleetName } from './fleet-environment.ts'
 import type { FleetParts } from './fleet-parts.ts'
 import { mappingIds } from './fleet-workers.ts'
 
@@ -15,6 +16,8 @@ export interface FleetOutput {
   readonly app: string
   /** The code's version, as `ERRAND_VERSION` has it. */
   readonly version: string
+  /** The fleet's name, a dimension of its metrics. */
+  readonly fleet: string
   /** The table's name. */
   readonly table: string
   /** The bucket's name, where the config has `blobs`. */
@@ -40,6 +43,7 @@ export function writeOutput(scope: Construct, parts: FleetParts): void {
     errand: 1,
     app,
     version,
+    fleet: fleetName(scope),
     table: resources.table.table.tableName,
     ...(resources.blobs !== undefined && { bucket: resources.blobs.bucket.bucketName }),
     queues: Object.fromEntries(queues.map(({ name, queue }) => [name, queue.queueUrl])),

@@ -104,12 +104,15 @@ function floorViolation(file: SourceFile, { specifier, line, target }: Import): 
   if (target === undefined) return []
   const say = (why: string) => [`${file.path}:${line} imports '${specifier}': ${why}`]
   if (file.path.startsWith('cdk/')) {
-    const allowed = /^(cdk\/|src\/runtime\/(config|errors|nearest-name)\.ts$|src\/app-discovery\/)/.test(
-      target,
-    )
+    const allowed =
+      /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/.test(
+        target,
+      )
     return allowed
       ? []
-      : say('cdk may import cdk, src/app-discovery, and of the runtime its config and its refusals only')
+      : say(
+          'cdk may import cdk, src/app-discovery, of the runtime its config, names and refusals, and of the monitor its options and files only',
+        )
   }
   if (!target.startsWith('src/')) return say('src imports src only')
   if (file.path === 'src/index.ts') {

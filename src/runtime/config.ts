@@ -250,6 +250,8 @@ export const ENV = {
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function is. */
   worker: 'ERRAND_WORKER',
+  /** The fleet's name, `<stack>/<construct>`: a dimension of its metrics, by which stages in one account are told apart. */
+  fleet: 'ERRAND_FLEET',
   /** The version of this function's code, for errors about calls that another version sent. */
   version: 'ERRAND_VERSION',
 } as const

@@ -50,7 +50,10 @@ describe('alarms', () => {
     expect(alarm('Undeliverable')).toMatchObject({
       Namespace: 'errand',
       MetricName: 'Undeliverable',
-      Dimensions: [{ Name: 'App', Value: 'shop' }],
+      Dimensions: [
+        { Name: 'App', Value: 'shop' },
+        { Name: 'Fleet', Value: 'Shop/Jobs' },
+      ],
       Statistic: 'Sum',
       Threshold: 1,
     })

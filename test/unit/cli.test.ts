@@ -266,7 +266,9 @@ describe('the fleet of a stack', () => {
     table: 'calls',
     queues: { low: 'https://sqs/low' },
     deadLetters: { low: 'https://sqs/low-dlq' },
+    fleet: 'jobs/Fleet',
     workers: { foo: 'shop-foo' },
+    mappings: { foo: { low: '14e0db71' } },
   }
   const outputOf = (value: object) => ({
     Description: 'errand fleet shop: its table, queues and functions as JSON',
@@ -277,7 +279,8 @@ describe('the fleet of a stack', () => {
     expect(variablesOf('jobs', 'shop', [{ OutputValue: 'x' }, outputOf(fleet)])).toEqual({
       ERRAND_TABLE: 'calls',
       ERRAND_QUEUE_URLS: '{"low":"https://sqs/low","low-dead-letters":"https://sqs/low-dlq"}',
-      ERRAND_FUNCTIONS: '{"foo":"shop-foo"}',
+      ERRAND_FUNCTIONS: '{"foo":{"name":"shop-foo","mappings":{"low":"14e0db71"}}}',
+      ERRAND_FLEET: 'jobs/Fleet',
       ERRAND_VERSION: 'v1',
     })
   })

@@ -8,6 +8,7 @@ import { NotWiredError } from '../errors.ts'
 import { quoteNames, suggestName } from '../nearest-name.ts'
 import { clientConfig } from './aws-clients.ts'
 import { requesting } from './aws-error.ts'
+import type { WorkerFunction } from './lambda-fleet.ts'
 
 /** One output of a stack. */
 export interface StackOutput {
@@ -73,10 +74,18 @@ export function variablesOf(
   return {
     [ENV.table]: fleet.table,
     [ENV.queueUrls]: JSON.stringify({ ...fleet.queues, ...Object.fromEntries(letters) }),
-    [ENV.functions]: JSON.stringify(fleet.workers),
+    [ENV.functions]: JSON.stringify(functionsOf(fleet)),
     [ENV.version]: fleet.version,
+    ...(fleet.fleet !== undefined && { [ENV.fleet]: fleet.fleet }),
     ...(fleet.bucket !== undefined && { [ENV.bucket]: fleet.bucket }),
   }
+}
+
+/** The workers' functions, as the variable has them. */
+function functionsOf({ workers, mappings }: FleetOutput): Record<string, WorkerFunction> {
+  return Object.fromEntries(
+    Object.entries(workers).map(([worker, name]) => [worker, { name, mappings: mappings[worker] ?? {} }]),
+  )
 }
 
 /** As `cdk/fleet-output.ts` writes it. */
@@ -84,11 +93,13 @@ interface FleetOutput {
   readonly errand: number
   readonly app: string
   readonly version: string
+  readonly fleet?: string
   readonly table: string
   readonly bucket?: string
   readonly queues: Readonly<Record<string, string>>
   readonly deadLetters: Readonly<Record<string, string>>
   readonly workers: Readonly<Record<string, string>>
+  readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
 /** Not a literal: its types are not there where it is not installed. */
