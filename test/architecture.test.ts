@@ -57,7 +57,12 @@ const packages: Readonly<
   'src/runtime/aws/': {
     values: [
       ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'],
-      ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+      ...[
+        '@aws-sdk/client-s3',
+        '@aws-sdk/client-lambda',
+        '@aws-sdk/client-cloudwatch',
+        '@aws-sdk/client-secrets-manager',
+      ],
     ],
     types: [],
   },
