@@ -252,6 +252,8 @@ export const ENV = {
   worker: 'ERRAND_WORKER',
   /** The fleet's name, `<stack>/<construct>`: a dimension of its metrics, by which stages in one account are told apart. */
   fleet: 'ERRAND_FLEET',
+  /** The options of the monitor's function, as JSON. */
+  monitor: 'ERRAND_MONITOR',
   /** The version of this function's code, for errors about calls that another version sent. */
   version: 'ERRAND_VERSION',
 } as const
