@@ -68,12 +68,14 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
 
 const refusals = rows.map(([words, code, says, env = {}]) => ({ words, code, says, env }))
 
-test.concurrent.each(refusals)('errand $words exits with $code', async ({ words, code, says, env }) => {
-  const cwd = writeApp({ 'errand.ts': shop })
-  const run = await runCommand(words.split(' ').filter(Boolean), { cwd, env })
-  expect(run.stdout + run.stderr).toMatch(says)
-  expect(run.code).toBe(code)
-})
+for (const { words, code, says, env } of refusals) {
+  test.concurrent(`errand ${words} exits with ${code}`, async ({ expect, onTestFinished }) => {
+    const cwd = writeApp({ 'errand.ts': shop }, {}, onTestFinished)
+    const run = await runCommand(words.split(' ').filter(Boolean), { cwd, env })
+    expect(run.stdout + run.stderr).toMatch(says)
+    expect(run.code).toBe(code)
+  })
+}
 
 test('an app that throws is told of by its place', async () => {
   const cwd = writeApp({ 'errand.ts': `${imports}\nthrow new Error('no \u001b[31mred\u001b[0m')\n` })
