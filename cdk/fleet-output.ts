@@ -32,11 +32,13 @@ export interface FleetOutput {
   readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** The name of the function that ends dead letters. */
   readonly deadLetterFunction?: string
+  /** The address of the monitor. */
+  readonly monitor?: string
 }
 
 /** Writes the output, JSON whose description begins with `errand fleet`. */
 export function writeOutput(scope: Construct, parts: FleetParts): void {
-  const { config, version, resources, deadLetterFunction } = parts
+  const { config, version, resources, deadLetterFunction, monitor } = parts
   const app = config.name
   const [queues, workers] = [[...parts.queues.values()], [...parts.workers.values()]]
   const output: FleetOutput = {
@@ -55,6 +57,7 @@ export function writeOutput(scope: Construct, parts: FleetParts): void {
     workers: Object.fromEntries(workers.map(({ name, function: made }) => [name, made.functionName])),
     mappings: Object.fromEntries(workers.map((worker) => [worker.name, mappingIds(worker)])),
     ...(deadLetterFunction !== undefined && { deadLetterFunction: deadLetterFunction.functionName }),
+    ...(monitor !== undefined && { monitor: monitor.url.url }),
   }
   new CfnOutput(scope, 'Fleet', {
     value: Stack.of(scope).toJsonString(output),

@@ -55,15 +55,9 @@ const packages: Readonly<
     types: ['@standard-schema/spec'],
   },
   'src/runtime/aws/': {
-    values: [
-      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'],
-      ...[
-        '@aws-sdk/client-s3',
-        '@aws-sdk/client-lambda',
-        '@aws-sdk/client-cloudwatch',
-        '@aws-sdk/client-secrets-manager',
-      ],
-    ],
+    values: ['cloudwatch', 'dynamodb', 'lambda', 's3', 'secrets-manager', 'sqs'].map(
+      (service) => `@aws-sdk/client-${service}`,
+    ),
     types: [],
   },
   'src/runtime/aws/fleet-of-stack.ts': { values: [cloudFormation], types: [] },
@@ -105,19 +99,18 @@ function folderOf(path: string): string {
   return path.split('/')[1] ?? ''
 }
 
+/** What the construct may import. */
+const ofConstruct =
+  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/
+
 function floorViolation(file: SourceFile, { specifier, line, target }: Import): string[] {
   if (target === undefined) return []
   const say = (why: string) => [`${file.path}:${line} imports '${specifier}': ${why}`]
   if (file.path.startsWith('cdk/')) {
-    const allowed =
-      /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/.test(
-        target,
-      )
-    return allowed
-      ? []
-      : say(
-          'cdk may import cdk, src/app-discovery, of the runtime its config, names and refusals, and of the monitor its options and files only',
-        )
+    if (ofConstruct.test(target)) return []
+    return say(
+      'cdk may import cdk, src/app-discovery, and names, options and refusals of runtime and monitor',
+    )
   }
   if (!target.startsWith('src/')) return say('src imports src only')
   if (file.path === 'src/index.ts') {

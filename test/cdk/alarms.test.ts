@@ -52,7 +52,7 @@ describe('alarms', () => {
       MetricName: 'Undeliverable',
       Dimensions: [
         { Name: 'App', Value: 'shop' },
-        { Name: 'Fleet', Value: 'Shop/Jobs' },
+        { Name: 'Fleet', Value: { 'Fn::Join': ['', [{ Ref: 'AWS::StackName' }, '/Jobs']] } },
       ],
       Statistic: 'Sum',
       Threshold: 1,
