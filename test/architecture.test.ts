@@ -52,16 +52,9 @@ const packages: Readonly<
     types: ['@standard-schema/spec'],
   },
   'src/runtime/aws/': {
-    values: [
-      'cloudformation',
-      'cloudwatch',
-      'dynamodb',
-      'lambda',
-      's3',
-      'scheduler',
-      'secrets-manager',
-      'sqs',
-    ].map((service) => `@aws-sdk/client-${service}`),
+    values: 'cloudformation cloudwatch dynamodb lambda s3 scheduler secrets-manager sqs'
+      .split(' ')
+      .map((service) => `@aws-sdk/client-${service}`),
     types: [],
   },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
@@ -383,12 +376,9 @@ describe('a worker bundle', () => {
       platform: 'node',
       target: 'node22',
       format: 'esm',
-      // An app without a bucket or long delays has not installed the optional peers; bundlers then leave their names
-      // alone. The third is for those who look at workers.
-      external: [
-        ...['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-scheduler'],
-        '@aws-sdk/client-lambda',
-      ],
+      // An app without a bucket or long delays has not installed these optional peers; bundlers then leave their names
+      // alone. The last is for those who look at workers.
+      external: ['errand/local-emulator', ...['s3', 'scheduler', 'lambda'].map((name) => `@aws-sdk/client-${name}`)],
       logLevel: 'error',
     })
     const inputs = Object.keys(metafile.inputs)
