@@ -14,6 +14,7 @@ import { type CallRow, callRow } from './call-row.ts'
 import { type CallWindow, createWindowReader } from './call-window.ts'
 import type { ResolvedMonitorOptions } from './monitor-options.ts'
 import { createRedactor, type Redactor } from './redaction.ts'
+import { createSeriesSource, type SeriesSource } from './series-source.ts'
 
 /** What a monitor asks of its executor, whatever its tasks are. */
 export type MonitoredExecutor = Pick<
@@ -43,6 +44,8 @@ export interface Sources {
   readonly hasSchedules: () => boolean
   /** The newest calls. */
   readonly window: () => Promise<Reading<CallWindow>>
+  /** What charts show, by the workers' metrics where they are to be had. */
+  readonly series: SeriesSource
   /** How often anything is read again, in seconds. */
   readonly refreshSeconds: () => Promise<number>
   /** Somebody acted: what is shown next is read anew. */
@@ -69,6 +72,7 @@ export function createSources(executor: MonitoredExecutor, options: ResolvedMoni
     const seconds = Math.max(refreshOf(backend), backend.kind === 'aws' ? leastSeconds : 0)
     return from.get(backend.clock.now(), seconds * 1000)
   }
+  const readWindow = () => read(window)
   return {
     ...{ executor, options, redactor, calls, backend: connect },
     taskNames: () => app.registry.names(),
@@ -85,7 +89,8 @@ export function createSources(executor: MonitoredExecutor, options: ResolvedMoni
         return true
       }
     },
-    window: () => read(window),
+    window: readWindow,
+    series: createSeriesSource(connect, readWindow),
     refreshSeconds: async () => refreshOf(await connect()),
     forget() {
       for (const each of [queues, workers, schedules, window]) each.forget()

@@ -23,8 +23,9 @@ import {
   UnknownTaskError,
 } from './errors.ts'
 import { expiredError } from './expiry.ts'
-import { type Claimed, fail, keepMessage, settle, skip } from './finish-attempt.ts'
+import { type Claimed, fail, keepForRetry, settle, skip } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
+import { keepForPeople } from './kept-message.ts'
 import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
@@ -126,7 +127,10 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000
     if (leftMs <= 0 || begunAt >= leaseEndOf(environment, delivery, now)) return hide(undefined)
     const atMost = Math.min(limitMs, leftMs)
+    const keeping = keepForPeople(environment, claimed)
     const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, atMost)
+    // Lambda stands still once the invocation has ended.
+    if (keeping !== undefined) await keeping
     return await settle(environment, claimed, ended, begunAt)
   } catch (error) {
     environment.log('warn', 'message returned', { error })
@@ -303,7 +307,7 @@ async function settleRefused(
   switch (refusal.kind) {
     case 'final':
       // Who reads a call that has expired ends it, and has no message to keep for a retry by hand.
-      if (refusal.record.reason === 'expired' && !(await keepMessage(environment, envelope, delivery))) {
+      if (refusal.record.reason === 'expired' && !(await keepForRetry(environment, { envelope, delivery }))) {
         return hide(undefined)
       }
       return afterFinal(environment, envelope, delivery.deadline, refusal.record)

@@ -70,6 +70,8 @@ export interface CallRecord {
   readonly killsBefore?: number
   /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
   readonly lastError?: string
+  /** The attempts before the last that failed, as `attempt-history.ts` writes them. */
+  readonly history?: string
   readonly tenant?: string
   /** The id of the call whose task submitted this one. */
   readonly parent?: string

@@ -14,14 +14,14 @@ export interface CallTimes {
    * FIFO queues. @default 0
    */
   readonly delaySeconds?: number
-  /** Not before this moment, in place of `delaySeconds`; one that is past is now. */
+  /** Not before this moment, in place of `delaySeconds`; one that is past is now. @default now */
   readonly at?: Date
   /**
    * Where no attempt has begun within this from now, the call ends as `failed`, for the reason `expired`. An attempt that
    * began in time is retried whenever. @default never
    */
   readonly expiresInSeconds?: number
-  /** The same as a moment, in place of `expiresInSeconds`. */
+  /** The same as a moment, in place of `expiresInSeconds`. @default never */
   readonly expiresAt?: Date
 }
 

@@ -3,11 +3,12 @@
  * @module
  */
 import type { Delivery, Environment } from './attempt.ts'
+import { historyWith } from './attempt-history.ts'
 import { reportEnd } from './attempt-report.ts'
 import { LIMITS } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
 import { afterFinal } from './follow-up.ts'
-import { withoutArguments } from './large-arguments.ts'
+import { canKeep, keepMessage } from './kept-message.ts'
 import { keepResultBeside, tooLarge } from './large-result.ts'
 import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import { leaseLost } from './marks.ts'
@@ -104,13 +105,11 @@ async function retryOrFail(
   if (wanted === undefined) return fail(environment, claimed, ended.error, reason, true)
   const { seconds, isLong } = possibleWait(environment, claimed, wanted, now)
   const dueAt = now + seconds * 1000
-  const change = retryChange(
-    claim.owner,
-    dueAt,
-    describe(ended.error),
-    expiryOf(dueAt, claim.retentionSeconds),
-    killsOf(record),
-  )
+  const lastError = describe(ended.error)
+  const kills = killsOf(record)
+  const known = { history: historyWith(record, now, lastError), ...(kills > 0 && { killsBefore: kills }) }
+  const expiresAtSeconds = expiryOf(dueAt, claim.retentionSeconds)
+  const change = retryChange(claim.owner, dueAt, lastError, expiresAtSeconds, known)
   const answer = await persist(environment, envelope.id, claimed.delivery.deadline, () =>
     ports.store.update(envelope.id, change),
   )
@@ -176,8 +175,7 @@ export async function fail(
 ): Promise<Settlement> {
   const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
   claimed.error = error
-  if (!(await keepMessage(environment, claimed.envelope, claimed.delivery)))
-    return unwritten(environment, claimed)
+  if (!(await keepForRetry(environment, claimed))) return unwritten(environment, claimed)
   return finishWithResult(
     environment,
     claimed,
@@ -187,32 +185,18 @@ export async function fail(
   )
 }
 
-/**
- * Keeps the message of a call that fails, for a retry by hand; false where time ran out. A message that no item can hold
- * is not kept, and its call cannot be retried by hand.
- */
-export async function keepMessage(
+/** False where time ran out. A message that no item can hold is not kept, and its call cannot be retried by hand. */
+export async function keepForRetry(
   environment: Environment,
-  envelope: ReceivedEnvelope,
-  delivery: Delivery,
+  kept: Pick<Claimed, 'envelope' | 'delivery'>,
 ): Promise<boolean> {
-  const { ports, log } = environment
-  const { id } = envelope
-  const bytes = Buffer.byteLength(delivery.body)
-  const isTooLarge = bytes > LIMITS.resultBytes
-  if (isTooLarge && ports.blobs === undefined) {
-    log('warn', 'the arguments are too large to be kept for a retry by hand', { id, bytes })
-    return true
-  }
-  const queue = environment.app.config.queues.get(envelope.queue)
-  const retentionSeconds = queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds
-  const expiresAtSeconds = expiryOf(ports.clock.now(), retentionSeconds)
-  const kept = await persist(environment, id, delivery.deadline, async () => {
-    const body = isTooLarge ? await withoutArguments(ports, envelope, expiresAtSeconds) : delivery.body
-    await ports.store.putMessage(id, body, expiresAtSeconds)
+  if (!canKeep(environment, kept)) return true
+  const { envelope, delivery } = kept
+  const done = await persist(environment, envelope.id, delivery.deadline, async () => {
+    await keepMessage(environment, kept)
     return true
   })
-  return kept !== undefined
+  return done !== undefined
 }
 
 /** Ends a schedule's run without running it: an earlier one still goes. */

@@ -155,7 +155,9 @@ function checkTaskOptions(
   return options
 }
 
-const taskOptionNames = ['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff', 'formerly'] as const
+const taskOptionNames = [
+  ...(['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff', 'formerly', 'keepArguments'] as const),
+]
 
 /**
  * Checks a task's options against the longest time-out of the workers that may run it.
@@ -177,6 +179,7 @@ export function checkOneTaskOptions(
   checkNumber(`${where}: \`timeoutSeconds\``, options.timeoutSeconds, { min: 0.001, max: room, why }, 0)
   if (options.backoff !== undefined) checkBackoff(`${where}: \`backoff\``, options.backoff, longDelays)
   if (options.formerly !== undefined) checkTexts(`${where}: \`formerly\``, options.formerly)
+  checkFlag(`${where}: \`keepArguments\``, options.keepArguments, false)
 }
 
 function checkBackoff(where: string, backoff: Backoff, longDelays: boolean): void {
@@ -218,6 +221,7 @@ export function resolveTaskOptions(
       factor: own.backoff?.factor ?? declared.backoff?.factor ?? DEFAULTS.backoff.factor,
       maxSeconds: own.backoff?.maxSeconds ?? declared.backoff?.maxSeconds ?? DEFAULTS.backoff.maxSeconds,
     },
+    keepArguments: own.keepArguments ?? declared.keepArguments ?? DEFAULTS.task.keepArguments,
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
   }
 }

@@ -196,7 +196,12 @@ function stretchTimes(chance: Chance, calls: readonly PlannedCall[], hasLongDela
       delaySeconds,
       at,
       ...(expires && { expiresInSeconds: delaySeconds + untilSeconds }),
-      ...(isLong && { key: undefined, watched: false }),
+      // Without its key, a second submit would be another call.
+      ...(isLong && {
+        key: undefined,
+        watched: false,
+        againAtMs: call.id === undefined ? undefined : call.againAtMs,
+      }),
       ...(retriesLater && {
         program: { ...program, throws: Math.max(program.throws, 1), error: 'retry-later' },
       }),
