@@ -272,7 +272,7 @@ describe('errand, the command line, beside esbuild and none of the other peers',
     ],
     [['cluster'], 'SQS and DynamoDB on this machine are fauxqs and dynalite', 'npm i -D fauxqs dynalite'],
   ])('errand %j says what to install', async (words, what, fix) => {
-    const main = join(installed, readPackage(join(installed, 'package.json')).bin.errand ?? '')
+    const main = join(installed, readPackage(join(installed, 'package.json')).bin?.errand ?? '')
     const env = { PATH: process.env.PATH, AWS_REGION: 'eu-west-1' }
     const failed = await run(process.execPath, [main, ...words], { cwd: app, env }).catch(
       (error: { code: number; stderr: string }) => error,

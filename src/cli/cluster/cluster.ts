@@ -22,7 +22,7 @@ import { type KeptWorker, keepWorker, type StartProcess } from './kept-worker.ts
 /** A cluster that runs. */
 export interface Cluster {
   variables(): Variables
-  /** Settles once every worker works, or has failed to; says whether all do. */
+  /** Settles once every worker works, or has failed to; says whether all do. Never, where it is ended before. */
   readonly ready: Promise<boolean>
   /** Has every worker go on with other code, each once its new process works. Says which could not. */
   reload(app: DiscoveredApp, built: BuiltApp): Promise<readonly string[]>
@@ -67,20 +67,25 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     })
     state.workers.set(name, kept)
   }
-  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready))
+  let isEnding = false
+  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready)).then((all) =>
+    isEnding ? new Promise<never>(() => {}) : all.every(Boolean),
+  )
   const end = async () => {
     removeClusterFile(owner, process.pid)
     await state.aws.close()
   }
   return {
     variables: state.aws.variables,
-    ready: ready.then((all) => all.every(Boolean)),
+    ready,
     reload: (app, built) => reload(state, app, built),
     async drain() {
+      isEnding = true
       await Promise.all([...state.workers.values()].map((worker) => worker.drain()))
       await end()
     },
     kill() {
+      isEnding = true
       for (const worker of state.workers.values()) worker.kill()
       removeClusterFile(owner, process.pid)
     },
