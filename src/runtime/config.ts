@@ -82,6 +82,12 @@ export interface TaskOptions {
    * the task's own and those of the config. @default none
    */
   readonly formerly?: readonly string[]
+  /**
+   * Whether the arguments of every call are kept beside its record, for the monitor to show; those of calls that fail
+   * are kept in any case. The first attempt writes them, once, while the function runs: one more write unit a call for
+   * each KB of its message. @default false
+   */
+  readonly keepArguments?: boolean
 }
 
 /** Where large payloads go. */
@@ -135,7 +141,7 @@ export const DEFAULTS = {
     logLevel: 'info',
     batchWindowSeconds: 0,
   },
-  task: { maxAttempts: 3, maxKills: 3 },
+  task: { maxAttempts: 3, maxKills: 3, keepArguments: false },
   backoff: { baseSeconds: 5, factor: 2, maxSeconds: 3600 },
   record: 'on-submit',
   listing: true,
@@ -269,6 +275,7 @@ export interface ResolvedTaskOptions {
   /** Absent: the worker's time-out − 5 s. */
   readonly timeoutSeconds?: number
   readonly backoff: Required<Backoff>
+  readonly keepArguments: boolean
 }
 
 /** A queue with every default filled in. */

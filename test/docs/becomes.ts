@@ -133,6 +133,11 @@ export const BECOMES: Readonly<Record<string, Readonly<Record<string, Becomes>>>
       eager: "skipped: the backend's own clock moves on",
     },
     formerly: same('under which names the worker finds the task'),
+    keepArguments: {
+      aws: 'an item of its own, written once while the function runs',
+      local: 'the same, emulated',
+      eager: 'the same, in memory',
+    },
   },
   CallOptions: {
     queue: {
