@@ -22,6 +22,9 @@ export async function monitor(screen: Screen, options: MonitorCommandOptions): P
     const running = await startMonitor(executor, {
       ...(port !== undefined && { port }),
       manage: options.manage === true,
+    }).catch((error: Error) => {
+      signals.release()
+      throw isInUse(error.cause) ? new UsageError(error.message.replace('`port`', '--port')) : error
     })
     try {
       screen.say(`errand: the monitor is at ${running.url}`)
@@ -35,6 +38,10 @@ export async function monitor(screen: Screen, options: MonitorCommandOptions): P
       signals.release()
     }
   })
+}
+
+function isInUse(cause: unknown): boolean {
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
 }
 
 function portOf(typed: string | undefined): number | undefined {
