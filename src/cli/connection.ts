@@ -10,6 +10,7 @@ import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import { buildExecutor, type Executor } from '../runtime/executor.ts'
 import type { QueueControl } from '../runtime/inspection.ts'
+import { UsageError } from './exit-codes.ts'
 import { readClusterFile } from './local-aws/cluster-file.ts'
 import { environmentWith } from './local-aws/local-aws.ts'
 
@@ -83,6 +84,17 @@ async function connect(options: SharedOptions, say: (text: string) => void): Pro
  */
 export function findApp({ app }: Pick<SharedOptions, 'app'>): DiscoveredApp {
   return discoverApp(app === undefined ? {} : { app })
+}
+
+/**
+ * Refuses the stack of a deployed fleet to what starts one here.
+ * @throws UsageError
+ */
+export function refuseStack(command: string, { stack }: Pick<SharedOptions, 'stack'>): void {
+  if (stack === undefined) return
+  throw new UsageError(
+    `--stack names a deployed fleet, and \`errand ${command}\` starts one on this machine; leave it out, or look at the deployed one with \`errand status --stack ${stack}\``,
+  )
 }
 
 /**

@@ -61,6 +61,12 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['retry x --task add', 2, /are of --failed/],
   ['purge lwo --yes', 2, /queue "lwo" is not declared; did you mean "low"\?/, somewhere],
   ['pause lwo', 2, /queue "lwo" is not declared/, somewhere],
+  [
+    'cluster --stack jobs',
+    2,
+    /--stack names a deployed fleet, and `errand cluster` starts one on this machine/,
+  ],
+  ['dev --stack jobs', 2, /--stack names a deployed fleet, and `errand dev` starts one/],
   ['cluster --sqs-port http', 2, /--sqs-port is "http", expected a number from 0 to 65535/],
   ['status --app nowhere.ts', 3, /there is no file .*nowhere\.ts; known: "errand.ts"/],
   ['result 0192', 4, /nobody answers there/, { ...somewhere, ...credentials }],

@@ -5,7 +5,7 @@
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { createPrefixes } from '../cluster/prefixed-lines.ts'
 import { takeStopSignals } from '../cluster/stop-signals.ts'
-import { findApp, type SharedOptions } from '../connection.ts'
+import { findApp, refuseStack, type SharedOptions } from '../connection.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Variables } from '../local-aws/local-aws.ts'
 import type { Screen } from '../output/screen.ts'
@@ -20,6 +20,7 @@ export interface ClusterCommandOptions extends SharedOptions {
 
 /** Runs until it is told to end. */
 export async function cluster(screen: Screen, options: ClusterCommandOptions): Promise<number> {
+  refuseStack('cluster', options)
   const ports = readPorts(options)
   const app = findApp(options)
   const folder = makeBuildFolder()

@@ -8,7 +8,7 @@ import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { type CommandBeside, startBeside } from '../cluster/command-beside.ts'
 import { createPrefixes } from '../cluster/prefixed-lines.ts'
 import { type StopSignals, takeStopSignals } from '../cluster/stop-signals.ts'
-import { findApp } from '../connection.ts'
+import { findApp, refuseStack } from '../connection.ts'
 import { EXIT } from '../exit-codes.ts'
 import { environmentWith } from '../local-aws/local-aws.ts'
 import { errorText, type Screen } from '../output/screen.ts'
@@ -22,6 +22,7 @@ export async function dev(
   options: ClusterCommandOptions,
   ...command: string[]
 ): Promise<number> {
+  refuseStack('dev', options)
   const session: Session = { screen, options, command, folder: makeBuildFolder() }
   const signals = takeStopSignals(() => {
     session.cluster?.kill()
