@@ -264,10 +264,10 @@ describe('the fleet of a stack', () => {
     errand: 1,
     app: 'shop',
     version: 'v1',
-    fleet: 'jobs/Fleet',
     table: 'calls',
     queues: { low: 'https://sqs/low' },
     deadLetters: { low: 'https://sqs/low-dlq' },
+    fleet: 'jobs/Fleet',
     workers: { foo: 'shop-foo' },
     mappings: { foo: { low: 'a-uuid' } },
   }
@@ -281,8 +281,8 @@ describe('the fleet of a stack', () => {
       ERRAND_TABLE: 'calls',
       ERRAND_QUEUE_URLS: '{"low":"https://sqs/low","low-dead-letters":"https://sqs/low-dlq"}',
       ERRAND_FUNCTIONS: '{"foo":{"name":"shop-foo","mappings":{"low":"a-uuid"}}}',
-      ERRAND_VERSION: 'v1',
       ERRAND_FLEET: 'jobs/Fleet',
+      ERRAND_VERSION: 'v1',
     })
   })
 

@@ -55,7 +55,7 @@ export interface AwsOptions {
    * them. Without it none is looked for. @default `ERRAND_FLEET`
    */
   readonly fleet?: string
-  /** A `client`, or an `endpoint` and `credentials`, for CloudWatch: the monitor's charts ask it. @default the SDK's own */
+  /** A `client`, or an `endpoint` and `credentials`, for CloudWatch: the monitor asks it. @default the SDK's own */
   readonly cloudwatch?: CloudWatchOptions
   /** Where time comes from. @default the system's */
   readonly clock?: Clock

@@ -108,6 +108,13 @@ export function variablesOf(
   }
 }
 
+/** The workers' functions, as the variable has them. */
+function functionsOf({ workers, mappings }: FleetOutput): Record<string, WorkerFunction> {
+  return Object.fromEntries(
+    Object.entries(workers).map(([worker, name]) => [worker, { name, mappings: mappings[worker] ?? {} }]),
+  )
+}
+
 /** As `cdk/fleet-output.ts` writes it. */
 interface FleetOutput {
   readonly errand: number
@@ -120,12 +127,6 @@ interface FleetOutput {
   readonly deadLetters: Readonly<Record<string, string>>
   readonly workers: Readonly<Record<string, string>>
   readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
-}
-
-function functionsOf({ workers, mappings }: FleetOutput): Record<string, WorkerFunction> {
-  return Object.fromEntries(
-    Object.entries(workers).map(([worker, name]) => [worker, { name, mappings: mappings[worker] ?? {} }]),
-  )
 }
 
 /** The output's JSON; whatever else has such a description is no fleet. */
