@@ -46,7 +46,7 @@ async function open(path: string, options: BrowserContextOptions = {}) {
 }
 
 const folder = process.env.SCREENSHOTS
-const pictures = ['light-overview', 'dark-overview', 'light-calls', 'light-failed', 'light-call-threw']
+const pictures = ['light-overview', 'dark-overview', 'light-calls', 'light-failed', 'light-call-retried']
 
 async function shoot(page: Page, name: string): Promise<void> {
   const isWanted = process.env.SCREENSHOTS_ALL !== undefined || [...pictures, 'phone-overview'].includes(name)
