@@ -46,7 +46,7 @@ async function open(path: string, options: BrowserContextOptions = {}) {
 }
 
 const folder = process.env.SCREENSHOTS
-const pictures = ['light-overview', 'dark-overview', 'light-calls', 'light-failed', 'light-call-retried']
+const pictures = ['light-overview', 'dark-overview', 'phone-overview', 'light-call-retried']
 
 async function shoot(page: Page, name: string): Promise<void> {
   const isWanted = process.env.SCREENSHOTS_ALL !== undefined || [...pictures, 'phone-overview'].includes(name)
@@ -277,6 +277,33 @@ describe('a person', () => {
     await shop.executor.queues.resume('mail')
     await shop.clock.advance({ seconds: 2 })
     expect(misdeeds).toEqual(nothing)
+  })
+})
+
+describe('where nothing can be read', () => {
+  test('each part of the overview says so, and recovers', async () => {
+    const { page } = await open('/')
+    const { store } = shop.backend
+    const { list, notices } = store
+    const refuse = () => Promise.reject(new Error('connect ECONNREFUSED'))
+    Object.assign(store, { list: refuse, notices: refuse })
+    await shop.clock.advance({ seconds: 2 })
+    await expect.poll(() => page.getByRole('alert').count(), { timeout: 10_000 }).toBe(3)
+    expect(await page.getByRole('alert').first().textContent()).toContain('This cannot be read now')
+    await shoot(page, 'light-store-down')
+    Object.assign(store, { list, notices })
+    await shop.clock.advance({ seconds: 2 })
+    await expect.poll(() => page.getByRole('alert').count(), { timeout: 10_000 }).toBe(0)
+  })
+
+  test('an open page says that it is not up to date, and goes on', async () => {
+    const { page } = await open('/tasks')
+    await page.context().setOffline(true)
+    await page.getByText('Not up to date: trying again').waitFor()
+    await page.context().setOffline(false)
+    await page.getByText('Live', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.getByText('Paused', { exact: true }).waitFor()
   })
 })
 
