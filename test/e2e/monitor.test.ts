@@ -49,7 +49,7 @@ const folder = process.env.SCREENSHOTS
 const pictures = ['light-overview', 'dark-overview', 'phone-overview', 'light-call-retried']
 
 async function shoot(page: Page, name: string): Promise<void> {
-  const isWanted = process.env.SCREENSHOTS_ALL !== undefined || [...pictures, 'phone-overview'].includes(name)
+  const isWanted = process.env.SCREENSHOTS_ALL !== undefined || pictures.includes(name)
   if (folder === undefined || !isWanted) return
   mkdirSync(folder, { recursive: true })
   await page.screenshot({ path: join(folder, `monitor-${name}.png`) })
