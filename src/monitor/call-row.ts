@@ -3,6 +3,7 @@
  * @module
  */
 import type { InspectedCall } from '../runtime/call-listing.ts'
+import { shareOf } from '../runtime/progress-share.ts'
 import type { CallState, FailureReason } from '../runtime/record.ts'
 import { runOf, waitOf } from './figures.ts'
 import { HIDDEN, type Redactor } from './redaction.ts'
@@ -80,14 +81,4 @@ function progressOf(
     progress: redactor.hidesAll(task) ? HIDDEN : valueText(redactor.value(task, progress)),
     ...(share !== undefined && { progressShare: share }),
   }
-}
-
-/** Of a number from 0 to 1, and of `{ done, total }` or `{ current, total }`. */
-function shareOf(value: unknown): number | undefined {
-  if (typeof value === 'number') return value >= 0 && value <= 1 ? value : undefined
-  if (typeof value !== 'object' || value === null) return undefined
-  const of = (key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined)
-  const [done, total] = [of('done') ?? of('current'), of('total')]
-  if (typeof done !== 'number' || typeof total !== 'number' || !(total > 0)) return undefined
-  return Math.min(Math.max(done / total, 0), 1)
 }
