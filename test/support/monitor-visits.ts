@@ -55,6 +55,7 @@ export async function visitsOf(shop: BusyShop): Promise<readonly Visit[]> {
     { name: 'calls-none', path: '/calls?task=nobody', ...calls },
     { name: 'calls-refused', path: '/calls?since=yesterday', ...calls, status: 400 },
     { name: 'failed', path: '/failed', route: '/failed' },
+    { name: 'failed-some', path: '/failed?task=loyalty.award', route: '/failed' },
     { name: 'failed-none', path: '/failed?task=nobody', route: '/failed' },
     { name: 'retry-all', path: '/failed/retry?task=orders.charge', route: '/failed/retry' },
     { name: 'tasks', path: '/tasks', route: '/tasks' },
