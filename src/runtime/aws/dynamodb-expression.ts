@@ -19,16 +19,24 @@ export interface Expression {
 interface Placeholders {
   readonly names: Record<string, string>
   readonly values: Record<string, AttributeValue>
+  /** Of the values: an object does not know how many properties it has. */
+  count: number
+}
+
+function noPlaceholders(): Placeholders {
+  return { names: {}, values: {}, count: 0 }
 }
 
 function nameOf({ names }: Placeholders, attribute: string): string {
-  names[`#${attribute}`] = attribute
-  return `#${attribute}`
+  const name = `#${attribute}`
+  names[name] = attribute
+  return name
 }
 
-function placeholderOf({ values }: Placeholders, value: AttributeValue): string {
-  const name = `:v${Object.keys(values).length}`
-  values[name] = value
+function placeholderOf(placeholders: Placeholders, value: AttributeValue): string {
+  const name = `:v${placeholders.count}`
+  placeholders.count += 1
+  placeholders.values[name] = value
   return name
 }
 
@@ -82,18 +90,18 @@ function conditionText(placeholders: Placeholders, condition: Condition, outermo
 }
 
 function finished(placeholders: Placeholders, condition: string, update?: string): Expression {
-  const { names, values } = placeholders
+  const { names, values, count } = placeholders
   return {
     ConditionExpression: condition,
     ...(update !== undefined && update !== '' && { UpdateExpression: update }),
     ExpressionAttributeNames: names,
-    ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+    ...(count > 0 && { ExpressionAttributeValues: values }),
   }
 }
 
 /** The condition of a put. */
 export function conditionExpression(condition: Condition): Expression {
-  const placeholders: Placeholders = { names: {}, values: {} }
+  const placeholders = noPlaceholders()
   return finished(placeholders, conditionText(placeholders, condition, true))
 }
 
@@ -102,7 +110,7 @@ export function conditionExpression(condition: Condition): Expression {
  * there: DynamoDB takes each attribute once. `keys` are attributes that are no fields, written where absent.
  */
 export function updateExpression(change: Change, keys: Item = {}): Expression {
-  const placeholders: Placeholders = { names: {}, values: {} }
+  const placeholders = noPlaceholders()
   const { set, initial = {}, increment = [], remove = [] } = change
   const assigned: string[] = []
   const counters = new Set<Field>(increment)
