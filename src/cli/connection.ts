@@ -10,7 +10,7 @@ import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import { buildExecutor, type Executor } from '../runtime/executor.ts'
 import type { QueueControl } from '../runtime/inspection.ts'
-import { readClusterFile } from './local-aws/cluster-file.ts'
+import { findRunningCluster } from './local-aws/cluster-file.ts'
 import { environmentWith } from './local-aws/local-aws.ts'
 
 /** Options of every command. */
@@ -99,7 +99,7 @@ export async function findPlace(app: DiscoveredApp, { stack }: SharedOptions): P
   if (process.env[ENV.table] && process.env[ENV.queueUrls]) {
     return { kind: 'variables', text: `the fleet that ${ENV.table} and ${ENV.queueUrls} name` }
   }
-  const cluster = readClusterFile({ name, modulePath: app.modulePath })
+  const cluster = await findRunningCluster({ name, modulePath: app.modulePath })
   if (cluster === undefined) {
     throw new NotWiredError(
       `no fleet of ${JSON.stringify(name)} is known here: start one with \`errand cluster\` or \`errand dev\`, name a deployed one with \`--stack NAME\`, or set ${ENV.table} and ${ENV.queueUrls}`,
