@@ -12,6 +12,7 @@ import { root } from './source-files.ts'
 const paths = {
   errand: [join(root, 'src/index.ts')],
   'errand/lambda': [join(root, 'src/handlers/index.ts')],
+  'errand/monitor': [join(root, 'src/monitor/index.ts')],
   'errand/local-emulator': [join(root, 'src/local-emulator/index.ts')],
 }
 
@@ -23,10 +24,17 @@ export function executorText(name: string, tasks = 'add: (a: number, b: number) 
 /** What the texts of modules begin with. */
 export const imports = "import { createExecutor, defineConfig } from 'errand'"
 
-/** Writes files by their paths, until the test is over; returns the folder's true path. */
-export function writeApp(files: Readonly<Record<string, string>>, compilerOptions: object = {}): string {
+/**
+ * Writes files by their paths, until the test is over; returns the folder's true path. Tests that run concurrently give
+ * their own `onTestFinished`: the global one may be another's.
+ */
+export function writeApp(
+  files: Readonly<Record<string, string>>,
+  compilerOptions: object = {},
+  whenFinished: (remove: () => void) => void = onTestFinished,
+): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'errand-app-')))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  whenFinished(() => rmSync(folder, { recursive: true, force: true }))
   const own = (compilerOptions as { paths?: object }).paths
   const tsconfig = JSON.stringify({ compilerOptions: { ...compilerOptions, paths: { ...own, ...paths } } })
   const all = { 'package.json': '{ "type": "module" }', 'tsconfig.json': tsconfig, ...files }
