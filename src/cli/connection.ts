@@ -11,7 +11,7 @@ import { NotWiredError } from '../runtime/errors.ts'
 import { buildExecutor, type Executor } from '../runtime/executor.ts'
 import type { QueueControl } from '../runtime/inspection.ts'
 import { UsageError } from './exit-codes.ts'
-import { readClusterFile } from './local-aws/cluster-file.ts'
+import { findRunningCluster } from './local-aws/cluster-file.ts'
 import { environmentWith, type Variables } from './local-aws/local-aws.ts'
 
 /** Options of every command. */
@@ -134,7 +134,7 @@ export async function findPlace(app: DiscoveredApp, { stack }: SharedOptions): P
   if (process.env[ENV.table] && process.env[ENV.queueUrls]) {
     return { kind: 'variables', text: `the fleet that ${ENV.table} and ${ENV.queueUrls} name` }
   }
-  const cluster = readClusterFile({ name, modulePath: app.modulePath })
+  const cluster = await findRunningCluster({ name, modulePath: app.modulePath })
   if (cluster === undefined) {
     throw new NotWiredError(
       `no fleet of ${JSON.stringify(name)} is known here: start one with \`errand cluster\` or \`errand dev\`, name a deployed one with \`--stack NAME\`, or set ${ENV.table} and ${ENV.queueUrls}`,
