@@ -71,6 +71,8 @@ export interface Delivery {
   readonly isDeadLetter?: boolean
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
+  /** When SQS took the message, in epoch milliseconds. @default not known */
+  readonly sentAt?: number
   /** The id of the invocation, for those who observe. */
   readonly requestId?: string
 }

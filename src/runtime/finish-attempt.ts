@@ -11,6 +11,7 @@ import { encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
 import { afterFinal } from './follow-up.ts'
 import { keepResultBeside, tooLarge } from './large-result.ts'
 import { leaseLost } from './marks.ts'
+import { outlivesMessage } from './message-life.ts'
 import {
   type CallRecord,
   type Claim,
@@ -102,6 +103,10 @@ async function retryOrFail(
   const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
   if (seconds === undefined) return fail(environment, claimed, ended.error, reason, true)
   const dueAt = ports.clock.now() + seconds * 1000
+  if (outlivesMessage(dueAt, claimed.delivery.sentAt, claim.retentionSeconds)) {
+    environment.log('warn', TOO_OLD, { id: envelope.id, task: envelope.task, failures })
+    return fail(environment, claimed, ended.error, reason, true)
+  }
   const change = retryChange(
     claim.owner,
     dueAt,
@@ -125,6 +130,9 @@ async function retryOrFail(
   reportEnd(environment, claimed, 'lost')
   return lost(environment, envelope.id)
 }
+
+const TOO_OLD =
+  'failed before its attempts were used up: SQS drops the message before the next; raise the `retentionSeconds` of its queue (14 days at most), or wait less between attempts'
 
 /** The characters of an error that a record keeps while the call is retried. */
 const LAST_ERROR_LENGTH = 200
