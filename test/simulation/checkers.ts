@@ -35,7 +35,9 @@ import {
   leaseIsExclusive,
   leaseIsHeeded,
   leaseIsKept,
+  lossIsReal,
   markIsHeeded,
+  ownersOnlyAdvance,
   pathIsLegal,
   progressIsOwn,
 } from './record-checkers.ts'
@@ -60,6 +62,8 @@ export const checkers: readonly Checker[] = [
   forgottenStaysForgotten,
   pathIsLegal,
   progressIsOwn,
+  ownersOnlyAdvance,
+  lossIsReal,
   cancelIsKept,
   keyIsOneCall,
   argumentsAreRight,
