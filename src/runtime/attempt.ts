@@ -23,6 +23,7 @@ import {
 } from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
+import { recordRetentionSeconds } from './follow-up-id.ts'
 import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
@@ -151,14 +152,13 @@ function claimOf(
   now: number,
 ): Claim {
   const { app, ports } = environment
-  const queue = app.config.queues.get(envelope.queue)
   return {
     id: envelope.id,
     call: callOf(envelope),
     owner: ports.entropy.owner(),
     leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,
     now,
-    retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
+    retentionSeconds: recordRetentionSeconds(app.config, envelope.id, envelope.queue),
     sends: sendsOf(envelope),
     isAttempt: delivery.isDeadLetter !== true,
   }

@@ -103,7 +103,8 @@ async function retryOrFail(
   const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
   if (seconds === undefined) return fail(environment, claimed, ended.error, reason, true)
   const dueAt = ports.clock.now() + seconds * 1000
-  if (outlivesMessage(dueAt, claimed.delivery.sentAt, claim.retentionSeconds)) {
+  const queue = environment.app.config.queues.get(envelope.queue)
+  if (outlivesMessage(dueAt, claimed.delivery.sentAt, queue?.retentionSeconds)) {
     environment.log('warn', TOO_OLD, { id: envelope.id, task: envelope.task, failures })
     return fail(environment, claimed, ended.error, reason, true)
   }

@@ -14,9 +14,9 @@ const LAST_SECONDS = 3600
 export function outlivesMessage(
   untilMs: number,
   sentAt: number | undefined,
-  retentionSeconds: number,
+  retentionSeconds: number | undefined,
 ): boolean {
-  if (sentAt === undefined || sentAt === 0) return false
+  if (sentAt === undefined || sentAt === 0 || retentionSeconds === undefined) return false
   const lifeSeconds = retentionSeconds - Math.min(LAST_SECONDS, retentionSeconds / 10)
   return untilMs > sentAt + lifeSeconds * 1000
 }

@@ -1,7 +1,8 @@
-import { defineConfig } from 'errand'
+import { currentTask, defineConfig } from 'errand'
 import { expect, test } from 'vitest'
 import { outlivesMessage } from '../../src/runtime/message-life.ts'
 import { shopUnderTest } from '../support/shop-under-test.ts'
+import { workerStage } from '../support/worker-stage.ts'
 
 // SQS drops a message when its queue's retention is over, whoever waits for it (F-26): no call may wait that long.
 
@@ -41,4 +42,29 @@ test('what is left of a message: an hour, or of a short life a tenth', () => {
   // Where nobody says when it was sent, nothing is known.
   expect(outlivesMessage(Number.MAX_SAFE_INTEGER, undefined, 60)).toBe(false)
   expect(outlivesMessage(Number.MAX_SAFE_INTEGER, 0, 60)).toBe(false)
+})
+
+test('a follow-up on a queue of short retention is not run again by a redelivery days later (F-01, I3)', async () => {
+  const config = defineConfig({
+    name: 'shop',
+    queues: { default: {}, brief: { retentionSeconds: 60 } },
+    workers: { main: { timeoutSeconds: 60, logLevel: 'error' } },
+    routes: { note: 'brief' },
+  })
+  const runs: string[] = []
+  const note = async () => void runs.push(currentTask.id)
+  const build = async () => 'built'
+  const on = workerStage(config, { build, note })
+  const future = await on.executor.with({ then: note }).submit(build)
+  const event = await on.receive()
+  await on.invoke(event)
+  await on.invoke(await on.receive('brief'), on.handler, 'brief')
+  expect(runs).toEqual([`${future.id}:then`])
+  for (const days of [2, 2]) {
+    await on.clock.advance({ hours: days * 24 })
+    // SQS had not deleted it after all.
+    await on.handler(event, { getRemainingTimeInMillis: () => 60_000 })
+    await on.invoke(await on.receive('brief'), on.handler, 'brief')
+  }
+  expect(runs).toHaveLength(1)
 })
