@@ -14,6 +14,7 @@ import {
   nothingIsUnhandled,
   viewsAreInOrder,
 } from './caller-checkers.ts'
+import { groupsRunInOrder } from './group-checkers.ts'
 import type { RunResult } from './history.ts'
 import {
   acknowledgedOnlyWhenOver,
@@ -68,6 +69,7 @@ export const checkers: readonly Checker[] = [
   keyIsOneCall,
   argumentsAreRight,
   errorIsOwn,
+  groupsRunInOrder,
   acknowledgedOnlyWhenOver,
   batchIsAnswered,
   nothingIsUnhandled,
