@@ -42,9 +42,6 @@ const floors: Readonly<Record<string, number>> = {
 /** The app that discovery has built: the one import whose name is not known before it runs. */
 const builtApp = 'pathToFileURL(outfile).href'
 
-/** `@aws-sdk/client-cloudformation`, which only `--stack` needs: who uses it installs it. */
-const cloudFormation = 'CLOUDFORMATION_CLIENT'
-
 /** What a folder may import that is not ours; Node's own modules it may anyway. The longest folder counts. */
 const packages: Readonly<
   Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>
@@ -55,13 +52,11 @@ const packages: Readonly<
     types: ['@standard-schema/spec'],
   },
   'src/runtime/aws/': {
-    values: [
-      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'],
-      ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
-    ],
+    values: ['cloudformation', 'cloudwatch', 'dynamodb', 'lambda', 's3', 'secrets-manager', 'sqs'].map(
+      (service) => `@aws-sdk/client-${service}`,
+    ),
     types: [],
   },
-  'src/runtime/aws/fleet-of-stack.ts': { values: [cloudFormation], types: [] },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
   'src/app-discovery/': { values: ['esbuild'], types: [] },
   'src/browser/': { values: [], types: [] },
@@ -100,16 +95,18 @@ function folderOf(path: string): string {
   return path.split('/')[1] ?? ''
 }
 
+/** What the construct may import. */
+const ofConstruct =
+  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/
+
 function floorViolation(file: SourceFile, { specifier, line, target }: Import): string[] {
   if (target === undefined) return []
   const say = (why: string) => [`${file.path}:${line} imports '${specifier}': ${why}`]
   if (file.path.startsWith('cdk/')) {
-    const allowed = /^(cdk\/|src\/runtime\/(config|errors|nearest-name)\.ts$|src\/app-discovery\/)/.test(
-      target,
+    if (ofConstruct.test(target)) return []
+    return say(
+      'cdk may import cdk, src/app-discovery, and names, options and refusals of runtime and monitor',
     )
-    return allowed
-      ? []
-      : say('cdk may import cdk, src/app-discovery, and of the runtime its config and its refusals only')
   }
   if (!target.startsWith('src/')) return say('src imports src only')
   if (file.path === 'src/index.ts') {
@@ -205,7 +202,7 @@ describe('imports', () => {
     const violations = sourceFilesUnder('src').flatMap(({ path, imports }) =>
       imports
         .filter(({ specifier, target }) => target === undefined && !specifier.startsWith('node:'))
-        .filter(({ specifier }) => specifier !== builtApp && specifier !== cloudFormation)
+        .filter(({ specifier }) => specifier !== builtApp)
         .filter(({ specifier }) => {
           const name = packageOf(specifier)
           return !(name in installed) && !(`@types/${name}` in installed)

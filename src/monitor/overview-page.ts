@@ -8,7 +8,7 @@ import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
 import type { CallRow } from './call-row.ts'
 import { callTable } from './call-table.ts'
 import { chartsOf } from './chart.ts'
-import { RANGES, type Range, type Series, seriesOf } from './figures.ts'
+import { RANGES, type Range, type Series } from './figures.ts'
 import {
   address,
   choice,
@@ -42,13 +42,12 @@ export interface Overview {
 /** Reads the overview. */
 export async function readOverview(sources: Sources, range: Range): Promise<Overview> {
   const { clock, kind } = await sources.backend()
-  const [queues, workers, window] = await Promise.all([
+  const [queues, workers, window, series] = await Promise.all([
     part(sources.queues()),
     part(sources.workers()),
     part(sources.window()),
+    part(sources.series(range)),
   ])
-  const series =
-    'error' in window ? window : { value: seriesOf(window.value.value, range, window.value.readAt) }
   const oldest = clock.now() - RANGES[range].milliseconds
   const failed =
     'error' in window
@@ -80,12 +79,11 @@ export function overviewPage(frame: Frame, overview: Overview): PageContent {
     href: address(frame, '', { range: word }),
     isChosen: word === overview.range,
   }))
-  const body = html`<h1>Overview</h1>
+  const body = html`<div class="head"><h1>Overview</h1>${choice('How far back', ranges)}</div>
 <div data-live="tiles">${tiles(frame, overview)}</div>
-<section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues))}</div></section>
+<div data-live="series">${either(overview.series, (series) => html`${madeOf(frame, series)}${chartsOf(series)}`)}</div>
+<section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues, overview.workers))}</div></section>
 <section><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
-<section><div class="head"><h2 id="lately">Lately</h2>${choice('How far back', ranges)}</div>
-<div data-live="series">${either(overview.series, (series) => html`${extent(frame, series)}${chartsOf(series)}`)}</div></section>
 <section><h2 id="failures">Failed lately</h2><div data-live="failed">${
     overview.failed.length === 0
       ? note('Nothing failed in this time.')
@@ -109,6 +107,16 @@ export function extent(
       ? html`Of the newest ${count(calls)} calls only, submitted since ${from}. There were more before, in this time.`
       : html`Of all ${count(calls)} calls that were submitted since ${from}.`
   }</p>`
+}
+
+/** The same of charts, which may be made of what the workers counted. */
+function madeOf(frame: Frame, series: Series): Html {
+  const { source, problem, calls, since } = series
+  if (source === 'calls') {
+    return html`${extent(frame, series)}${problem === undefined ? '' : note(`Of these calls only, since CloudWatch cannot be asked: ${problem}`)}`
+  }
+  const from = timeTag(new Date(since).toISOString(), frame.now)
+  return html`<p class="extent">Of all ${count(calls)} calls that ended since ${from}, as the workers counted them in CloudWatch, which is a minute or two late.</p>`
 }
 
 function tiles(frame: Frame, { queues, workers, series }: Overview): Html {
@@ -142,18 +150,28 @@ ${tile('Failed', failed === 0 ? '0' : `${count(failed)} · ${percent(failed / (f
 </dl>`
 }
 
-function queueTable(frame: Frame, queues: Readonly<Record<string, QueueStats>>): Html {
+function queueTable(
+  frame: Frame,
+  queues: Readonly<Record<string, QueueStats>>,
+  workers: Overview['workers'],
+): Html {
+  const consumers = 'value' in workers ? Object.entries(workers.value) : []
   const rows = Object.entries(queues).map(([queue, held]) => {
     const { visible, inFlight, delayed, dead, oldestSeconds, paused } = held
+    const consumed = consumers.filter(([, each]) => each.queues.includes(queue)).map(([worker]) => worker)
     return html`<tr><th scope="row"><a href="${address(frame, `/queues/${encodeURIComponent(queue)}`)}">${name(queue)}</a></th>
-<td data-label="Waiting" class="number">${count(visible)}</td>
-<td data-label="In flight" class="number">${count(inFlight)}</td>
-<td data-label="Delayed" class="number">${count(delayed)}</td>
-<td data-label="Dead" class="number${dead ? ' alarming' : ''}">${dead === undefined ? '–' : count(dead)}</td>
-<td data-label="Oldest" class="number">${oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000)}</td>
-<td data-label="State">${paused === undefined ? '–' : stateTag(paused ? 'paused' : 'OK')}</td></tr>`
+<td data-label="State" class="is">${paused === undefined ? '–' : stateTag(paused ? 'paused' : 'OK')}</td>
+<td data-label="Consumed by" class="wide">${consumed.length === 0 ? '–' : name(consumed.join(', '), 200)}</td>
+${amountCell('Waiting', visible)}${amountCell('In flight', inFlight)}${amountCell('Delayed', delayed)}
+<td data-label="Dead" class="number${dead ? ' alarming' : dead === 0 ? ' none' : ''}">${dead === undefined ? '–' : count(dead)}</td>
+<td data-label="Oldest" class="number">${oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000)}</td></tr>`
   })
-  return html`<div class="scroll" role="region" aria-label="Queues" tabindex="0"><table class="cards"><thead><tr><th scope="col">Queue</th><th scope="col" class="number">Waiting</th><th scope="col" class="number">In flight</th><th scope="col" class="number">Delayed</th><th scope="col" class="number">Dead</th><th scope="col" class="number">Oldest</th><th scope="col">State</th></tr></thead><tbody>${rows}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Queues" tabindex="0"><table class="cards"><thead><tr><th scope="col">Queue</th><th scope="col">State</th><th scope="col" class="wide">Consumed by</th><th scope="col" class="number">Waiting</th><th scope="col" class="number">In flight</th><th scope="col" class="number">Delayed</th><th scope="col" class="number">Dead</th><th scope="col" class="number">Oldest</th></tr></thead><tbody>${rows}</tbody></table></div>`
+}
+
+/** Nothing stands back behind something. */
+function amountCell(label: string, amount: number): Html {
+  return html`<td data-label="${label}" class="number${amount === 0 ? ' none' : ''}">${count(amount)}</td>`
 }
 
 function workerTable(workers: Readonly<Record<string, WorkerStats>>, backend: BackendKind): Html {
@@ -164,13 +182,14 @@ function workerTable(workers: Readonly<Record<string, WorkerStats>>, backend: Ba
     const isSample = backend === 'aws' && processes.every(({ processId }) => processId === undefined)
     const running = processes.reduce((total, process) => total + process.running, 0)
     const memory = Math.max(0, ...processes.map(({ memoryBytes }) => memoryBytes))
+    const version =
+      first?.codeVersion === undefined ? '' : html`<span class="of">${name(first.codeVersion)}</span>`
     return html`<tr><th scope="row">${name(worker)}</th>
-<td data-label="State">${stateTag(state)}</td>
+<td data-label="State" class="is">${stateTag(state)}</td>
+<td data-label="Queues" class="wide">${name(queues.join(', '), 200)} ${version}${error === undefined ? '' : html`<strong class="why">${name(error, 300)}</strong>`}</td>
 <td data-label="Running" class="number">${isSample ? '–' : count(running)}<span class="of"> of ${count(concurrency)}</span></td>
 <td data-label="Memory" class="number">${first === undefined ? '–' : mebibytes(memory)}</td>
-<td data-label="Up" class="number">${first === undefined ? '–' : duration(Math.max(...processes.map(({ uptimeSeconds }) => uptimeSeconds)) * 1000)}</td>
-<td data-label="Queues">${name(queues.join(', '), 200)}</td>
-<td data-label="Detail" class="detail">${error === undefined ? (first?.codeVersion ? name(first.codeVersion) : '') : html`<strong>${name(error, 300)}</strong>`}</td></tr>`
+<td data-label="Up" class="number">${first === undefined ? '–' : duration(Math.max(...processes.map(({ uptimeSeconds }) => uptimeSeconds)) * 1000)}</td></tr>`
   })
-  return html`<div class="scroll" role="region" aria-label="Workers" tabindex="0"><table class="cards"><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="number">Running</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Up</th><th scope="col">Queues</th><th scope="col">Detail</th></tr></thead><tbody>${rows}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Workers" tabindex="0"><table class="cards"><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="wide">Queues</th><th scope="col" class="number">Running</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Up</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }

@@ -177,6 +177,7 @@ describe('workers', () => {
     const { Variables } = worker('foo').Properties.Environment
     expect(Object.keys(Variables).sort()).toEqual([
       'ERRAND_BUCKET',
+      'ERRAND_FLEET',
       'ERRAND_QUEUE_URLS',
       'ERRAND_TABLE',
       'ERRAND_VERSION',
@@ -248,6 +249,7 @@ describe('the output', () => {
       'errand',
       'app',
       'version',
+      'fleet',
       'table',
       'bucket',
       'queues',

@@ -61,7 +61,6 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['pause lwo', 2, /queue "lwo" is not declared/, somewhere],
   ['cluster --sqs-port http', 2, /--sqs-port is "http", expected a number from 0 to 65535/],
   ['status --app nowhere.ts', 3, /there is no file .*nowhere\.ts; known: "errand.ts"/],
-  ['status --stack jobs', 4, /npm i -D @aws-sdk\/client-cloudformation/],
   ['result 0192', 4, /nobody answers there/, { ...somewhere, ...credentials }],
   ['result 0192', 4, /AWS takes no request without credentials/, onAws],
 ]
