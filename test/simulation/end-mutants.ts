@@ -69,8 +69,8 @@ export const endMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },\n    increment: failed,\n",
-        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },\n",
+        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds, ...known },\n    increment: failed,\n",
+        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds, ...known },\n",
       ),
     ],
   },
