@@ -97,7 +97,7 @@ function folderOf(path: string): string {
 
 /** What the construct may import. */
 const ofConstruct =
-  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/
+  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|redact-options|static-files)\.ts$|src\/app-discovery\/)/
 
 function floorViolation(file: SourceFile, { specifier, line, target }: Import): string[] {
   if (target === undefined) return []
@@ -378,7 +378,10 @@ describe('a worker bundle', () => {
       format: 'esm',
       // An app without a bucket or long delays has not installed these optional peers; bundlers then leave their names
       // alone. The last is for those who look at workers.
-      external: ['errand/local-emulator', ...['s3', 'scheduler', 'lambda'].map((name) => `@aws-sdk/client-${name}`)],
+      external: [
+        'errand/local-emulator',
+        ...['s3', 'scheduler', 'lambda'].map((name) => `@aws-sdk/client-${name}`),
+      ],
       logLevel: 'error',
     })
     const inputs = Object.keys(metafile.inputs)

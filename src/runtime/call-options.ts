@@ -6,6 +6,7 @@ import { type CallTimes, checkCallTimes } from './call-times.ts'
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { tenantForm } from './envelope.ts'
 import { InvalidOptionError } from './errors.ts'
+import { followUpForm } from './follow-up-id.ts'
 import { showValue } from './nearest-name.ts'
 import { checkKeys } from './option-checks.ts'
 import type { AnyFunction } from './task.ts'
@@ -51,8 +52,6 @@ const optionNames = [
 ] as const
 
 const idForm = /^[A-Za-z0-9_:-]{1,100}$/
-/** Ids that follow-ups are given. */
-const followUpForm = /:(?:then|catch)(?::\d+)?$/
 
 /**
  * Refuses what is no options object, and options that do not exist.

@@ -12,7 +12,9 @@ import { canKeep, keepMessage } from './kept-message.ts'
 import { keepResultBeside, tooLarge } from './large-result.ts'
 import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import { leaseLost } from './marks.ts'
+import { outlivesMessage } from './message-life.ts'
 import { persist, persistAgain } from './persist.ts'
+
 import {
   type CallRecord,
   type Claim,
@@ -103,8 +105,12 @@ async function retryOrFail(
   const now = ports.clock.now()
   const wanted = retryDelaySeconds(options, failures, ended.error, ports.entropy, now)
   if (wanted === undefined) return fail(environment, claimed, ended.error, reason, true)
-  const { seconds, isLong } = possibleWait(environment, claimed, wanted, now)
+  const { seconds, isLong, isTooOld } = possibleWait(environment, claimed, wanted, now)
   const dueAt = now + seconds * 1000
+  if (isTooOld) {
+    environment.log('warn', TOO_OLD, { id: envelope.id, task: envelope.task, failures })
+    return fail(environment, claimed, ended.error, reason, true)
+  }
   const lastError = describe(ended.error)
   const kills = killsOf(record)
   const known = { history: historyWith(record, now, lastError), ...(kills > 0 && { killsBefore: kills }) }
@@ -129,18 +135,32 @@ async function retryOrFail(
   return lost(environment, envelope.id)
 }
 
-/**
- * How long the call can wait, of what was asked for, and whether that is longer than its message can be hidden: SQS counts
- * from the receipt, which was before the attempt.
- */
+const TOO_OLD =
+  'failed before its attempts were used up: SQS drops the message before the next; raise the `retentionSeconds` of its queue (14 days at most), or wait less between attempts'
+
+/** How a call can wait for its next attempt. */
+interface PossibleWait {
+  readonly seconds: number
+  /** Whether a schedule has to send its message anew: it cannot be hidden for so long, or SQS would drop it before. */
+  readonly isLong: boolean
+  /** Whether SQS would drop its message before, and nothing can send another. */
+  readonly isTooOld: boolean
+}
+
+/** How the call can wait, of what was asked for: SQS hides a message for 12 h from its receipt, before the attempt. */
 function possibleWait(
   environment: Environment,
   { envelope, delivery, claim }: Claimed,
   wantedSeconds: number,
   now: number,
-): { readonly seconds: number; readonly isLong: boolean } {
-  const hideable = LIMITS.backoffSeconds - (now - claim.now) / 1000
-  if (wantedSeconds <= hideable) return { seconds: wantedSeconds, isLong: false }
+): PossibleWait {
+  const queue = environment.app.config.queues.get(envelope.queue)
+  const isTooOld = (seconds: number) =>
+    outlivesMessage(now + seconds * 1000, delivery.sentAt, queue?.retentionSeconds)
+  const hideableSeconds = LIMITS.backoffSeconds - (now - claim.now) / 1000
+  if (wantedSeconds <= hideableSeconds && !isTooOld(wantedSeconds)) {
+    return { seconds: wantedSeconds, isLong: false, isTooOld: false }
+  }
   const longest = longestWaitSeconds(environment, envelope, delivery.body)
   const seconds = Math.min(wantedSeconds, longest)
   if (seconds < wantedSeconds) {
@@ -150,7 +170,8 @@ function possibleWait(
       seconds,
     })
   }
-  return { seconds, isLong: longest > LIMITS.backoffSeconds }
+  const isLong = longest > LIMITS.backoffSeconds && seconds > LIMITS.delaySeconds
+  return { seconds, isLong, isTooOld: !isLong && isTooOld(seconds) }
 }
 
 /** The characters of an error that a record keeps while the call is retried. */

@@ -23,8 +23,11 @@ async function bundle(entry: string) {
     format: 'esm',
     mainFields: ['module', 'main'],
     external: [
-      ...['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-scheduler'],
+      'errand/local-emulator',
+      '@aws-sdk/client-s3',
       '@aws-sdk/client-lambda',
+      '@aws-sdk/client-scheduler',
+      '@aws-sdk/client-cloudwatch',
     ],
     logLevel: 'error',
   })

@@ -6,7 +6,7 @@ import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import type { ResolvedConfig } from '../../runtime/config.ts'
 import { UsageError } from '../exit-codes.ts'
-import { readClusterFile, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
+import { findRunningCluster, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
 import {
   environmentWith,
   type LocalAws,
@@ -23,7 +23,7 @@ import { type KeptWorker, keepWorker, type StartProcess } from './kept-worker.ts
 /** A cluster that runs. */
 export interface Cluster {
   variables(): Variables
-  /** Settles once every worker works, or has failed to; says whether all do. */
+  /** Settles once every worker works, or has failed to; says whether all do. Never, where it is ended before. */
   readonly ready: Promise<boolean>
   /** Has every worker go on with other code, each once its new process works. Says which could not. */
   reload(app: DiscoveredApp, built: BuiltApp): Promise<readonly string[]>
@@ -54,7 +54,7 @@ interface State {
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const owner = ownerOf(options.app)
-  const running = readClusterFile(owner)
+  const running = await findRunningCluster(owner)
   if (running !== undefined) {
     throw new UsageError(
       `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
@@ -63,8 +63,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const aws = await startLocalAws(options.app.config, options)
   const firing = fireSchedules(aws, { say: options.prefix('schedules') })
   const state: State = { options, aws, workers: new Map(), firing }
+  try {
+    announce(state, options.app)
+  } catch (error) {
+    // Its servers would keep the process alive, with nobody to use them.
+    await state.aws.close()
+    throw error
+  }
   firing.use(options.app)
-  announce(state, options.app)
   for (const name of processNames(options.app.config)) {
     const kept = keepWorker(starter(state, options.app.config, options.built, name), {
       clock: systemClock,
@@ -72,7 +78,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     })
     state.workers.set(name, kept)
   }
-  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready))
+  let isEnding = false
+  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready)).then((all) =>
+    isEnding ? new Promise<never>(() => {}) : all.every(Boolean),
+  )
   const end = async () => {
     removeClusterFile(owner, process.pid)
     await firing.stop()
@@ -80,15 +89,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
   return {
     variables: state.aws.variables,
-    ready: ready.then((all) => all.every(Boolean)),
+    ready,
     reload: (app, built) => reload(state, app, built),
     async drain() {
+      isEnding = true
       // What fired from now on would find no worker.
       await firing.stop()
       await Promise.all([...state.workers.values()].map((worker) => worker.drain()))
       await end()
     },
     kill() {
+      isEnding = true
       for (const worker of state.workers.values()) worker.kill()
       removeClusterFile(owner, process.pid)
     },
