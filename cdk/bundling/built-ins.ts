@@ -9,15 +9,16 @@ import type { Plugin } from 'esbuild'
 
 const names = new Set(builtinModules)
 
-/** Takes Node's modules by `process.getBuiltinModule`, as CommonJS whose exports are read when they are used. */
+/**
+ * Takes Node's modules by `process.getBuiltinModule`, as CommonJS whose exports are read when they are used; what
+ * `import()` gives of them has their names all the same (`common-js-chunks.ts`).
+ */
 export const builtInsAtNeed: Plugin = {
   name: 'built-ins-at-need',
   setup(build) {
     build.onResolve({ filter: /^(node:)?[a-z_]/ }, ({ path, kind }) => {
       const name = path.replace(/^node:/, '')
       if (kind === 'entry-point' || (!path.startsWith('node:') && !names.has(name))) return undefined
-      // Its names, all of them: what CommonJS gives to `import()` is its `default` alone.
-      if (kind === 'dynamic-import') return { path: `node:${name}`, external: true }
       return { path: `node:${name}`, namespace: 'built-in', sideEffects: false }
     })
     build.onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => ({
