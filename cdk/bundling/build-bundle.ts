@@ -9,6 +9,7 @@ import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { builtInsAtNeed } from './built-ins.ts'
 import { giveNames } from './common-js-chunks.ts'
+import { eagerChunk } from './eager-chunk.ts'
 import { leanSdk, needsAllSources } from './lean-sdk.ts'
 import { nameChunks } from './named-chunks.ts'
 
@@ -76,7 +77,7 @@ function optionsOf(request: BundleRequest, hasAllSources: boolean) {
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external, ...absent],
-    plugins: [builtInsAtNeed, leanSdk({ hasBlobs, hasAllSources })],
+    plugins: [builtInsAtNeed, leanSdk({ hasBlobs, hasAllSources }), eagerChunk],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',

@@ -6,8 +6,17 @@
  */
 import { builtinModules } from 'node:module'
 import type { Plugin } from 'esbuild'
+import { importEager } from './eager-chunk.ts'
 
 const names = new Set(builtinModules)
+
+/** Of what `import()` loads, which is a chunk of its own. */
+const LATER = 'built-in-later'
+
+/** Whether a chunk is one of Node's modules, of which it exports the `default` alone. */
+export function isBuiltIn(entryPoint: string): boolean {
+  return entryPoint.startsWith(`${LATER}:`)
+}
 
 /**
  * Takes Node's modules by `process.getBuiltinModule`, as CommonJS whose exports are read when they are used; what
@@ -19,11 +28,18 @@ export const builtInsAtNeed: Plugin = {
     build.onResolve({ filter: /^(node:)?[a-z_]/ }, ({ path, kind }) => {
       const name = path.replace(/^node:/, '')
       if (kind === 'entry-point' || (!path.startsWith('node:') && !names.has(name))) return undefined
-      return { path: `node:${name}`, namespace: 'built-in', sideEffects: false }
+      const namespace = kind === 'dynamic-import' ? LATER : 'built-in'
+      return { path: `node:${name}`, namespace, sideEffects: false }
     })
     build.onLoad({ filter: /./, namespace: 'built-in' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
-      loader: 'js',
+      contents: `module.exports = ${taken(path)}`,
+    }))
+    build.onLoad({ filter: /./, namespace: LATER }, ({ path }) => ({
+      contents: `${importEager}\nexport default ${taken(path)}`,
     }))
   },
+}
+
+function taken(path: string): string {
+  return `process.getBuiltinModule(${JSON.stringify(path)})`
 }

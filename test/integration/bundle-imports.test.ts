@@ -66,6 +66,22 @@ test.each([true, false])(
   },
 )
 
+test('an app may wait at its top level for what it loads then, which imports errand too', async () => {
+  const cwd = writeApp({
+    'errand.ts': `${imports}
+      const { sep } = await import('node:path')
+      const { current } = await import('./later.js')
+      export async function createApp() {
+        const { again } = await import('./later.js')
+        return again(${executorText('shop')})
+      }
+      globalThis.see = () => [sep, current.active]`,
+    'later.js': "export { currentTask as current } from 'errand'\nexport const again = (app) => app",
+  })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toEqual(['/', false])
+})
+
 test('an app may be in a file of any name', async () => {
   const text = `${shop}\nglobalThis.see = () => 'the app'`
   const cwd = writeApp({ 'src/index.ts': text })
