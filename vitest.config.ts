@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 
@@ -24,6 +25,8 @@ export default defineConfig({
     // `npm run test:e2e`: it installs AWS's runtime client, and waits for real visibility times.
     exclude: [...configDefaults.exclude, 'test/e2e/stack/**'],
     typecheck: { enabled: false },
+    // One more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['src/**', 'cdk/**'] },

@@ -22,21 +22,21 @@ import type { TaskTree } from './runtime/registry.ts'
 export interface ConnectOptions extends SharedOptions {
   /**
    * `aws`, `local` (workers in this process), `eager` (inline), or a backend of your own making.
-   * @default ERRAND_BACKEND, else `aws` where the construct's variables are set, else `local` in development
+   * @default `ERRAND_BACKEND`, else `aws` where the construct's variables are set, else `local` in development
    */
   readonly backend?: BackendKind | Backend
-  /** Table, queues, endpoints; @default from the construct's variables and the SDK's own */
+  /** How to reach AWS: table, queues, endpoints. @default from the construct's variables and the SDK's own */
   readonly aws?: AwsOptions
-  /** Settings of the local backend. */
+  /** Settings of the local backend. @default {} */
   readonly local?: {
     /** Whether the first submit starts the workers. @default true */
     readonly startWorkers?: boolean
-    /** A clock of your own, as `virtualClock()`. Makes a backend apart from the one the process shares. */
+    /** A clock of your own, as `virtualClock()`. Makes a backend apart from the one the process shares. @default the system's */
     readonly clock?: Clock
     /** What goes wrong on AWS now and then, by chance from a seed. @default nothing */
     readonly faults?: FaultSwitches
   }
-  /** Settings of the eager backend. */
+  /** Settings of the eager backend. @default {} */
   readonly eager?: {
     /** Let a submit reject with the error of a call that failed. @default false: it stays in the future */
     readonly propagate?: boolean
@@ -45,7 +45,7 @@ export interface ConnectOptions extends SharedOptions {
 
 /** What `createExecutor` takes beside the config. */
 export interface ExecutorOptions<Tasks extends TaskTree> extends ConnectOptions {
-  /** Functions and declared tasks; their keys are their names. Modules may be given whole: `import * as reports`. */
+  /** Functions and declared tasks; their keys are their names. Modules may be given whole: `import * as reports`. @default {} */
   readonly tasks?: Tasks
 }
 

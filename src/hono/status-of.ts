@@ -6,6 +6,7 @@
 import type { CallStateName, CallStatus, GroupStatus } from '../browser/call-status.ts'
 import { UnsupportedValueError } from '../runtime/errors.ts'
 import type { Snapshot } from '../runtime/future.ts'
+import { shareOf } from '../runtime/progress-share.ts'
 import { isFinal } from '../runtime/record.ts'
 import { toJson } from './to-json.ts'
 
@@ -47,7 +48,7 @@ export function groupStatusOf(id: string, snapshots: readonly Snapshot[]): Group
   let done = 0
   for (const snapshot of snapshots) {
     counts[snapshot.state] = (counts[snapshot.state] ?? 0) + 1
-    done += hasEnded(snapshot) ? 1 : shareOf(snapshot.progress)
+    done += hasEnded(snapshot) ? 1 : (shareOf(snapshot.progress) ?? 0)
   }
   const calls = snapshots.length
   return { id, state: groupStateOf(counts, calls), progress: calls === 0 ? 1 : done / calls, calls, counts }
@@ -60,16 +61,4 @@ function groupStateOf(
   if (succeeded + failed + cancelled < calls) return pending + scheduled === calls ? 'pending' : 'running'
   if (failed > 0) return 'failed'
   return cancelled > 0 ? 'cancelled' : 'succeeded'
-}
-
-/** The part that is done, where a task's progress says so: a number from 0 to 1, or `{ done, total }`. */
-function shareOf(progress: unknown): number {
-  if (typeof progress === 'number') return within01(progress)
-  if (typeof progress !== 'object' || progress === null) return 0
-  const { done, total } = progress as { readonly done?: unknown; readonly total?: unknown }
-  return typeof done === 'number' && typeof total === 'number' ? within01(done / total) : 0
-}
-
-function within01(share: number): number {
-  return Number.isNaN(share) ? 0 : Math.min(Math.max(share, 0), 1)
 }

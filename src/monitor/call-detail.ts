@@ -2,6 +2,7 @@
  * Everything about one call: its row, and what is read for it alone: result, error, kept arguments.
  * @module
  */
+import { type AttemptEnd, attemptsOf, type PastAttempt } from '../runtime/attempt-history.ts'
 import { readArguments } from '../runtime/blobs.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
 import { type CallRecord, isFinal } from '../runtime/record.ts'
@@ -23,20 +24,33 @@ export interface ShownError {
   readonly stack?: string
 }
 
+/** One attempt. Times are ISO, in UTC; one that was killed has none. */
+export interface ShownAttempt {
+  readonly attempt: number
+  readonly ended: AttemptEnd
+  readonly startedAt?: string
+  readonly runMilliseconds?: number
+  /** The name of the error. */
+  readonly error?: string
+}
+
 /** One call. */
 export interface CallDetail extends CallRow {
   readonly depth: number
   readonly leaseUntil?: string
-  readonly abortReason?: string
   readonly expiresAt: string
   /** Of a call that succeeded. */
   readonly result?: ShownPayload
   /** Of a call that failed: its error, that error's cause, and so on. */
   readonly errors?: readonly ShownError[]
-  /** What it was given, one text an argument, where its message was kept: that of a call that failed. */
+  /** What it was given, one text an argument, where its message was kept: it failed, or its task says `keepArguments`. */
   readonly arguments?: readonly string[] | ShownPayload
+  /** What middleware sent along with it, known where its message was kept. */
+  readonly headers?: string
   /** What is submitted when it ends, by `with({ then, catch })`; known where its message was kept. */
   readonly followUps?: { readonly then?: string; readonly catch?: string }
+  /** Its last attempts, six at most, the last of all at the end. */
+  readonly history: readonly ShownAttempt[]
   /** The calls that it submitted, as far as they are among the newest. */
   readonly submitted: readonly CallRow[]
   readonly log?: string
@@ -50,7 +64,7 @@ export async function readCallDetail(sources: Sources, id: string): Promise<Call
   const record = await sources.calls.read(id)
   const [ending, kept, submitted] = await Promise.all([
     readEnding(sources, record),
-    record.state === 'failed' ? readKept(sources, record) : {},
+    record.attempts === 0 && record.state !== 'failed' ? {} : readKept(sources, record),
     readSubmitted(sources, id),
   ])
   const log = logOf(sources, record)
@@ -59,11 +73,21 @@ export async function readCallDetail(sources: Sources, id: string): Promise<Call
     depth: record.depth ?? 0,
     expiresAt: new Date(record.expiresAtSeconds * 1000).toISOString(),
     ...(record.leaseUntil !== undefined && { leaseUntil: new Date(record.leaseUntil).toISOString() }),
-    ...(record.abortReason !== undefined && { abortReason: visible(record.abortReason) }),
     ...ending,
     ...kept,
+    history: attemptsOf(record).map(shownAttempt),
     submitted,
     ...(log !== undefined && { log }),
+  }
+}
+
+function shownAttempt({ attempt, ended, startedAt, finishedAt, error }: PastAttempt): ShownAttempt {
+  return {
+    ...{ attempt, ended },
+    ...(startedAt !== undefined && { startedAt: new Date(startedAt).toISOString() }),
+    ...(startedAt !== undefined &&
+      finishedAt !== undefined && { runMilliseconds: Math.max(finishedAt - startedAt, 0) }),
+    ...(error !== undefined && { error: visible(error, 100) }),
   }
 }
 
@@ -123,15 +147,18 @@ function chainOf(error: unknown, redact: (text: string) => string): ShownError[]
   return chain
 }
 
+/** Of a call that failed they are kept in any case, so their absence is worth a word. */
+const notKept = { arguments: { absent: 'they were not kept, or have expired' } } as const
+
 async function readKept(
   sources: Sources,
-  { id, task, payloadHash }: CallRecord,
-): Promise<Pick<CallDetail, 'arguments' | 'followUps'>> {
+  { id, task, state, payloadHash }: CallRecord,
+): Promise<Pick<CallDetail, 'arguments' | 'followUps' | 'headers'>> {
   const { store, blobs } = await sources.backend()
   const { redactor } = sources
   try {
     const body = await store.readMessage(id)
-    if (body === undefined) return { arguments: { absent: 'they were not kept, or have expired' } }
+    if (body === undefined) return state === 'failed' ? notKept : {}
     const envelope = decodeEnvelope(body)
     if (envelope.payloadHash !== payloadHash) {
       return { arguments: { absent: 'what was kept is of an earlier call of this id' } }
@@ -145,7 +172,9 @@ async function readKept(
       text === undefined
         ? { absent: `they have ${envelope.blob?.bytes} bytes, too many to be shown` }
         : shownArguments(sources, task, text)
-    return { arguments: redactor.hidesAll(task) ? { absent: 'hidden here' } : shown, followUps }
+    if (redactor.hidesAll(task)) return { arguments: { absent: 'hidden here' }, followUps }
+    const headers = envelope.headers && valueText(redactor.value(task, envelope.headers))
+    return { arguments: shown, followUps, ...(headers && { headers }) }
   } catch (error) {
     return { arguments: { absent: visible(error instanceof Error ? error.message : String(error)) } }
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { InspectedCall } from '../runtime/call-listing.ts'
+import { shareOf } from '../runtime/progress-share.ts'
 import type { CallState, FailureReason } from '../runtime/record.ts'
 import { runOf, waitOf } from './figures.ts'
 import { HIDDEN, type Redactor } from './redaction.ts'
@@ -30,6 +31,8 @@ export interface CallRow {
   readonly runMilliseconds?: number
   /** Name and message of the last failure. */
   readonly lastError?: string
+  /** Why somebody asked it to stop, where somebody did. */
+  readonly abortReason?: string
   /** What the task last reported, as text. */
   readonly progress?: string
   /** The same as a share from 0 to 1, where it is one. */
@@ -38,7 +41,7 @@ export interface CallRow {
 
 /** The row of a call. */
 export function callRow(call: InspectedCall, redactor: Redactor): CallRow {
-  const { id, task, queue, state, reason, tenant, parent, lastError } = call
+  const { id, task, queue, state, reason, tenant, parent, lastError, abortReason } = call
   const time = (name: string, at: Date | undefined) => (at === undefined ? {} : { [name]: at.toISOString() })
   const times = {
     ...{ state, dueAt: call.dueAt.getTime() },
@@ -46,8 +49,7 @@ export function callRow(call: InspectedCall, redactor: Redactor): CallRow {
   }
   const [waited, ran] = [waitOf(times), runOf(times)]
   return {
-    ...{ id, task, queue, state, attempts: call.attempts, failures: call.failures },
-    kills: Math.max(call.kills, 0),
+    ...{ id, task, queue, state, attempts: call.attempts, failures: call.failures, kills: call.kills },
     createdAt: call.createdAt.toISOString(),
     dueAt: call.dueAt.toISOString(),
     ...time('startedAt', call.startedAt),
@@ -55,6 +57,7 @@ export function callRow(call: InspectedCall, redactor: Redactor): CallRow {
     ...(reason !== undefined && { reason }),
     ...(tenant !== undefined && { tenant }),
     ...(parent !== undefined && { parent }),
+    ...(abortReason !== undefined && { abortReason: visible(abortReason) }),
     ...(waited !== undefined && { waitMilliseconds: waited }),
     ...(ran !== undefined && { runMilliseconds: ran }),
     ...(lastError !== undefined && { lastError: shownError(lastError, task, redactor) }),
@@ -78,14 +81,4 @@ function progressOf(
     progress: redactor.hidesAll(task) ? HIDDEN : valueText(redactor.value(task, progress)),
     ...(share !== undefined && { progressShare: share }),
   }
-}
-
-/** Of a number from 0 to 1, and of `{ done, total }` or `{ current, total }`. */
-function shareOf(value: unknown): number | undefined {
-  if (typeof value === 'number') return value >= 0 && value <= 1 ? value : undefined
-  if (typeof value !== 'object' || value === null) return undefined
-  const of = (key: string): unknown => (Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined)
-  const [done, total] = [of('done') ?? of('current'), of('total')]
-  if (typeof done !== 'number' || typeof total !== 'number' || !(total > 0)) return undefined
-  return Math.min(Math.max(done / total, 0), 1)
 }

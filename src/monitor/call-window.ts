@@ -48,9 +48,13 @@ export function createWindowReader(config: ResolvedConfig, lookAt: number): Wind
       const from = newest === undefined ? horizon : Math.max(newest - LAG_MS, horizon)
       const listed = await listNewest(config, backend, from, lookAt)
       // More came since than are looked at: nothing that was known is among the newest.
-      const older = listed.isComplete ? [...known.values()] : []
+      const before = listed.isComplete ? [...known.values()] : []
       const reached = listed.isComplete ? Math.min(since, from) : (listed.entries.at(-1)?.createdAt ?? now)
-      const positions = newestOf([...listed.entries, ...older], horizon)
+      // Only what is as young as what was listed can be among it; what is older stands in its order already.
+      const older = before.findIndex(({ createdAt }) => createdAt < from)
+      const young = older < 0 ? before : before.slice(0, older)
+      const old = older < 0 ? [] : before.slice(older).filter(({ createdAt }) => createdAt >= horizon)
+      const positions = [...newestOf([...listed.entries, ...young], horizon), ...old]
       const kept = positions.slice(0, lookAt)
       const isOverflowing = positions.length > lookAt
       const records = await readAgain(backend, kept, known, now)

@@ -110,12 +110,11 @@ function filterForm(frame: Frame, { queues, tasks }: CallList): Html {
 <label>Task<input name="task" value="${given('task')}" list="tasks" autocomplete="off" maxlength="200"></label>
 <datalist id="tasks">${tasks.map((task) => html`<option value="${task}"></option>`)}</datalist>
 <fieldset><legend>State</legend>${shownStates}</fieldset>
+<p class="buttons"><button>Filter</button><a href="${address(frame, '/calls')}">Clear</a></p>
 <details id="more-filters"${isExact ? html` open` : ''}><summary>Time and tenant</summary><div class="row">
 <label>Submitted from, UTC<input type="datetime-local" name="since" value="${fieldTime(given('since'))}" step="1"></label>
 <label>up to, UTC<input type="datetime-local" name="until" value="${fieldTime(given('until'))}" step="1"></label>
-<label>Tenant<input name="tenant" value="${given('tenant')}" maxlength="200"></label></div></details>
-<p class="buttons"><button>Filter</button><a href="${address(frame, '/calls')}">Clear</a></p>
-</form>`
+<label>Tenant<input name="tenant" value="${given('tenant')}" maxlength="200"></label></div></details></form>`
 }
 
 /** As a browser's field wants it. */

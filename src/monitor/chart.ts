@@ -35,7 +35,7 @@ const charts: readonly Chart[] = [
     ],
   },
   {
-    ...{ id: 'times', title: 'Time', kind: 'lines', unit: 'milliseconds' },
+    ...{ id: 'times', title: 'Run and wait', kind: 'lines', unit: 'milliseconds' },
     tracks: [
       { label: 'run p50', tone: 'main', value: ({ run }) => run?.p50 },
       { label: 'run p95', tone: 'second', value: ({ run }) => run?.p95 },

@@ -12,7 +12,7 @@ import type { Sources } from './sources.ts'
 export const MOST_FAILED = 1000
 
 /** How many of them a page lists. */
-const MOST_LISTED = 100
+const MOST_LISTED = 50
 
 /** Which failed calls. */
 export interface FailedFilter {
@@ -42,7 +42,7 @@ export interface FailedCalls {
   readonly isComplete: boolean
   /** The most frequent first. */
   readonly groups: readonly FailedGroup[]
-  /** The last that failed first, 100 of them at most. */
+  /** The last that failed first, 50 of them at most. */
   readonly calls: readonly CallRow[]
 }
 

@@ -58,10 +58,10 @@ function groupTable(frame: Frame, groups: readonly FailedGroup[], queue: string 
   const rows = groups.slice(0, 50).map(
     ({ task, error, count: times, newestAt }) => html`<tr>
 <th scope="row"><a href="${address(frame, '/failed', { task, queue })}">${name(task)}</a></th>
-<td data-label="Error">${name(error)}</td><td data-label="Calls" class="number">${count(times)}</td>
+<td data-label="Error" class="wide">${name(error)}</td><td data-label="Calls" class="number">${count(times)}</td>
 <td data-label="Last" class="time">${timeTag(newestAt, frame.now)}</td></tr>`,
   )
-  return html`<div class="scroll" role="region" aria-label="Failures by task and error" tabindex="0"><table class="cards"><thead><tr><th scope="col">Task</th><th scope="col">Error</th><th scope="col" class="number">Calls</th><th scope="col">Last</th></tr></thead><tbody>${rows}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Failures by task and error" tabindex="0"><table class="cards"><thead><tr><th scope="col">Task</th><th scope="col" class="wide">Error</th><th scope="col" class="number">Calls</th><th scope="col">Last</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }
 
 /** The page that says how many would be retried. */

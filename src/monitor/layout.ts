@@ -82,8 +82,11 @@ export function timeTag(iso: string, now: number): Html {
   return html`<time datetime="${iso}" title="${iso}">${timeText(iso, now)}</time>`
 }
 
+/** What else than the state of a call is shown as one. */
+type OtherState = 'OK' | 'paused' | 'no answer' | 'killed' | 'not run'
+
 /** A state as a word with a colour, never as a colour alone. */
-export function stateTag(state: CallState | 'OK' | 'paused' | 'no answer'): Html {
+export function stateTag(state: CallState | OtherState): Html {
   return html`<span class="state state-${state.replace(' ', '-')}">${state}</span>`
 }
 
@@ -123,6 +126,12 @@ export function callAddress(frame: Pick<Frame, 'base'>, id: string): string {
 /** Names and ids: as a text of its own, so that its direction of writing does not reach what is beside it. */
 export function name(text: string, length = 120): Html {
   return html`<bdi title="${visible(text)}">${visible(text, length)}</bdi>`
+}
+
+/** Ids made by `submit` are alike at their begin and long: both ends, and all of it where the pointer rests on it. */
+export function shortId(id: string): Html {
+  const isLong = id.length > 20
+  return html`<bdi title="${visible(id)}">${visible(isLong ? `${id.slice(0, 8)}…${id.slice(-6)}` : id)}</bdi>`
 }
 
 /** A form that acts: one button, and what it sends. */

@@ -80,12 +80,11 @@ export function overviewPage(frame: Frame, overview: Overview): PageContent {
     href: address(frame, '', { range: word }),
     isChosen: word === overview.range,
   }))
-  const body = html`<h1>Overview</h1>
+  const body = html`<div class="head"><h1>Overview</h1>${choice('How far back', ranges)}</div>
 <div data-live="tiles">${tiles(frame, overview)}</div>
-<section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues))}</div></section>
+<div data-live="series">${either(overview.series, (series) => html`${chartsOf(series)}${extent(frame, series)}`)}</div>
+<section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues, overview.workers))}</div></section>
 <section><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
-<section><div class="head"><h2 id="lately">Lately</h2>${choice('How far back', ranges)}</div>
-<div data-live="series">${either(overview.series, (series) => html`${extent(frame, series)}${chartsOf(series)}`)}</div></section>
 <section><h2 id="failures">Failed lately</h2><div data-live="failed">${
     overview.failed.length === 0
       ? note('Nothing failed in this time.')
@@ -142,18 +141,28 @@ ${tile('Failed', failed === 0 ? '0' : `${count(failed)} · ${percent(failed / (f
 </dl>`
 }
 
-function queueTable(frame: Frame, queues: Readonly<Record<string, QueueStats>>): Html {
+function queueTable(
+  frame: Frame,
+  queues: Readonly<Record<string, QueueStats>>,
+  workers: Overview['workers'],
+): Html {
+  const consumers = 'value' in workers ? Object.entries(workers.value) : []
   const rows = Object.entries(queues).map(([queue, held]) => {
     const { visible, inFlight, delayed, dead, oldestSeconds, paused } = held
+    const consumed = consumers.filter(([, each]) => each.queues.includes(queue)).map(([worker]) => worker)
     return html`<tr><th scope="row"><a href="${address(frame, `/queues/${encodeURIComponent(queue)}`)}">${name(queue)}</a></th>
-<td data-label="Waiting" class="number">${count(visible)}</td>
-<td data-label="In flight" class="number">${count(inFlight)}</td>
-<td data-label="Delayed" class="number">${count(delayed)}</td>
-<td data-label="Dead" class="number${dead ? ' alarming' : ''}">${dead === undefined ? '–' : count(dead)}</td>
-<td data-label="Oldest" class="number">${oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000)}</td>
-<td data-label="State">${paused === undefined ? '–' : stateTag(paused ? 'paused' : 'OK')}</td></tr>`
+<td data-label="State" class="is">${paused === undefined ? '–' : stateTag(paused ? 'paused' : 'OK')}</td>
+<td data-label="Consumed by" class="wide">${consumed.length === 0 ? '–' : name(consumed.join(', '), 200)}</td>
+${amountCell('Waiting', visible)}${amountCell('In flight', inFlight)}${amountCell('Delayed', delayed)}
+<td data-label="Dead" class="number${dead ? ' alarming' : dead === 0 ? ' none' : ''}">${dead === undefined ? '–' : count(dead)}</td>
+<td data-label="Oldest" class="number">${oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000)}</td></tr>`
   })
-  return html`<div class="scroll" role="region" aria-label="Queues" tabindex="0"><table class="cards"><thead><tr><th scope="col">Queue</th><th scope="col" class="number">Waiting</th><th scope="col" class="number">In flight</th><th scope="col" class="number">Delayed</th><th scope="col" class="number">Dead</th><th scope="col" class="number">Oldest</th><th scope="col">State</th></tr></thead><tbody>${rows}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Queues" tabindex="0"><table class="cards"><thead><tr><th scope="col">Queue</th><th scope="col">State</th><th scope="col" class="wide">Consumed by</th><th scope="col" class="number">Waiting</th><th scope="col" class="number">In flight</th><th scope="col" class="number">Delayed</th><th scope="col" class="number">Dead</th><th scope="col" class="number">Oldest</th></tr></thead><tbody>${rows}</tbody></table></div>`
+}
+
+/** Nothing stands back behind something. */
+function amountCell(label: string, amount: number): Html {
+  return html`<td data-label="${label}" class="number${amount === 0 ? ' none' : ''}">${count(amount)}</td>`
 }
 
 function workerTable(workers: Readonly<Record<string, WorkerStats>>, backend: BackendKind): Html {
@@ -164,13 +173,14 @@ function workerTable(workers: Readonly<Record<string, WorkerStats>>, backend: Ba
     const isSample = backend === 'aws' && processes.every(({ processId }) => processId === undefined)
     const running = processes.reduce((total, process) => total + process.running, 0)
     const memory = Math.max(0, ...processes.map(({ memoryBytes }) => memoryBytes))
+    const version =
+      first?.codeVersion === undefined ? '' : html`<span class="of">${name(first.codeVersion)}</span>`
     return html`<tr><th scope="row">${name(worker)}</th>
-<td data-label="State">${stateTag(state)}</td>
+<td data-label="State" class="is">${stateTag(state)}</td>
+<td data-label="Queues" class="wide">${name(queues.join(', '), 200)} ${version}${error === undefined ? '' : html`<strong class="why">${name(error, 300)}</strong>`}</td>
 <td data-label="Running" class="number">${isSample ? '–' : count(running)}<span class="of"> of ${count(concurrency)}</span></td>
 <td data-label="Memory" class="number">${first === undefined ? '–' : mebibytes(memory)}</td>
-<td data-label="Up" class="number">${first === undefined ? '–' : duration(Math.max(...processes.map(({ uptimeSeconds }) => uptimeSeconds)) * 1000)}</td>
-<td data-label="Queues">${name(queues.join(', '), 200)}</td>
-<td data-label="Detail" class="detail">${error === undefined ? (first?.codeVersion ? name(first.codeVersion) : '') : html`<strong>${name(error, 300)}</strong>`}</td></tr>`
+<td data-label="Up" class="number">${first === undefined ? '–' : duration(Math.max(...processes.map(({ uptimeSeconds }) => uptimeSeconds)) * 1000)}</td></tr>`
   })
-  return html`<div class="scroll" role="region" aria-label="Workers" tabindex="0"><table class="cards"><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="number">Running</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Up</th><th scope="col">Queues</th><th scope="col">Detail</th></tr></thead><tbody>${rows}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Workers" tabindex="0"><table class="cards"><thead><tr><th scope="col">Worker</th><th scope="col">State</th><th scope="col" class="wide">Queues</th><th scope="col" class="number">Running</th><th scope="col" class="number">Memory</th><th scope="col" class="number">Up</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }

@@ -11,7 +11,6 @@ import {
   type Frame,
   type Html,
   name,
-  note,
   type PageContent,
   stateTag,
   tile,
@@ -55,7 +54,7 @@ ${tile('Dead letters', dead === undefined ? '–' : count(dead), { isAlarming: (
 ${tile('Oldest', oldestSeconds === undefined ? '–' : duration(oldestSeconds * 1000))}
 </dl>
 <p class="after">Consumed by ${workers.length === 0 ? 'nobody' : name(workers.join(', '), 300)}.${fifo ? ' In order, by tenant.' : ''}${draining ? ' It is being drained: submits are refused.' : ''}</p></div>
-<p class="links"><a href="${address(frame, '/calls', { queue: queue.name })}">Its calls</a> <a href="${address(frame, '/failed', { queue: queue.name })}">Its failed calls</a></p>
+<p class="links"><a href="${address(frame, '/calls', { queue: queue.name })}">Its calls</a> <a href="${address(frame, '/calls', { queue: queue.name, state: 'pending' })}">Those that wait</a> <a href="${address(frame, '/failed', { queue: queue.name })}">Those that failed</a></p>
 ${frame.canManage ? controls(frame, queue) : ''}`
   return { title: queue.name, section: 'Overview', body, isLive: true }
 }
@@ -63,9 +62,10 @@ ${frame.canManage ? controls(frame, queue) : ''}`
 function controls(frame: Frame, { name: queue, paused }: QueueDetail): Html {
   const path = (action: string) => `/queues/${encodeURIComponent(queue)}/${action}`
   const fields = html`<label><span>Type <bdi class="typed">${queue}</bdi> to purge it</span><input name="queue" required autocomplete="off" spellcheck="false" maxlength="200"></label>`
-  return html`<section><h2 id="control">Control</h2>
-<div class="actions">${paused === true ? '' : actionForm(frame, path('pause'), 'Pause')}${paused === false ? '' : actionForm(frame, path('resume'), 'Resume')}</div>
-<p class="extent">Paused, workers take no more calls of it; submits go on, and what runs runs to its end.</p>
-<h3>Purge</h3>${note('A purge deletes every message and cancels the calls that wait. It cannot be undone.')}
-<div class="actions">${actionForm(frame, path('purge'), 'Purge', { fields, isDangerous: true })}</div></section>`
+  return html`<div class="panels"><section class="panel"><h2 id="pause">${paused === true ? 'Resume' : 'Pause'}</h2>
+<p>${paused === true ? 'Workers take no calls of it until it is resumed.' : 'Workers take no more calls of it; submits go on, and what runs runs to its end.'}</p>
+<div class="buttons">${paused === true ? '' : actionForm(frame, path('pause'), 'Pause')}${paused === false ? '' : actionForm(frame, path('resume'), 'Resume')}</div></section>
+<section class="panel dangerous"><h2 id="purge">Purge</h2>
+<p>Deletes every message and cancels the calls that wait. It cannot be undone.</p>
+${actionForm(frame, path('purge'), 'Purge', { fields, isDangerous: true })}</section></div>`
 }

@@ -70,9 +70,13 @@ export function mebibytes(bytes: number): string {
   return `${count(Math.round(bytes / 1024 / 1024))} MiB`
 }
 
-/** A time in UTC: of the same day as `now` without the date. */
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** A time in UTC: `09:30:00` of the same day as `now`, `5 Oct 09:30:00` of the same year, else with its whole date. */
 export function timeText(iso: string, now: number): string {
-  const today = new Date(now).toISOString().slice(0, 10)
-  const [day = '', time = ''] = iso.split('T')
-  return day === today ? time.slice(0, 8) : `${day} ${time.slice(0, 8)}`
+  const today = new Date(now).toISOString()
+  const [day = '', time = ''] = [iso.slice(0, 10), iso.slice(11, 19)]
+  if (day === today.slice(0, 10)) return time
+  if (day.slice(0, 4) !== today.slice(0, 4)) return `${day} ${time}`
+  return `${Number(day.slice(8))} ${months[Number(day.slice(5, 7)) - 1]} ${time}`
 }

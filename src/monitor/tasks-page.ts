@@ -55,7 +55,7 @@ const columns = ['Calls', 'Per minute', 'Failed', 'Retries', 'Run p50', 'Run p95
 
 function table(frame: Frame, tasks: readonly TaskFigures[]): Html {
   const heads = columns.map((column) => html`<th scope="col" class="number">${column}</th>`)
-  return html`<div class="scroll" role="region" aria-label="Tasks" tabindex="0"><table class="cards"><thead><tr><th scope="col">Task</th>${heads}<th scope="col">Errors</th></tr></thead><tbody>${tasks.map((each) => row(frame, each))}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Tasks" tabindex="0"><table class="cards tasks"><thead><tr><th scope="col">Task</th>${heads}<th scope="col" class="wide">Errors</th></tr></thead><tbody>${tasks.map((each) => row(frame, each))}</tbody></table></div>`
 }
 
 function row(frame: Frame, figures: TaskFigures): Html {
@@ -75,5 +75,5 @@ function row(frame: Frame, figures: TaskFigures): Html {
     .map((error) => html`<span>${name(error.name)} ×${count(error.count)}</span> `)
   return html`<tr><th scope="row"><a href="${address(frame, '/calls', { task })}">${name(task)}</a></th>
 ${cells.map((cell, index) => html`<td data-label="${columns[index]}" class="number">${cell}</td>`)}
-<td data-label="Errors" class="detail">${shown}</td></tr>`
+<td data-label="Errors" class="errors wide">${shown}</td></tr>`
 }

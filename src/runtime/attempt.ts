@@ -23,6 +23,7 @@ import {
 } from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
+import { keepForPeople } from './kept-message.ts'
 import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import type { Marks } from './marks.ts'
@@ -119,7 +120,10 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000
     if (leftMs <= 0 || begunAt >= leaseEndOf(environment, delivery, now)) return hide(undefined)
     const atMost = Math.min(limitMs, leftMs)
+    const keeping = keepForPeople(environment, claimed)
     const ended = await runTask(environment, task as RegisteredTask, envelope, record, claim.owner, atMost)
+    // Lambda stands still once the invocation has ended.
+    if (keeping !== undefined) await keeping
     return await settle(environment, claimed, ended, begunAt)
   } catch (error) {
     environment.log('warn', 'message returned', { error })

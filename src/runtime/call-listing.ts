@@ -5,6 +5,7 @@
  * looked at for it, and stops at a bound.
  * @module
  */
+import { killedAttempts } from './attempt-history.ts'
 import type { Backend } from './backend.ts'
 import type { Calls } from './calls.ts'
 import { LIMITS, type ResolvedConfig } from './config.ts'
@@ -13,7 +14,7 @@ import { type Snapshot, snapshotOf } from './future.ts'
 import { fingerprint, positionOf, tokenOf } from './listing-position.ts'
 import { showValue, suggestName } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
-import { type CallRecord, type CallState, isLive, killsOf } from './record.ts'
+import { type CallRecord, type CallState, isLive } from './record.ts'
 import type { RegisteredTask } from './registry.ts'
 import type { ListingPosition } from './store.ts'
 
@@ -159,7 +160,7 @@ export function inspectedOf(calls: Calls, record: CallRecord): InspectedCall {
   const { leaseUntil, abortReason } = record
   return {
     ...sureSnapshot(calls, record),
-    kills: killsOf(record),
+    kills: killedAttempts(record),
     depth: record.depth ?? 0,
     expiresAt: new Date(record.expiresAtSeconds * 1000),
     ...(leaseUntil !== undefined && { leaseUntil: new Date(leaseUntil) }),

@@ -11,25 +11,32 @@ import type { AnyFunction } from './task.ts'
 
 /** What the sender of a call decides. */
 export interface CallOptions<Queue extends string = string> {
-  /** @default the task's route, else the config's first queue */
+  /** Where it is sent. @default the task's route, else the config's first queue */
   readonly queue?: Queue
   /** Not before this, 0–900 s (SQS's limit). Refused on FIFO queues. @default 0 */
   readonly delaySeconds?: number
   /**
    * The same key of the same task (and tenant) is the same call, for as long as its record lives: a second submit
-   * gets the first one's future, a failed one included. 1–256 characters.
+   * gets the first one's future, a failed one included. 1–256 characters; refused by `map`. @default none
    */
   readonly idempotencyKey?: string
-  /** Whose call it is: tenants share a queue fairly, and on a FIFO queue each is a group of its own. */
+  /**
+   * Whose call it is: tenants share a queue fairly (SQS's fair queues), and on a FIFO queue each is a group of its own.
+   * @default none
+   */
   readonly tenant?: string
   /**
    * The task that is submitted with the value once the call has succeeded, as the call `<id>:then`; a client names it.
    * Never lost, never run for the same end twice (as a call; at least once as an execution). Its queue is its route's.
+   * @default none
    */
   readonly then?: FollowUp
-  /** The task that is submitted with the error once the call has failed, as the call `<id>:catch`. Not when cancelled. */
+  /**
+   * The task that is submitted with the error once the call has failed, as the call `<id>:catch`. Not when cancelled.
+   * @default none
+   */
   readonly catch?: FollowUp
-  /** The id of an earlier submit that ended in `SubmitUncertainError`: try again without a second call. */
+  /** The id of an earlier submit that ended in `SubmitUncertainError`: try again without a second call. @default a new one */
   readonly id?: string
 }
 

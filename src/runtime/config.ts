@@ -40,26 +40,27 @@ export interface WorkerOptions {
    * Where it runs: as a Lambda function, or as processes that you start (`errand worker`), in any container. @default 'lambda'
    */
   readonly runsOn?: 'lambda' | 'container'
-  /** @default 'info' */
+  /** The least level of what its log says. @default 'info' */
   readonly logLevel?: LogLevel
   /** The queues it consumes. @default all queues */
   readonly queues?: readonly string[]
   /**
    * How many calls one invocation is given, 1–10; they run concurrently in one environment. Give a task that
-   * needs the machine to itself a worker with 1. @default the largest that divides the concurrency
+   * needs the machine to itself a worker with 1.
+   * @default the largest that divides the concurrency over the queues and leaves each two invocations at once, else 1
    */
   readonly batchSize?: number
-  /** How long to wait for a batch to fill, 0–300 s. @default 0 */
+  /** How long to wait for a batch to fill, 0–300 s; none for a FIFO queue. @default 0 */
   readonly batchWindowSeconds?: number
 }
 
 /** How long to wait between attempts: full jitter, a random part of `base × factor^(failures − 1)`, up to `max`. */
 export interface Backoff {
-  /** @default 5 */
+  /** The bound after the first failure. @default 5 */
   readonly baseSeconds?: number
-  /** @default 2 */
+  /** What the bound grows by with each failure, 1–100. @default 2 */
   readonly factor?: number
-  /** At most 39,600 s (11 h): SQS hides a message for 12 h from its receipt, the attempt included. @default 3600 */
+  /** The bound at most, up to 39,600 s (11 h): SQS hides a message for 12 h from its receipt, the attempt included. @default 3600 */
   readonly maxSeconds?: number
 }
 
@@ -74,13 +75,19 @@ export interface TaskOptions {
    * @default the worker's time-out − 5 s
    */
   readonly timeoutSeconds?: number
-  /** How long to wait between attempts. */
+  /** How long to wait between attempts. @default those of `Backoff` */
   readonly backoff?: Backoff
   /**
    * The names that the task had: calls that were sent under one of them run as this task. Not by a pattern. Both count,
    * the task's own and those of the config. @default none
    */
   readonly formerly?: readonly string[]
+  /**
+   * Whether the arguments of every call are kept beside its record, for the monitor to show; those of calls that fail
+   * are kept in any case. The first attempt writes them, once, while the function runs: one more write unit a call for
+   * each KB of its message. @default false
+   */
+  readonly keepArguments?: boolean
 }
 
 /** Where large payloads go. */
@@ -94,15 +101,18 @@ export interface BlobOptions {
 
 /** What `defineConfig` takes. */
 export interface Config {
-  /** Names the app: a letter, then letters, digits and `-`, at most 40. */
+  /** Names the app: a letter, then letters, digits and `-`, at most 40 characters. */
   readonly name: string
   /** Names, or options by name; the first is the default queue. @default ['default'] */
   readonly queues?: readonly string[] | Readonly<Record<string, QueueOptions>>
-  /** How many, their names, or options by name. @default 1 */
+  /** How many (1–100: `worker-1`, `worker-2`, …), their names, or options by name. @default 1 */
   readonly workers?: number | readonly string[] | Readonly<Record<string, WorkerOptions>>
-  /** The queue of a task, by name or pattern (`reports.*`); the longest pattern that matches wins. */
+  /** The queue of a task, by name or pattern (`reports.*`); the longest pattern that matches wins. @default {} */
   readonly routes?: Readonly<Record<string, string>>
-  /** Options by task name or pattern; the longest pattern that matches wins, a declared task's own options over it. */
+  /**
+   * Options by task name or pattern; the longest pattern that matches wins, a declared task's own options over it.
+   * @default {}
+   */
   readonly taskOptions?: Readonly<Record<string, TaskOptions>>
   /**
    * When a call's record is written. `on-claim` saves a write unit a call: nothing is written at submit, so
@@ -131,7 +141,7 @@ export const DEFAULTS = {
     logLevel: 'info',
     batchWindowSeconds: 0,
   },
-  task: { maxAttempts: 3, maxKills: 3 },
+  task: { maxAttempts: 3, maxKills: 3, keepArguments: false },
   backoff: { baseSeconds: 5, factor: 2, maxSeconds: 3600 },
   record: 'on-submit',
   listing: true,
@@ -205,8 +215,9 @@ export const LIMITS = {
 export const PROTOCOL = {
   /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */
   leaseMarginSeconds: 3,
-  /** How long a lease lasts where nothing kills the worker at a time: one of a process, which renews it this often. */
+  /** How long a lease lasts where nothing kills the worker at a time: in a process of its own, which renews it. */
   renewedLeaseSeconds: 60,
+  /** How often such a process renews its leases. */
   renewSeconds: 20,
   /** A call that is due within this is due. */
   dueToleranceSeconds: 1,
@@ -236,21 +247,24 @@ export const MAX_RECEIVE_COUNT = 100
 
 /** Environment variables; the CDK construct sets all but the first two. */
 export const ENV = {
-  /** `aws`, `local` or `eager`. */
+  /** `aws`, `local` or `eager`; the option `backend` wins over it. */
   backend: 'ERRAND_BACKEND',
-  /** The app's module, for the command line. */
+  /** The app's module, `path[:export]`, for the command line and the construct. */
   app: 'ERRAND_APP',
-  /** The table's name. */
+  /** The table's name or ARN. */
   table: 'ERRAND_TABLE',
-  /** The queues' URLs as a JSON object by name. */
+  /** The queues' URLs as a JSON object by name; dead-letter queues are `<queue>-dead-letters`. */
   queueUrls: 'ERRAND_QUEUE_URLS',
   /** The bucket's name, where the config has `blobs`. */
   bucket: 'ERRAND_BUCKET',
   /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
-  /** Which worker of the config this function is. */
+  /** Which worker of the config this function or process is. Without it, the first. */
   worker: 'ERRAND_WORKER',
-  /** The version of this function's code, for errors about calls that another version sent. */
+  /**
+   * The version of this process's code, at most 64 visible ASCII characters. It travels with each call: an
+   * `UnknownTaskError` names the sender's and the worker's.
+   */
   version: 'ERRAND_VERSION',
 } as const
 
@@ -261,6 +275,7 @@ export interface ResolvedTaskOptions {
   /** Absent: the worker's time-out − 5 s. */
   readonly timeoutSeconds?: number
   readonly backoff: Required<Backoff>
+  readonly keepArguments: boolean
 }
 
 /** A queue with every default filled in. */

@@ -107,7 +107,7 @@ export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = 
 
 /** What executors and clients are made with, beside the config. */
 export interface SharedOptions {
-  /** Error classes that come back as themselves, by the name they travel under. */
+  /** Error classes that come back as themselves, by the name they travel under. @default {} */
   readonly errors?: Readonly<Record<string, ErrorClass>>
 }
 

@@ -3,12 +3,13 @@
  * @module
  */
 import type { Delivery, Environment } from './attempt.ts'
+import { historyWith } from './attempt-history.ts'
 import { reportEnd } from './attempt-report.ts'
-import { argumentsKey, fingerprintOf } from './blobs.ts'
 import { delay } from './clock.ts'
 import { LIMITS } from './config.ts'
-import { encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
+import type { ReceivedEnvelope } from './envelope.ts'
 import { afterFinal } from './follow-up.ts'
+import { canKeep, keepMessage } from './kept-message.ts'
 import { keepResultBeside, tooLarge } from './large-result.ts'
 import { leaseLost } from './marks.ts'
 import {
@@ -101,14 +102,13 @@ async function retryOrFail(
   const options = (task as RegisteredTask).options
   const seconds = retryDelaySeconds(options, failures, ended.error, ports.entropy)
   if (seconds === undefined) return fail(environment, claimed, ended.error, reason, true)
-  const dueAt = ports.clock.now() + seconds * 1000
-  const change = retryChange(
-    claim.owner,
-    dueAt,
-    describe(ended.error),
-    expiryOf(dueAt, claim.retentionSeconds),
-    killsOf(record),
-  )
+  const now = ports.clock.now()
+  const dueAt = now + seconds * 1000
+  const lastError = describe(ended.error)
+  const kills = killsOf(record)
+  const known = { history: historyWith(record, now, lastError), ...(kills > 0 && { killsBefore: kills }) }
+  const expiresAtSeconds = expiryOf(dueAt, claim.retentionSeconds)
+  const change = retryChange(claim.owner, dueAt, lastError, expiresAtSeconds, known)
   const answer = await persist(environment, envelope.id, claimed.delivery.deadline, () =>
     ports.store.update(envelope.id, change),
   )
@@ -148,7 +148,7 @@ export async function fail(
 ): Promise<Settlement> {
   const text = environment.app.codec.encodeThrown(error, claimed.envelope.task)
   claimed.error = error
-  if (!(await keepMessage(environment, claimed))) return unwritten(environment, claimed)
+  if (!(await keepForRetry(environment, claimed))) return unwritten(environment, claimed)
   return finishWithResult(
     environment,
     claimed,
@@ -159,37 +159,14 @@ export async function fail(
 }
 
 /** False where time ran out. A message that no item can hold is not kept, and its call cannot be retried by hand. */
-async function keepMessage(
-  environment: Environment,
-  { envelope, claim, delivery }: Claimed,
-): Promise<boolean> {
-  const { ports, log } = environment
-  const { id } = envelope
-  const bytes = Buffer.byteLength(delivery.body)
-  const isTooLarge = bytes > LIMITS.resultBytes
-  if (isTooLarge && ports.blobs === undefined) {
-    log('warn', 'the arguments are too large to be kept for a retry by hand', { id, bytes })
-    return true
-  }
-  const expiresAtSeconds = expiryOf(ports.clock.now(), claim.retentionSeconds)
-  const kept = await persist(environment, id, delivery.deadline, async () => {
-    const body = isTooLarge ? await withoutArguments(ports, envelope, expiresAtSeconds) : delivery.body
-    await ports.store.putMessage(id, body, expiresAtSeconds)
+async function keepForRetry(environment: Environment, claimed: Claimed): Promise<boolean> {
+  if (!canKeep(environment, claimed)) return true
+  const { envelope, delivery } = claimed
+  const kept = await persist(environment, envelope.id, delivery.deadline, async () => {
+    await keepMessage(environment, claimed)
     return true
   })
   return kept !== undefined
-}
-
-/** A message that no item can hold, its arguments in a blob. */
-async function withoutArguments(
-  { blobs }: Environment['ports'],
-  { args, ...envelope }: ReceivedEnvelope,
-  expiresAtSeconds: number,
-): Promise<string> {
-  const text = JSON.stringify(args)
-  const blob = fingerprintOf(text)
-  await blobs?.put(argumentsKey(envelope.id, blob), text, expiresAtSeconds)
-  return encodeEnvelope({ ...envelope, blob }, text)
 }
 
 /** A large result goes to an item of its own first: the final write must not refer to what is not there. */

@@ -10,8 +10,8 @@
  *                     retrying                 by hand: failed ──► pending
  * ```
  *
- * - **Final is final.** No condition below holds of a final record, so nothing changes it; but for `renewChange`, by
- *   which people have a failed call tried again.
+ * - **Final is final.** No condition below holds of a final record, so nothing changes it; but for
+ *   `renewChange` (`renewal.ts`), by which people have a failed call tried again.
  * - **The owner is the fence.** A claim writes a fresh random owner; progress, finish and retry hold only for the
  *   owner that is in the record. An attempt that lost its lease can write nothing.
  * - **Echoes.** A write whose response was lost is sent again by the SDK and fails its own condition. Each write
@@ -90,6 +90,8 @@ export interface CallRecord {
   readonly killsBefore?: number
   /** Name and message of the last failure, cut: for people who look at a call that did not succeed (yet). */
   readonly lastError?: string
+  /** The attempts before the last that failed, as `attempt-history.ts` writes them. */
+  readonly history?: string
   readonly tenant?: string
   /** The id of the call whose task submitted this one. */
   readonly parent?: string
@@ -308,62 +310,26 @@ export function isEchoOfFinish(existing: CallRecord | undefined, owner: string):
 
 /**
  * Gives the call back to be tried again at `dueAt`; only for its owner, and never where it is marked.
- * @param kills how many the attempt's own claim knew of; @default 0
+ * @param known what the record is to remember of the attempts so far; @default nothing
  */
 export function retryChange(
   owner: string,
   dueAt: number,
   lastError: string,
   expiresAtSeconds: number,
-  kills = 0,
+  known: Pick<CallRecord, 'killsBefore' | 'history'> = {},
 ): Change {
-  const change: Change = {
+  return {
     when: { all: [owned(owner), unmarked] },
-    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },
+    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds, ...known },
     increment: failed,
     remove: lease,
   }
-  return kills === 0 ? change : { ...change, set: { ...change.set, killsBefore: kills } }
 }
 
 /** Whether a refused retry was our own, its response lost. */
 export function isEchoOfRetry(existing: CallRecord | undefined, owner: string): boolean {
   return existing?.owner === owner && existing.state === 'retrying'
-}
-
-/** Of the failure; not what lists it: until its next claim a call whose retry was interrupted must be found. */
-const ending = [
-  'leaseUntil',
-  'result',
-  'resultBytes',
-  'resultIn',
-  'reason',
-  'abortReason',
-  'progress',
-  'progressNumber',
-  'killsBefore',
-] as const
-
-/**
- * Gives a failed call new allowances; only where nobody did so since `failed` was read. The attempt count goes on, and
- * the owner stays: until the next claim no attempt is the call's, since it does not run.
- */
-export function renewChange(failed: CallRecord, now: number, expiresAtSeconds: number): Change {
-  const { sends } = failed
-  return {
-    when: {
-      all: [['state', '=', 'failed'], sends === undefined ? ['sends', 'absent'] : ['sends', '=', sends]],
-    },
-    set: {
-      state: 'pending',
-      dueAt: now,
-      failures: 0,
-      forgiven: failed.attempts,
-      sends: sendsOf(failed) + 1,
-      expiresAtSeconds,
-    },
-    remove: ending,
-  }
 }
 
 /** How often the call's message was sent on purpose. */

@@ -146,7 +146,9 @@ function checkTaskOptions(
   return options
 }
 
-const taskOptionNames = ['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff', 'formerly'] as const
+const taskOptionNames = [
+  ...(['maxAttempts', 'maxKills', 'timeoutSeconds', 'backoff', 'formerly', 'keepArguments'] as const),
+]
 
 /**
  * Checks a task's options against the longest time-out of the workers that may run it.
@@ -162,6 +164,7 @@ export function checkOneTaskOptions(where: string, options: TaskOptions, workerT
   checkNumber(`${where}: \`timeoutSeconds\``, options.timeoutSeconds, { min: 0.001, max: room, why }, 0)
   if (options.backoff !== undefined) checkBackoff(`${where}: \`backoff\``, options.backoff)
   if (options.formerly !== undefined) checkTexts(`${where}: \`formerly\``, options.formerly)
+  checkFlag(`${where}: \`keepArguments\``, options.keepArguments, false)
 }
 
 function checkBackoff(where: string, backoff: Backoff): void {
@@ -197,6 +200,7 @@ export function resolveTaskOptions(
       factor: own.backoff?.factor ?? declared.backoff?.factor ?? DEFAULTS.backoff.factor,
       maxSeconds: own.backoff?.maxSeconds ?? declared.backoff?.maxSeconds ?? DEFAULTS.backoff.maxSeconds,
     },
+    keepArguments: own.keepArguments ?? declared.keepArguments ?? DEFAULTS.task.keepArguments,
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
   }
 }

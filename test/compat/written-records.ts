@@ -44,6 +44,7 @@ const everyField: Required<CallRecord> = {
   reason: 'timed-out',
   sends: 2,
   forgiven: 3,
+  history: '1:0:rs:Error 2:1x:3k:TypeError',
   tenant: 'acme',
   parent: '019b76da-a800-7000-8000-00000000abcd',
   depth: 7,

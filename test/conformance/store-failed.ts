@@ -4,15 +4,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { historyWith } from '../../src/runtime/attempt-history.ts'
 import { ResultTooLargeError } from '../../src/runtime/errors.ts'
-import {
-  type CallRecord,
-  claimChange,
-  finishChange,
-  killsOf,
-  refusalOf,
-  renewChange,
-} from '../../src/runtime/record.ts'
+import { type CallRecord, claimChange, finishChange, killsOf, refusalOf } from '../../src/runtime/record.ts'
+import { renewChange } from '../../src/runtime/renewal.ts'
 import type { Store } from '../../src/runtime/store.ts'
 import { given, NOW, newRecord, stored, type UsingStore } from './store-records.ts'
 
@@ -85,6 +80,7 @@ export function describeFailed(using: UsingStore): void {
         forgiven: 2,
         sends: 2,
         expiresAtSeconds: LATER + 1,
+        history: historyWith(failed, failed.finishedAt ?? 0, failed.lastError ?? ''),
       }
       expect(await store.update(failed.id, change)).toEqual({ written: true, record: renewed })
       expect(await listed(store, queue)).toEqual([failed.id])

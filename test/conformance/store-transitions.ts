@@ -306,8 +306,9 @@ function describeRetry(using: UsingStore): void {
       expect(isEchoOfRetry(echo.written ? undefined : echo.existing, 'mine')).toBe(true)
       expect(await stored(store, record.id)).toMatchObject({ failures: 1 })
       await expectRefused(store, await given(store, { ...inState.running, abortReason: '' }), change)
-      const killed = retryChange('mine', NOW + 5000, 'Error: x', LATER, 2)
-      await expectWritten(store, await given(store, record), killed, { ...differences, killsBefore: 2 })
+      const known = { killsBefore: 2, history: '1:0:5:Error' }
+      const killed = retryChange('mine', NOW + 5000, 'Error: x', LATER, known)
+      await expectWritten(store, await given(store, record), killed, { ...differences, ...known })
     }),
   )
   test(

@@ -11,68 +11,76 @@ import { TTL_ATTRIBUTE, tableDefinition } from '../../src/runtime/aws/dynamodb-i
 import { DEFAULTS, ENV } from '../../src/runtime/config.ts'
 import * as errors from '../../src/runtime/errors.ts'
 import { root } from '../support/source-files.ts'
-import { membersOf, rowsBelow, textOf } from './reference-tables.ts'
+import { configurationPage, withTables } from './configuration-page.ts'
+import { exportedInterfaces, optionsOf } from './declared-options.ts'
+import { rowsBelow, textOf } from './reference-tables.ts'
 import { pages } from './snippets.ts'
 
 const config = 'src/runtime/config.ts'
-const page = 'docs/configuration.md'
 
 describe('docs/configuration.md', () => {
-  test.each([
-    ['## The app', config, 'Config'],
-    ['## Queues', config, 'QueueOptions'],
-    ['## Workers', config, 'WorkerOptions'],
-    ['## Tasks', config, 'TaskOptions'],
-    ['### Back-off', config, 'Backoff'],
-    ['### Large payloads', config, 'BlobOptions'],
-    ['## Calls', 'src/runtime/call-options.ts', 'CallOptions'],
-    ['## The executor', 'src/index.ts', 'ConnectOptions'],
-    ['### AWS', 'src/runtime/aws/aws-backend.ts', 'AwsOptions'],
-  ])('"%s" lists every option of %s %s', (heading, path, name) => {
-    const declared = membersOf(path, name)
-    expect(declared.length).toBeGreaterThan(0)
-    const listed = [...rowsBelow(page, heading).keys()]
-    const missing = declared.filter((option) => !listed.includes(option))
-    expect(missing, `add a row to "${heading}" of ${page}`).toEqual([])
+  const text = textOf(configurationPage)
+
+  test('is what the sources say', () => {
+    expect(text, 'run `npm run docs`').toBe(withTables(text))
   })
 
-  const { worker, task, backoff, blobs } = DEFAULTS
-  const defaults = [
-    ...Object.entries(worker).map(([option, value]) => ['## Workers', option, value] as const),
-    ...Object.entries(task).map(([option, value]) => ['## Tasks', option, value] as const),
-    ...Object.entries(backoff).map(([option, value]) => ['### Back-off', option, value] as const),
-    ...Object.entries(blobs).map(([option, value]) => ['### Large payloads', option, value] as const),
-    ['## Queues', 'retentionSeconds', DEFAULTS.queueRetentionSeconds] as const,
-    ['## The app', 'queues', `['${DEFAULTS.queue}']`] as const,
-    ['## The app', 'record', DEFAULTS.record] as const,
-    ['## The app', 'listing', DEFAULTS.listing] as const,
+  test('has every interface of options', () => {
+    const declared = exportedInterfaces(config).filter((name) => !name.startsWith('Resolved'))
+    const missing = declared.filter((name) => !text.includes(`<!-- options: ${config} ${name} -->`))
+    expect(missing, `add a section with \`<!-- options: ${config} … -->\` to ${configurationPage}`).toEqual(
+      [],
+    )
+  })
+
+  const { queue, queueRetentionSeconds, worker, task, backoff, blobs, ...ofApp } = DEFAULTS
+  const defaults: readonly (readonly [name: string, defaults: object])[] = [
+    ['Config', { ...ofApp, queues: [queue] }],
+    ['QueueOptions', { retentionSeconds: queueRetentionSeconds }],
+    ['WorkerOptions', worker],
+    ['TaskOptions', task],
+    ['Backoff', backoff],
+    ['BlobOptions', blobs],
   ]
 
-  test.each(defaults)('"%s" says that the default of `%s` is %s', (heading, option, value) => {
-    const cells = rowsBelow(page, heading).get(option) ?? []
-    const shown = typeof value === 'string' && !value.startsWith('[') ? `'${value}'` : String(value)
-    expect(cells.at(-1), `the last column of \`${option}\``).toContain(`\`${shown}\``)
+  test.each(defaults)('the docstrings of %s name the defaults', (name, values) => {
+    const written = new Map(optionsOf(config, name).map((option) => [option.name, option.default]))
+    for (const [option, value] of Object.entries(values)) {
+      expect(`${written.get(option)} `, option).toMatch(new RegExp(`^${literalOf(value)}[ ,:]`))
+    }
   })
 
-  test('no default is left out of this test', () => {
-    const known = [
-      'queue',
-      'queueRetentionSeconds',
-      'worker',
-      'task',
-      'backoff',
-      'record',
-      'listing',
-      'blobs',
-    ]
-    expect(Object.keys(DEFAULTS).sort()).toEqual(known.sort())
+  test('what is missing is named, and what is no longer there', () => {
+    const without = (kind: string) => `<!-- ${kind} -->\n<!-- end -->`
+    expect(() => withTables(without(`options: ${config} Konfig`))).toThrow('declares no interface Konfig')
+    expect(() => withTables(without('becomes: Backoff'))).toThrow('add rows for [baseSeconds,')
   })
 
-  test('every environment variable is listed', () => {
-    const listed = [...rowsBelow(page, '## Environment variables').keys()]
-    expect(listed).toEqual(expect.arrayContaining(Object.values(ENV)))
+  test('a type is read as its reader needs it', () => {
+    const types = (path: string, name: string) =>
+      Object.fromEntries(optionsOf(path, name).map((option) => [option.name, option.type]))
+    expect(types(config, 'WorkerOptions')).toMatchObject({
+      concurrency: 'number',
+      logLevel: "'debug' | 'info' | 'warn' | 'error'",
+      queues: 'string[]',
+    })
+    expect(types('src/runtime/call-options.ts', 'CallOptions')).toMatchObject({ queue: 'string' })
+    expect(types('src/index.ts', 'ConnectOptions')).toMatchObject({
+      local: 'object',
+      'local.startWorkers': 'boolean',
+    })
   })
 })
+
+/** A default as its docstring writes it, as a pattern. */
+function literalOf(value: unknown): string {
+  const text = Array.isArray(value)
+    ? `[${value.map((each) => `'${each}'`)}]`
+    : typeof value === 'string'
+      ? `'${value}'`
+      : String(value)
+  return text.replace(/[[\]/]/g, '\\$&')
+}
 
 describe('docs/errors.md', () => {
   const classes = Object.entries(errors).map(([name, value]) => [name, value.code] as const)
@@ -96,6 +104,31 @@ describe('docs/errors.md', () => {
     const listed = [...rowsBelow('docs/errors.md', '## All errors').keys()]
     expect(listed.filter((name) => !(name in errors))).toEqual([])
   })
+})
+
+describe('docs/from-celery.md', () => {
+  test.each(['## Configuration keys', '### Of the Flask extension'])(
+    '"%s" names options that are there',
+    (heading) => {
+      const interfaces = exportedInterfaces(config).map((name) => [config, name] as const)
+      const options = [
+        ...[
+          ...interfaces,
+          ['src/index.ts', 'ConnectOptions'] as const,
+          ['src/runtime/call-options.ts', 'CallOptions'] as const,
+        ],
+        ['src/runtime/aws/aws-backend.ts', 'AwsOptions'] as const,
+      ].flatMap(([path, name]) => optionsOf(path, name).map((option) => option.name))
+      const known = new Set([...options, ...Object.values(ENV)])
+      const rows = [...rowsBelow('docs/from-celery.md', heading).values()]
+      expect(rows.length).toBeGreaterThan(10)
+      // Names alone: not code with a call or a value in it, and not Celery's own keys.
+      const named = rows.flatMap(([, ours = '']) =>
+        [...ours.matchAll(/`([A-Za-z_.]+)`/g)].map(([, name = '']) => name),
+      )
+      expect(named.filter((name) => !known.has(name) && name !== 'max_retries')).toEqual([])
+    },
+  )
 })
 
 describe('docs/backends.md', () => {

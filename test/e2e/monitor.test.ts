@@ -1,27 +1,28 @@
 /**
- * The monitor in a real browser. Set `SCREENSHOTS` to a folder to have what it looks like.
+ * The monitor in a real browser, over ten thousand calls of every end. `SCREENSHOTS=docs/images npx vitest run
+ * e2e/monitor` renews the pictures of the docs; with `SCREENSHOTS_ALL=1` every page is taken in every look.
  * @module
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
-import { type RunningMonitor, startMonitor } from 'errand/monitor'
+import { monitor as mountable, type RunningMonitor, startMonitor } from 'errand/monitor'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Misdeeds, startBrowser, watchedPage } from '../support/browser.ts'
+import { busyShop, live } from '../support/busy-shop.ts'
+import { hostileShop } from '../support/hostile-shop.ts'
 import { hostileTexts } from '../support/hostile-texts.ts'
-import { encoded, monitorStage } from '../support/monitor-stage.ts'
-import { monitoredShop } from '../support/monitored-shop.ts'
+import { failedByReason, type Visit, visitsOf } from '../support/monitor-visits.ts'
 
 let browser: Browser
 let monitor: RunningMonitor
-const shop = monitoredShop()
+let visits: readonly Visit[]
+const shop = busyShop()
 
 beforeAll(async () => {
-  await shop.busy(800, 50)
-  await shop.executor.submit(shop.tasks.slow)
-  await shop.executor.with({ delaySeconds: 600 }).submit(shop.tasks.mail.send, 'later@example.com')
-  await shop.clock.advance({ seconds: 5 })
+  await live(shop, 9800)
+  visits = await visitsOf(shop)
   monitor = await startMonitor(shop.executor, {
     ...{ port: 0, manage: true, refreshSeconds: 1 },
     redact: { keys: ['number'] },
@@ -29,73 +30,214 @@ beforeAll(async () => {
   browser = await startBrowser()
 }, 120_000)
 afterAll(async () => {
-  await browser.close()
-  await monitor.close()
-  // An attempt runs, and its time stands still.
+  await browser?.close()
+  await monitor?.close()
+  // Attempts run, and their time stands still.
   await shop.clock.runUntil(shop.executor.close())
 })
 
 /** Opens a page of the monitor, logged in. */
 async function open(path: string, options: BrowserContextOptions = {}) {
   const watched = await watchedPage(browser, monitor.origin, options)
+  onTestFinished(() => watched.page.context().close())
   await watched.page.goto(monitor.url)
   if (path !== '/') await watched.page.goto(monitor.origin + path)
   return watched
 }
 
 const folder = process.env.SCREENSHOTS
+const pictures = ['light-overview', 'dark-overview', 'light-calls', 'light-failed', 'light-call-threw']
 
 async function shoot(page: Page, name: string): Promise<void> {
-  if (folder === undefined) return
+  const isWanted = process.env.SCREENSHOTS_ALL !== undefined || [...pictures, 'phone-overview'].includes(name)
+  if (folder === undefined || !isWanted) return
   mkdirSync(folder, { recursive: true })
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
+  await page.screenshot({ path: join(folder, `monitor-${name}.png`) })
 }
 
 const nothing: Misdeeds = { executed: 0, complaints: [], external: [] }
 
-/** Pages by name; those of one call are of the newest that is so. */
-async function addresses(): Promise<readonly (readonly [string, string])[]> {
-  const newest = async (state: 'failed' | 'running' | 'succeeded') =>
-    (await shop.executor.inspect.calls({ state })).calls[0]?.id
-  return [
-    ['overview', '/'],
-    ['calls', '/calls'],
-    ['calls-filtered', '/calls?state=failed&queue=low-priority&tenant=acme'],
-    ['calls-none', '/calls?task=nobody'],
-    ['failed', '/failed'],
-    ['retry-all', '/failed/retry?task=orders.charge'],
-    ['call-failed', `/calls/${await newest('failed')}`],
-    ['call-running', `/calls/${await newest('running')}`],
-    ['call-succeeded', `/calls/${await newest('succeeded')}`],
-    ['tasks', '/tasks'],
-    ['queue', '/queues/high-priority'],
-  ]
-}
+const phone = { width: 375, height: 1000 }
+/** Calls whose page is looked at by axe besides the first. */
+const seenByAxe = ['call-running', 'call-killed', 'call-report']
 
 const looks: readonly (readonly [string, BrowserContextOptions])[] = [
   ['light', { colorScheme: 'light' }],
   ['dark', { colorScheme: 'dark' }],
-  ['phone', { colorScheme: 'light', viewport: { width: 375, height: 800 } }],
+  ['phone', { colorScheme: 'light', viewport: phone }],
 ]
+
+test('the shop has calls of every state, and failures of every reason that there is', async () => {
+  const { executor } = shop
+  const states = ['pending', 'scheduled', 'running', 'retrying', 'succeeded', 'failed', 'cancelled'] as const
+  for (const state of states) {
+    const { calls } = await executor.inspect.calls({ state }, { lookAt: 20_000 })
+    expect(calls.length, state).toBeGreaterThan(0)
+  }
+  expect([...(await failedByReason(shop)).keys()].toSorted()).toEqual([
+    ...['killed', 'result-too-large', 'threw', 'timed-out', 'undeliverable', 'unknown-task'],
+  ])
+  let [count, after] = [0, undefined as string | undefined]
+  do {
+    const page = await executor.inspect.calls({}, { size: 100, ...(after !== undefined && { after }) })
+    count += page.calls.length
+    after = page.next
+  } while (after !== undefined)
+  expect(count).toBeGreaterThanOrEqual(10_000)
+})
+
+test('every page that the monitor has is visited below', () => {
+  const { routes } = mountable(shop.executor, { authorize: () => 'read' })
+  const pages = routes.filter(({ method, path }) => method === 'GET' && !path.startsWith('/assets/'))
+  expect(new Set(visits.map(({ route }) => route))).toEqual(new Set(pages.map(({ path }) => path)))
+})
 
 describe.each(looks)('%s', (look, options) => {
   test('every page is sound, fits, and can be read by all', async () => {
     const { page, misdeeds } = await open('/', options)
-    for (const [name, path] of await addresses()) {
-      await page.goto(monitor.origin + path)
+    const axed = new Set<string>()
+    for (const { name, path, route, status = 200 } of visits) {
+      const response = await page.goto(monitor.origin + path)
+      expect(response?.status(), name).toBe(status)
+      // Of a status that is no success the browser itself tells.
+      expect(misdeeds.complaints.splice(0), name).toHaveLength(status === 200 ? 0 : 1)
       expect(misdeeds, name).toEqual(nothing)
       const wide = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')
       expect.soft(wide, `${name} is wider than its window`).toBeLessThanOrEqual(0)
       await shoot(page, `${look}-${name}`)
-      if (look === 'phone') continue
-      const axe = new AxeBuilder({ page })
+      // Of calls some are enough: what else is on the other pages is the same.
+      const kind = seenByAxe.includes(name) ? name : route + status
+      if (look === 'phone' || axed.has(kind)) continue
+      axed.add(kind)
+      const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] })
       // In the dark nothing but the colours is another.
       const { violations } = await (look === 'dark' ? axe.withRules('color-contrast') : axe).analyze()
       const told = violations.map(({ id, impact, nodes }) => `${name}: ${impact} ${id} ${nodes[0]?.html}`)
       expect.soft(told).toEqual([])
     }
-    await page.context().close()
   }, 120_000)
+})
+
+/** The texts of a column of the first table of calls. */
+const column = (page: Page, label: string) =>
+  page.locator(`table.calls td[data-label="${label}"]`).allTextContents()
+
+describe('every filter', () => {
+  test('of calls: queue, task, states, time, tenant and id, by the form alone; and pages of them', async () => {
+    const { page, misdeeds } = await open('/calls')
+    const filter = page.getByRole('search', { name: 'Filter calls' })
+    await filter.getByLabel('Queue').selectOption('billing')
+    await filter.getByLabel('Task').fill('orders.charge')
+    await filter.getByLabel('retrying').check()
+    await filter.getByLabel('failed').check()
+    await filter.getByRole('button', { name: 'Filter' }).click()
+    const states = await column(page, 'State')
+    expect(new Set(states.map((text) => text.trim()))).toEqual(new Set(['retrying', 'failed']))
+    expect(new Set(await column(page, 'Queue'))).toEqual(new Set(['billing']))
+    expect(new Set((await column(page, 'Task')).map((text) => text.trim()))).toEqual(
+      new Set(['orders.charge']),
+    )
+    expect(await filter.getByLabel('failed').isChecked()).toBe(true)
+    await filter.getByText('Time and tenant').click()
+    await filter.getByLabel('Tenant').fill('globex')
+    await filter.getByLabel('Submitted from, UTC').fill('2026-10-06T08:00:00')
+    await filter.getByLabel('up to, UTC').fill('2026-10-06T08:50:00')
+    await filter.getByRole('button', { name: 'Filter' }).click()
+    expect(new Set(await column(page, 'Tenant'))).toEqual(new Set(['globex']))
+    const times = await column(page, 'Submitted')
+    expect(times.every((time) => time >= '08:00:00' && time <= '08:50:00')).toBe(true)
+    await filter.getByRole('link', { name: 'Clear' }).click()
+    expect(page.url()).toBe(`${monitor.origin}/calls`)
+    const newest = await page.locator('table.calls td.main a').first().getAttribute('href')
+    await page.getByRole('link', { name: 'Older calls' }).click()
+    expect(await page.locator('table.calls td.main a').first().getAttribute('href')).not.toBe(newest)
+    await page.getByRole('link', { name: 'Newest' }).click()
+    const id = String(newest).split('/').at(-1) ?? ''
+    await page.getByRole('textbox', { name: 'Id' }).fill(` ${id} `)
+    await page.getByRole('button', { name: 'Find' }).click()
+    expect(page.url()).toBe(`${monitor.origin}/calls/${id}`)
+    expect(misdeeds).toEqual(nothing)
+  })
+
+  test('of failed calls, and how far back the figures reach', async () => {
+    const { page, misdeeds } = await open('/failed')
+    const filter = page.getByRole('search', { name: 'Filter failed calls' })
+    await filter.getByLabel('Queue').selectOption('billing')
+    await filter.getByLabel('Task').fill('orders.charge')
+    await filter.getByLabel('Failed since, UTC').fill('2026-10-06T08:00:00')
+    await filter.getByRole('button', { name: 'Filter' }).click()
+    const groups = page.getByRole('region', { name: 'Failures by task and error' })
+    expect(await groups.locator('tbody th').allTextContents()).toEqual(['orders.charge', 'orders.charge'])
+    await filter.getByRole('link', { name: 'Clear' }).click()
+    await groups.getByRole('link', { name: 'loyalty.award' }).click()
+    expect(await page.locator('table.calls tbody tr').count()).toBe(2)
+    for (const path of ['/', '/tasks']) {
+      await page.goto(monitor.origin + path)
+      for (const range of ['15 min', '6 hours', '24 hours', '1 hour']) {
+        await page.getByRole('link', { name: range, exact: true }).click()
+        expect(await page.locator('.choice [aria-current]').textContent()).toBe(range)
+        expect(await page.locator('.extent').first().textContent()).toMatch(
+          /^Of (all|the newest) [\d,]+ calls/,
+        )
+      }
+    }
+    expect(misdeeds).toEqual(nothing)
+  })
+})
+
+describe('every action', () => {
+  const stateOf = (page: Page) => page.locator('h1 + .state').textContent()
+
+  test('of a call: cancelled where it waits, aborted where it runs, retried where it failed', async () => {
+    const { page, misdeeds } = await open('/calls?state=scheduled&queue=mail')
+    await page.locator('table.calls td.main a').first().click()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    expect(await stateOf(page)).toBe('cancelled')
+    expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0)
+    await page.goto(`${monitor.origin}/calls?state=running&task=video.transcode`)
+    await page.locator('table.calls tr', { hasNotText: 'asked to stop' }).locator('a').first().click()
+    await page.getByLabel('Reason').fill('the wrong clip')
+    await page.getByRole('button', { name: 'Abort' }).click()
+    expect(await page.locator('.facts').textContent()).toContain('the wrong clip')
+    await page.goto(`${monitor.origin}/failed?task=exports.everything`)
+    await page.locator('table.calls td.main a').first().click()
+    await page.getByRole('button', { name: 'Retry' }).click()
+    await shop.clock.advance({ minutes: 2 })
+    await page.reload()
+    expect(await page.locator('table.attempts tbody tr').count()).toBe(2)
+    expect(misdeeds).toEqual(nothing)
+  })
+
+  test('of all that failed by a filter, counted first', async () => {
+    const { page, misdeeds } = await open('/failed?task=loyalty.award')
+    await page.getByRole('link', { name: 'Retry all of these…' }).click()
+    expect(await page.locator('main').textContent()).toContain(
+      'Retry 2 failed calls of the task loyalty.award',
+    )
+    await page.getByRole('button', { name: 'Retry 2' }).click()
+    expect(await page.locator('.note').textContent()).toBe('2 calls are tried again.')
+    await page.getByRole('link', { name: 'Go on' }).click()
+    expect(await page.getByRole('link', { name: 'loyalty.award' }).count()).toBe(0)
+    expect(misdeeds).toEqual(nothing)
+  })
+
+  test('of a queue, without scripts: paused, resumed, purged by its name', async () => {
+    const { page } = await open('/queues/imports', { javaScriptEnabled: false })
+    await page.getByRole('button', { name: 'Resume' }).click()
+    expect(await stateOf(page)).toBe('OK')
+    await page.getByRole('button', { name: 'Pause' }).click()
+    expect(await stateOf(page)).toBe('paused')
+    const typed = page.getByLabel('Type imports to purge it')
+    await typed.fill('import')
+    await page.getByRole('button', { name: 'Purge' }).click()
+    expect(await page.getByRole('alert').textContent()).toContain('type the queue')
+    await page.goBack()
+    await typed.fill('imports')
+    await page.getByRole('button', { name: 'Purge' }).click()
+    expect(await page.locator('.note').textContent()).toMatch(/purged, and \d+ waiting calls were cancelled/)
+    await page.getByRole('link', { name: 'Go on' }).click()
+    expect(await page.locator('.tile .value').first().textContent()).toBe('0')
+  })
 })
 
 describe('a person', () => {
@@ -105,59 +247,36 @@ describe('a person', () => {
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the content')
     await page.keyboard.press('Enter')
     const reached: string[] = []
-    for (let step = 0; step < 40; step++) {
+    for (let step = 0; step < 30; step++) {
       await page.keyboard.press('Tab')
       reached.push(String(await page.evaluate('document.activeElement.textContent.trim()')))
     }
-    expect(reached).toEqual(expect.arrayContaining(['low-priority', '6 hours', 'All failed calls']))
+    expect(reached).toEqual(expect.arrayContaining(['media', '6 hours', 'All failed calls']))
     expect(reached.some((text) => text.startsWith('As a table'))).toBe(true)
     await page.goto(`${monitor.origin}/calls`)
     await page.getByLabel('Task', { exact: true }).focus()
-    await page.keyboard.type('slow')
+    await page.keyboard.type('alerts.page')
     await page.keyboard.press('Enter')
-    await page.waitForURL(/task=slow/)
-    expect(await page.locator('table.calls tbody tr').count()).toBe(1)
-    await page.context().close()
+    await page.waitForURL(/task=alerts/)
   })
 
   test('sees what is new without doing anything, and keeps what they opened', async () => {
     const { page, misdeeds } = await open('/')
     const table = page.locator('#chart-throughput')
     await table.locator('summary').click()
-    const ended = page.locator('[data-live="queues"] tr', { hasText: 'mail' }).locator('td').first()
-    expect(await ended.textContent()).toBe('0')
+    const waiting = page
+      .locator('[data-live="queues"] tr', { hasText: 'mailer' })
+      .locator('td[data-label=Waiting]')
+    const before = Number(await waiting.textContent())
     await shop.executor.queues.pause('mail')
     await shop.executor.submit(shop.tasks.mail.send, 'new@example.com')
     await shop.clock.advance({ seconds: 2 })
-    await expect.poll(() => ended.textContent(), { timeout: 10_000 }).toBe('1')
+    await expect.poll(() => waiting.textContent(), { timeout: 10_000 }).toBe(String(before + 1))
     expect(await table.getAttribute('open')).not.toBeNull()
     expect(await page.locator('.u-wrap').count()).toBe(3)
     await shop.executor.queues.resume('mail')
     await shop.clock.advance({ seconds: 2 })
     expect(misdeeds).toEqual(nothing)
-    await page.context().close()
-  })
-
-  test('acts without scripts: finds a call, retries it; pauses, purges by name', async () => {
-    const { page } = await open('/failed', { javaScriptEnabled: false })
-    await page.locator('table.calls a').first().click()
-    const id = page.url().split('/').at(-1) ?? ''
-    await page.getByRole('button', { name: 'Retry' }).click()
-    expect(await page.locator('h1 + .state').textContent()).toMatch(/pending|running/)
-    await shop.clock.advance({ seconds: 120 })
-    expect((await shop.executor.inspect.call(id)).attempts).toBeGreaterThan(1)
-    await page.goto(`${monitor.origin}/queues/mail`)
-    await page.getByRole('button', { name: 'Pause' }).click()
-    expect(await page.locator('h1 + .state').textContent()).toBe('paused')
-    await page.getByLabel('Type mail to purge it').fill('male')
-    await page.getByRole('button', { name: 'Purge' }).click()
-    expect(await page.getByRole('alert').textContent()).toContain(
-      `type the queue's name, "mail", to purge it`,
-    )
-    await page.goBack()
-    await page.getByRole('button', { name: 'Resume' }).click()
-    expect(await page.locator('h1 + .state').textContent()).toBe('OK')
-    await page.context().close()
   })
 })
 
@@ -177,47 +296,53 @@ test('a page of another site can neither read nor act', async () => {
   // The cookie does not come along, so this is nobody.
   expect(await evil.textContent('body')).toContain('it holds a token')
   expect((await shop.executor.inspect.queues()).mail?.paused).toBe(false)
-  await page.context().close()
 })
 
 test('of hostile texts in every field nothing runs, nothing breaks out, nothing is asked for elsewhere', async () => {
-  const stage = await monitorStage()
-  for (const [index, text] of hostileTexts.entries()) {
-    const id = `bad-${index}`
-    await stage.put({
-      ...{ id, state: 'failed', reason: 'threw', failedIn: 'low', failures: 1, task: text, tenant: text },
-      ...{ parent: text, lastError: text, abortReason: text, progress: encoded({ [text]: text }) },
-      result: encoded(Object.assign(new Error(text, { cause: text }), { name: text, stack: text })),
-    })
-    await stage.keep(id, text, [text, { [text]: text }], { onFailed: text })
-  }
-  const hostile = await startMonitor(stage.executor, { port: 0, manage: true, refreshSeconds: 1 })
+  const { stage, paths } = await hostileShop()
+  expect(hostileTexts.length).toBeGreaterThanOrEqual(40)
+  const hostile = await startMonitor(stage.executor, { port: 0, manage: true, refreshSeconds: 300 })
+  onTestFinished(() => hostile.close())
   const { page, misdeeds } = await watchedPage(browser, hostile.origin)
+  onTestFinished(() => page.context().close())
   await page.goto(hostile.url)
-  const query = encodeURIComponent(hostileTexts[3] ?? '')
-  const paths = ['/', '/calls', '/failed', '/tasks', `/calls?task=${query}`, `/failed?task=${query}`]
-  for (const path of [...paths, ...hostileTexts.map((_, index) => `/calls/bad-${index}`)]) {
-    await page.goto(hostile.origin + path)
+  for (const path of paths) {
+    const response = await page.goto(hostile.origin + path, { waitUntil: 'domcontentloaded' })
+    // Of a status that is no success the browser itself tells.
+    if (response?.status() !== 200) expect(misdeeds.complaints.splice(0).length, path).toBeLessThanOrEqual(1)
     // What is hovered, opened and focused could run as well.
-    await page.evaluate(`for (const each of document.querySelectorAll('main *')) {
-      if (each.tagName === 'DETAILS') each.open = true
-      each.focus()
-      for (const kind of ['mouseover', 'click']) if (each.tagName === 'BDI') each.dispatchEvent(new MouseEvent(kind))
-    }`)
+    await page.evaluate(`
+      for (const each of document.querySelectorAll('main details')) each.open = true
+      for (const each of document.querySelectorAll('main :is(a, input, select, summary, [tabindex])')) each.focus()
+      for (const each of document.querySelectorAll('main bdi'))
+        for (const kind of ['mouseover', 'click']) each.dispatchEvent(new MouseEvent(kind))
+    `)
+    expect(misdeeds, path).toEqual(nothing)
   }
-  await hostile.close()
-  expect(misdeeds).toEqual(nothing)
-}, 60_000)
+  // They were there to be run, and a script that runs is noticed.
+  await page.goto(`${hostile.origin}/calls/bad-0`)
+  const shown = (await page.locator('main').textContent()) ?? ''
+  expect(shown.split('<script>__xss()</script>').length).toBeGreaterThan(12)
+  await page.evaluate('__xss()')
+  expect(misdeeds.executed).toBe(1)
+}, 120_000)
 
-test('a page weighs less than 150 KB with all that it needs', async () => {
-  const { page } = await watchedPage(browser, monitor.origin)
-  const bodies: Promise<Buffer>[] = []
-  page.on('response', (response) => {
-    if (response.status() === 200) bodies.push(response.body())
-  })
-  await page.goto(monitor.url, { waitUntil: 'networkidle' })
-  const bytes = (await Promise.all(bodies)).reduce((sum, body) => sum + body.length, 0)
-  expect(bytes).toBeGreaterThan(60_000)
-  expect(bytes).toBeLessThan(150 * 1024)
-  await page.context().close()
-})
+test.each(['/', '/calls', '/failed', '/tasks', '/queues/billing', 'call'])(
+  '%s weighs less than 150 KB with all that it needs',
+  async (path) => {
+    const { page } = await open('/')
+    const at = path === 'call' ? (visits.find(({ name }) => name === 'call-threw')?.path ?? '') : path
+    // Nothing of it is in the browser's cache.
+    const fresh = await browser.newContext({ storageState: await page.context().storageState() })
+    onTestFinished(() => fresh.close())
+    const other = await fresh.newPage()
+    const bodies: Promise<Buffer>[] = []
+    other.on('response', (response) => {
+      if (response.status() === 200) bodies.push(response.body())
+    })
+    await other.goto(monitor.origin + at, { waitUntil: 'load' })
+    const bytes = (await Promise.all(bodies)).reduce((sum, body) => sum + body.length, 0)
+    expect(bytes).toBeGreaterThan(60_000)
+    expect(bytes).toBeLessThan(150 * 1024)
+  },
+)

@@ -12,9 +12,9 @@ import {
   finishChange,
   mayCreate,
   progressChange,
-  renewChange,
   retryChange,
 } from '../../src/runtime/record.ts'
+import { renewChange } from '../../src/runtime/renewal.ts'
 import type { Store, Written } from '../../src/runtime/store.ts'
 import { countCapacity } from '../support/capacity-counter.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'

@@ -85,6 +85,11 @@ describe.runIf(java !== undefined)('write units of a call, on DynamoDB Local', (
   const cases = [
     { what: 'without the listing index', units: 3, options: { listing: false } },
     { what: 'with the listing index', units: 4, options: { listing: true } },
+    {
+      what: 'with keepArguments',
+      units: 4,
+      options: { listing: false, taskOptions: { add: { keepArguments: true } } },
+    },
     { what: "with record: 'on-claim'", units: 2, options: { listing: false, record: 'on-claim' } },
   ] as const
 

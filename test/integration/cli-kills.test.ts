@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, expect, test, vi } from 'vitest'
+import { type TestContext, test, vi } from 'vitest'
 import { writeApp } from '../support/app-folder.ts'
 import { isThere, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
 
@@ -27,42 +27,42 @@ export function spin(path: string) {
 }
 `
 
-function appWith(config: string, more = ''): string {
+function appWith(config: string, { onTestFinished }: TestContext, more = ''): string {
   const made = `export const executor = createExecutor(defineConfig(${config}), { tasks: { wait, spin } })`
-  return writeApp({ 'errand.ts': `${tasks}${made}\n${more}\n` })
+  return writeApp({ 'errand.ts': `${tasks}${made}\n${more}\n` }, {}, onTestFinished)
 }
 
-const running = new Set<RunningCommand>()
-afterEach(async () => {
-  for (const command of running) {
-    command.child.kill('SIGKILL')
-    await command.ended
-  }
-  running.clear()
-})
-
-async function startCluster(cwd: string): Promise<RunningCommand> {
+/** Starts a cluster that ends with its test. */
+function startCluster(cwd: string, { onTestFinished }: TestContext): RunningCommand {
   const cluster = startCommand(['cluster'], { cwd })
-  running.add(cluster)
+  onTestFinished(async () => {
+    cluster.child.kill('SIGKILL')
+    await cluster.ended
+  })
   return cluster
 }
 
 /** Submits a task; resolves once it runs, with its call's id and its process's. */
 async function begin(cwd: string, task: string, ...more: string[]): Promise<{ id: string; pid: number }> {
   const path = join(cwd, `${task}-${more.join('')}.pid`)
-  const { stdout } = await runCommand(['submit', task, JSON.stringify(path), ...more], { cwd })
-  await vi.waitFor(() => expect(existsSync(path)).toBe(true), { timeout: 30_000 })
+  const { stdout, stderr, code } = await runCommand(['submit', task, JSON.stringify(path), ...more], { cwd })
+  if (code !== 0) throw new Error(`the submit ended with ${code}: ${stderr}`)
+  await vi.waitUntil(() => existsSync(path), { timeout: 30_000 })
   return { id: stdout.trim(), pid: Number(readFileSync(path, 'utf8')) }
 }
 
-test('a worker that is killed, or blocks, loses no call, and is not left behind', async () => {
-  const cwd = appWith(`{
+test.concurrent('a worker that is killed, or blocks, loses no call, and is not left behind', async (context) => {
+  const { expect } = context
+  const cwd = appWith(
+    `{
     name: 'kills',
     queues: { a: { visibilitySeconds: 10 }, b: { visibilitySeconds: 10 } },
     workers: { foo: { timeoutSeconds: 10, queues: ['a'] }, bar: { timeoutSeconds: 10, queues: ['b'] } },
     routes: { wait: 'a', spin: 'b' },
-  }`)
-  const cluster = await startCluster(cwd)
+  }`,
+    context,
+  )
+  const cluster = startCluster(cwd, context)
   await cluster.prints('every worker of kills works')
   const [waiting, spinning] = [await begin(cwd, 'wait'), await begin(cwd, 'spin')]
   process.kill(waiting.pid, 'SIGKILL')
@@ -71,7 +71,7 @@ test('a worker that is killed, or blocks, loses no call, and is not left behind'
     /bar +\| its event loop was blocked for over 10 s, its time-out: killed, as Lambda does/,
   )
   // It is told of before the system has ended and its parent has reaped it.
-  await vi.waitFor(() => expect(isThere(spinning.pid)).toBe(false), { timeout: 20_000 })
+  await vi.waitUntil(() => !isThere(spinning.pid), { timeout: 20_000 })
   // A lease lasts for 60 s: so long nobody else may run them.
   for (const { id } of [waiting, spinning]) {
     const { stdout, code } = await runCommand(['result', id, '--wait', '90', '--json'], { cwd })
@@ -81,12 +81,13 @@ test('a worker that is killed, or blocks, loses no call, and is not left behind'
   const again = await begin(cwd, 'spin', '--key', 'again')
   cluster.child.kill('SIGKILL')
   await cluster.ended
-  await vi.waitFor(() => expect(isThere(again.pid)).toBe(false), { timeout: 20_000 })
+  await vi.waitUntil(() => !isThere(again.pid), { timeout: 20_000 })
 }, 150_000)
 
-test('a worker that dies at once is started again after a while that grows', async () => {
-  const cwd = appWith("{ name: 'dying' }", 'executor.onWorkerStart(() => process.exit(3))')
-  const cluster = await startCluster(cwd)
+test.concurrent('a worker that dies at once is started again after a while that grows', async (context) => {
+  const { expect } = context
+  const cwd = appWith("{ name: 'dying' }", context, 'executor.onWorkerStart(() => process.exit(3))')
+  const cluster = startCluster(cwd, context)
   await cluster.prints(/worker-1 +\| ended with exit code 3; it is started again in 1 s/)
   await cluster.prints(/worker-1 +\| ended with exit code 3; it is started again in 2 s/)
   expect(cluster.output()).toContain('not every worker of dying works')
@@ -94,21 +95,22 @@ test('a worker that dies at once is started again after a while that grows', asy
   expect(await cluster.ended).toBe(0)
 }, 100_000)
 
-test('a start hook that throws is told of, escape sequences taken out', async () => {
+test.concurrent('a start hook that throws is told of, escape sequences taken out', async (context) => {
+  const { expect } = context
   const hook = "executor.onWorkerStart(() => { throw new Error('no \\u001b[31mdatabase\\u001b[0m') })"
-  const cluster = await startCluster(appWith("{ name: 'hook' }", hook))
+  const cluster = startCluster(appWith("{ name: 'hook' }", context, hook), context)
   await cluster.prints(/worker-1 +\| Error: no database/)
   expect(cluster.output()).toContain('errand.ts:')
 }, 100_000)
 
-test.each([
+for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
-] as const)(
-  '%s once drains, twice ends everything at once',
-  async (signal, code) => {
-    const cwd = appWith("{ name: 'ends' }")
-    const cluster = await startCluster(cwd)
+] as const) {
+  test.concurrent(`${signal} once drains, twice ends everything at once`, async (context) => {
+    const { expect } = context
+    const cwd = appWith("{ name: 'ends' }", context)
+    const cluster = startCluster(cwd, context)
     await cluster.prints('every worker of ends works')
     const { pid } = await begin(cwd, 'wait')
     cluster.child.kill(signal)
@@ -116,7 +118,6 @@ test.each([
     expect(isThere(pid)).toBe(true)
     cluster.child.kill(signal)
     expect(await cluster.ended).toBe(code)
-    await vi.waitFor(() => expect(isThere(pid)).toBe(false), { timeout: 20_000 })
-  },
-  60_000,
-)
+    await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
+  }, 60_000)
+}

@@ -61,19 +61,20 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['pause lwo', 2, /queue "lwo" is not declared/, somewhere],
   ['cluster --sqs-port http', 2, /--sqs-port is "http", expected a number from 0 to 65535/],
   ['status --app nowhere.ts', 3, /there is no file .*nowhere\.ts; known: "errand.ts"/],
-  ['status --stack jobs', 4, /npm i -D @aws-sdk\/client-cloudformation/],
   ['result 0192', 4, /nobody answers there/, { ...somewhere, ...credentials }],
   ['result 0192', 4, /AWS takes no request without credentials/, onAws],
 ]
 
 const refusals = rows.map(([words, code, says, env = {}]) => ({ words, code, says, env }))
 
-test.concurrent.each(refusals)('errand $words exits with $code', async ({ words, code, says, env }) => {
-  const cwd = writeApp({ 'errand.ts': shop })
-  const run = await runCommand(words.split(' ').filter(Boolean), { cwd, env })
-  expect(run.stdout + run.stderr).toMatch(says)
-  expect(run.code).toBe(code)
-})
+for (const { words, code, says, env } of refusals) {
+  test.concurrent(`errand ${words} exits with ${code}`, async ({ expect, onTestFinished }) => {
+    const cwd = writeApp({ 'errand.ts': shop }, {}, onTestFinished)
+    const run = await runCommand(words.split(' ').filter(Boolean), { cwd, env })
+    expect(run.stdout + run.stderr).toMatch(says)
+    expect(run.code).toBe(code)
+  })
+}
 
 test('an app that throws is told of by its place', async () => {
   const cwd = writeApp({ 'errand.ts': `${imports}\nthrow new Error('no \u001b[31mred\u001b[0m')\n` })

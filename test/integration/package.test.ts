@@ -4,7 +4,7 @@
  * @module
  */
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, posix, sep } from 'node:path'
 import { promisify } from 'node:util'
@@ -203,8 +203,23 @@ describe('installed', () => {
   })
 })
 
+/** An app for what finds one, and esbuild, which builds it. */
+function writeShop(): void {
+  if (existsSync(join(app, 'src'))) return
+  linkPackage(app, 'esbuild')
+  mkdirSync(join(app, 'src'))
+  writeFileSync(
+    join(app, 'src/errand.ts'),
+    [
+      "import { createExecutor, defineConfig } from 'errand'",
+      'const add = (a: number, b: number) => a + b',
+      'const greet = (name: string) => name',
+      "export const executor = createExecutor(defineConfig({ name: 'shop' }), { tasks: { add, greet } })",
+    ].join('\n'),
+  )
+}
+
 describe('errand/cdk', () => {
-  const peers = ['aws-cdk-lib', 'constructs', 'esbuild']
   const lines = (imports: readonly string[]) => [
     ...imports,
     'const app = new App()',
@@ -214,17 +229,8 @@ describe('errand/cdk', () => {
   ]
 
   beforeAll(() => {
-    for (const peer of peers) linkPackage(app, peer)
-    mkdirSync(join(app, 'src'), { recursive: true })
-    writeFileSync(
-      join(app, 'src/errand.ts'),
-      [
-        "import { createExecutor, defineConfig } from 'errand'",
-        'const add = (a: number, b: number) => a + b',
-        'const greet = (name: string) => name',
-        "export const executor = createExecutor(defineConfig({ name: 'shop' }), { tasks: { add, greet } })",
-      ].join('\n'),
-    )
+    for (const peer of ['aws-cdk-lib', 'constructs']) linkPackage(app, peer)
+    writeShop()
   })
 
   test.each([
@@ -252,6 +258,27 @@ describe('errand/cdk', () => {
       'console.log(JSON.stringify(Object.keys(loaded).sort()))',
     ])
     expect(answer).toEqual(['deadLetters', 'handler'])
+  })
+})
+
+describe('errand, the command line, beside esbuild and none of the other peers', () => {
+  beforeAll(writeShop)
+
+  test.each([
+    [
+      ['status', '--stack', 'jobs'],
+      '`--stack` asks CloudFormation',
+      'npm i -D @aws-sdk/client-cloudformation',
+    ],
+    [['cluster'], 'SQS and DynamoDB on this machine are fauxqs and dynalite', 'npm i -D fauxqs dynalite'],
+  ])('errand %j says what to install', async (words, what, fix) => {
+    const main = join(installed, readPackage(join(installed, 'package.json')).bin.errand ?? '')
+    const env = { PATH: process.env.PATH, AWS_REGION: 'eu-west-1' }
+    const failed = await run(process.execPath, [main, ...words], { cwd: app, env }).catch(
+      (error: { code: number; stderr: string }) => error,
+    )
+    expect(failed).toMatchObject({ code: 4, stderr: expect.stringContaining(what) })
+    expect(failed.stderr).toContain(fix)
   })
 })
 

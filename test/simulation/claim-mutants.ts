@@ -6,6 +6,7 @@ import { edit, type Mutant } from './mutant.ts'
 
 const attempt = 'src/runtime/attempt.ts'
 const record = 'src/runtime/record.ts'
+const renewal = 'src/runtime/renewal.ts'
 
 /** Breaks of the fence. */
 export const fenceMutants: readonly Mutant[] = [
@@ -17,7 +18,7 @@ export const fenceMutants: readonly Mutant[] = [
     name: 'the fence is the attempt number, and a retry by hand resets it',
     edits: [
       edit(attempt, 'owner: ports.entropy.owner(),', "owner: '1',"),
-      edit(record, 'forgiven: failed.attempts,', 'forgiven: 0, attempts: 0,'),
+      edit(renewal, 'forgiven: failed.attempts,', 'forgiven: 0, attempts: 0,'),
     ],
   },
   {

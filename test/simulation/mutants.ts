@@ -79,7 +79,7 @@ const senders: readonly Mutant[] = [
     name: 'a retry by hand takes a call that has not failed',
     edits: [
       edit(
-        record,
+        'src/runtime/renewal.ts',
         "all: [['state', '=', 'failed'], sends",
         "all: [['state', 'in', ['failed', 'succeeded']], sends",
       ),

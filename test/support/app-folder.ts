@@ -23,10 +23,17 @@ export function executorText(name: string, tasks = 'add: (a: number, b: number) 
 /** What the texts of modules begin with. */
 export const imports = "import { createExecutor, defineConfig } from 'errand'"
 
-/** Writes files by their paths, until the test is over; returns the folder's true path. */
-export function writeApp(files: Readonly<Record<string, string>>, compilerOptions: object = {}): string {
+/**
+ * Writes files by their paths, until the test is over; returns the folder's true path. Tests that run concurrently give
+ * their own `onTestFinished`: the global one may be another's.
+ */
+export function writeApp(
+  files: Readonly<Record<string, string>>,
+  compilerOptions: object = {},
+  whenFinished: (remove: () => void) => void = onTestFinished,
+): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'errand-app-')))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  whenFinished(() => rmSync(folder, { recursive: true, force: true }))
   const own = (compilerOptions as { paths?: object }).paths
   const tsconfig = JSON.stringify({ compilerOptions: { ...compilerOptions, paths: { ...own, ...paths } } })
   const all = { 'package.json': '{ "type": "module" }', 'tsconfig.json': tsconfig, ...files }

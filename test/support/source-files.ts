@@ -174,6 +174,7 @@ function readOwnNames(): Map<string, string> {
 export interface PackageJson {
   readonly name: string
   readonly version: string
+  readonly bin: Readonly<Record<string, string>>
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>
@@ -181,7 +182,7 @@ export interface PackageJson {
   readonly engines: Readonly<Record<string, string>>
 }
 
-/** The checkout's package.json. */
-export function readPackage(): PackageJson {
-  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+/** The package.json of the checkout. @param path of another */
+export function readPackage(path = join(root, 'package.json')): PackageJson {
+  return JSON.parse(readFileSync(path, 'utf8'))
 }

@@ -5,6 +5,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { FleetOutput } from '../../cdk/fleet-output.ts'
 import { EXIT, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
 import {
   clusterFile,
@@ -259,7 +260,7 @@ test('queues are made behind their dead-letter queues', () => {
 })
 
 describe('the fleet of a stack', () => {
-  const fleet = {
+  const fleet: FleetOutput = {
     errand: 1,
     app: 'shop',
     version: 'v1',
@@ -267,6 +268,7 @@ describe('the fleet of a stack', () => {
     queues: { low: 'https://sqs/low' },
     deadLetters: { low: 'https://sqs/low-dlq' },
     workers: { foo: 'shop-foo' },
+    mappings: { foo: { low: 'a-uuid' } },
   }
   const outputOf = (value: object) => ({
     Description: 'errand fleet shop: its table, queues and functions as JSON',
@@ -277,7 +279,7 @@ describe('the fleet of a stack', () => {
     expect(variablesOf('jobs', 'shop', [{ OutputValue: 'x' }, outputOf(fleet)])).toEqual({
       ERRAND_TABLE: 'calls',
       ERRAND_QUEUE_URLS: '{"low":"https://sqs/low","low-dead-letters":"https://sqs/low-dlq"}',
-      ERRAND_FUNCTIONS: '{"foo":"shop-foo"}',
+      ERRAND_FUNCTIONS: '{"foo":{"name":"shop-foo","mappings":{"low":"a-uuid"}}}',
       ERRAND_VERSION: 'v1',
     })
   })

@@ -67,6 +67,7 @@ describe('resolveConfig fills in', () => {
       maxAttempts: 5,
       maxKills: 3,
       backoff: { baseSeconds: 2, factor: 3, maxSeconds: 3600 },
+      keepArguments: false,
     })
   })
 

@@ -52,7 +52,7 @@ describe('each page has its data at the same address', () => {
     })
     expect(first.calls[0]).toEqual({
       ...{ id: 'call-59', task: 'add', queue: 'high', state: 'succeeded', tenant: 'acme' },
-      ...{ attempts: 1, failures: 0, kills: 1, waitMilliseconds: 0, runMilliseconds: 0 },
+      ...{ attempts: 1, failures: 0, kills: 0, waitMilliseconds: 0, runMilliseconds: 0 },
       ...{ createdAt: '2026-01-01T00:00:59.000Z', dueAt: '2026-01-01T00:00:59.000Z' },
       ...{ startedAt: '2026-01-01T00:00:59.000Z', finishedAt: '2026-01-01T00:00:59.000Z' },
     })

@@ -15,6 +15,7 @@ const options: ResolvedTaskOptions = {
   maxAttempts: 3,
   maxKills: 3,
   backoff: { baseSeconds: 10, factor: 2, maxSeconds: 3600 },
+  keepArguments: false,
 }
 
 const entropyOf = (fraction: number) => ({ id: () => '', owner: () => '', fraction: () => fraction })

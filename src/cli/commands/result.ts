@@ -10,6 +10,7 @@ import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT } from '../exit-codes.ts'
 import { plainText } from '../output/plain-text.ts'
 import { plainValue } from '../output/plain-value.ts'
+import { progressLine } from '../output/progress-line.ts'
 import { errorText, type Screen } from '../output/screen.ts'
 import { readWait } from '../typed-values.ts'
 
@@ -24,6 +25,40 @@ export async function result(screen: Screen, options: ResultOptions, id: string)
   return connected(options, screen.say, ({ client }) => showEnd(screen, options, client.future(id), wait))
 }
 
+type Outcome = Awaited<ReturnType<Future<unknown>['outcome']>>
+
+/** How it ended; `undefined` where it has not in time. */
+async function endOf(future: Future<unknown>, wait: WaitOptions): Promise<Outcome | undefined> {
+  try {
+    return await future.outcome(wait)
+  } catch (error) {
+    if (WaitTimeoutError.is(error)) return undefined
+    throw error
+  }
+}
+
+/** The same, with a line that shows how far it is meanwhile. */
+async function watched(
+  screen: Screen,
+  future: Future<unknown>,
+  wait: WaitOptions,
+): Promise<Outcome | undefined> {
+  const watching = new AbortController()
+  const shown = (async () => {
+    for await (const snapshot of future.updates({ signal: watching.signal })) {
+      screen.over((columns) => progressLine(snapshot, columns))
+    }
+    // What goes wrong with watching goes wrong with waiting too, and is told of there.
+  })().catch(() => {})
+  try {
+    return await endOf(future, wait)
+  } finally {
+    watching.abort()
+    await shown
+    screen.over(() => '')
+  }
+}
+
 /** Shows how a call ended, or what it is at where it has not. */
 export async function showEnd(
   screen: Screen,
@@ -32,10 +67,8 @@ export async function showEnd(
   wait: WaitOptions,
 ): Promise<number> {
   const { id } = future
-  const outcome = await future.outcome(wait).catch((error: unknown) => {
-    if (WaitTimeoutError.is(error)) return undefined
-    throw error
-  })
+  const isWatched = screen.isTerminal && !json && wait.timeoutSeconds !== 0
+  const outcome = await (isWatched ? watched(screen, future, wait) : endOf(future, wait))
   if (outcome === undefined) {
     const state = await future.state()
     if (json) screen.json({ id, state })

@@ -27,6 +27,8 @@ export interface Screen {
   table(headings: readonly string[], rows: readonly Row[]): Promise<void>
   /** A line about what is done, to standard error. */
   say(text: string): void
+  /** A line on a terminal that takes the place of the one before, `''` none; nothing where either output is none. */
+  over(text: (columns: number) => string): void
   /** A text of ours in a style, on a terminal. */
   paint(style: Style, text: string): string
 }
@@ -59,8 +61,15 @@ export function createScreen(out: Stream = process.stdout, error: Stream = proce
     say: (text) => {
       error.write(`${text}\n`)
     },
+    over: (text) => {
+      if (isTerminal && isRewritable(error)) error.write(`\r\u001b[K${text(error.columns || 80)}`)
+    },
     paint: (style, text) => (hasColours(out) ? styleText(style, text, { validateStream: false }) : text),
   }
+}
+
+function isRewritable(stream: Stream): boolean {
+  return stream.isTTY === true && process.env.TERM !== 'dumb'
 }
 
 /** JSON in which a terminal finds nothing to obey: what JSON itself leaves unescaped is escaped. */

@@ -73,7 +73,7 @@
         space: 64,
         values: (_, splits) => splits.map((split) => timeOf(split, withSeconds)),
       },
-      { ...axis, size: 58, space: 36, values: (_, splits) => splits.map((split) => shown[unit](split)) },
+      { ...axis, size: 58, space: 28, values: (_, splits) => splits.map((split) => shown[unit](split)) },
     ]
   }
 
@@ -86,7 +86,12 @@
       width: isBar ? 0 : 2,
       fill: isBar ? tone : undefined,
       paths: isBar ? uPlot.paths.bars({ size: [0.8, 28] }) : uPlot.paths.linear(),
-      points: { show: !isBar, size: 5, fill: tone },
+      // A line that is long enough needs no points; a value that stands alone has nothing else.
+      points: {
+        show: !isBar && track.values.filter((value) => value !== null).length < 9,
+        size: 5,
+        fill: tone,
+      },
       spanGaps: true,
       value: (_, __, ___, at) => {
         const value = at === null || at === undefined ? null : (track.raw ?? track.values)[at]
@@ -106,7 +111,7 @@
     const top = { count: 4, milliseconds: 10, share: 0.1 }[unit]
     const options = {
       width: place.clientWidth,
-      height: 170,
+      height: 150,
       legend: {
         live: true,
         markers: { width: 0, fill: (plot, index) => plot.series[index].stroke(plot, index) },

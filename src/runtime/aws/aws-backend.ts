@@ -29,22 +29,26 @@ export interface AwsOptions {
   readonly tableName?: string
   /** The queues' URLs by the names of the config. @default `ERRAND_QUEUE_URLS` */
   readonly queueUrls?: Readonly<Record<string, string>>
-  /** @default `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the SDK's own sources */
+  /** AWS's region. @default `AWS_REGION`, else `AWS_DEFAULT_REGION`, else the SDK's own sources */
   readonly region?: string
+  /** A `client`, or an `endpoint` and `credentials`, for SQS. @default the SDK's own */
   readonly sqs?: SqsOptions
+  /** A `client`, or an `endpoint` and `credentials`, for DynamoDB. @default the SDK's own */
   readonly dynamodb?: DynamoDbOptions
-  /** The bucket's name, where the config has `blobs`. @default `ERRAND_BUCKET` */
+  /** The bucket's name, where the config has `blobs`; without `blobs` it is refused. @default `ERRAND_BUCKET` */
   readonly bucket?: string
+  /** A `client`, or an `endpoint` and `credentials`, for S3. @default the SDK's own */
   readonly s3?: S3Options
   /**
    * The workers' functions, by the names of the config: for `status`, `inspect` and `queues`. A worker that is left out
    * is a process of its own. @default `ERRAND_FUNCTIONS`
    */
   readonly functions?: Readonly<Record<string, WorkerFunction>>
+  /** A `client`, or an `endpoint` and `credentials`, for Lambda: `status`, `pause` and `resume` ask it. @default the SDK's own */
   readonly lambda?: LambdaOptions
-  /** @default the system's */
+  /** Where time comes from. @default the system's */
   readonly clock?: Clock
-  /** @default the system's */
+  /** Where ids, owners and jitter come from. @default the system's */
   readonly entropy?: Entropy
 }
 

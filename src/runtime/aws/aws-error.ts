@@ -15,6 +15,8 @@ export interface AwsRequest {
   readonly resource: string
   /** What a client is given to do this. @default the least that has the action */
   readonly access?: Access
+  /** What to do about a refusal, where no client of the construct is meant. @default to give such a client its access */
+  readonly remedy?: string
 }
 
 const denied = new Set([
@@ -61,13 +63,9 @@ export function translateAwsError(error: unknown, request: AwsRequest): unknown 
   const name = awsErrorName(error)
   if (denied.has(name)) {
     const key = name.startsWith('K') ? ', for lack of the key that encrypts it' : ''
-    const { access = accessOf[action] } = request
-    const fix =
-      access === undefined ? '' : `a client gets it by \`fleet.addClient(fn, { ${access}: true })\`; `
-    return new AccessDeniedError(
-      `AWS denied ${action} on ${resource}${key}: ${fix}the construct gives it to the workers it makes`,
-      { cause: error },
-    )
+    return new AccessDeniedError(`AWS denied ${action} on ${resource}${key}: ${remedyOf(request)}`, {
+      cause: error,
+    })
   }
   if (missing.has(name)) {
     return new ResourceNotFoundError(
@@ -77,6 +75,12 @@ export function translateAwsError(error: unknown, request: AwsRequest): unknown 
     )
   }
   return error
+}
+
+function remedyOf({ action, access = accessOf[action], remedy }: AwsRequest): string {
+  if (remedy !== undefined) return remedy
+  const fix = access === undefined ? '' : `a client gets it by \`fleet.addClient(fn, { ${access}: true })\`; `
+  return `${fix}the construct gives it to the workers it makes`
 }
 
 /** Whether no request of this kind can succeed until somebody changes the deployment. */

@@ -56,6 +56,7 @@ const attributeNames = {
   forgiven: 'fo',
   killsBefore: 'kb',
   lastError: 'er',
+  history: 'hi',
   tenant: 'tn',
   parent: 'pa',
   depth: 'dp',

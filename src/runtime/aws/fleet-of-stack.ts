@@ -3,42 +3,70 @@
  * and functions.
  * @module
  */
+import type * as CloudFormationSdk from '@aws-sdk/client-cloudformation'
 import { ENV } from '../config.ts'
 import { NotWiredError } from '../errors.ts'
 import { quoteNames, suggestName } from '../nearest-name.ts'
 import { clientConfig } from './aws-clients.ts'
 import { requesting } from './aws-error.ts'
+import type { WorkerFunction } from './lambda-fleet.ts'
 
-/** One output of a stack. */
+/** One output of a stack, by the part of it that is read. */
 export interface StackOutput {
-  readonly Description?: string
-  readonly OutputValue?: string
-}
-
-/** The part of `@aws-sdk/client-cloudformation` that is used: it is an optional peer, which a consumer may not have. */
-interface CloudFormationSdk {
-  readonly CloudFormationClient: new (
-    options: object,
-  ) => { send(command: object): Promise<unknown>; destroy(): void }
-  readonly DescribeStacksCommand: new (input: { readonly StackName: string }) => object
+  readonly Description?: string | undefined
+  readonly OutputValue?: string | undefined
 }
 
 /**
  * The variables that lead to the fleet of an app.
- * @throws NotWiredError where the stack has no fleet of this app, or the client is not installed; AccessDeniedError
+ * @throws NotWiredError where there is no such stack, it has no fleet of this app, no region is known, or the client is not
+ *   installed; AccessDeniedError
  */
 export async function fleetOfStack(stack: string, app: string): Promise<Record<string, string>> {
   const sdk = await loadSdk()
   const client = new sdk.CloudFormationClient(clientConfig('CLOUDFORMATION', {}, process.env))
   try {
-    const request = { action: 'cloudformation:DescribeStacks', resource: `stack ${JSON.stringify(stack)}` }
-    const answer = (await requesting(request, () =>
+    const region = await regionOf(client)
+    const request = {
+      action: 'cloudformation:DescribeStacks',
+      resource: `the stack ${JSON.stringify(stack)} in ${region}`,
+      remedy: 'allow it to who signed in here, or sign in as somebody else (AWS_PROFILE)',
+    }
+    const { Stacks = [] } = await requesting(request, () =>
       client.send(new sdk.DescribeStacksCommand({ StackName: stack })),
-    )) as { readonly Stacks?: readonly { readonly Outputs?: readonly StackOutput[] }[] }
-    return variablesOf(stack, app, answer.Stacks?.[0]?.Outputs ?? [])
+    ).catch((error: unknown) => {
+      throw isMissing(error) ? noStack(stack, region, error) : error
+    })
+    return variablesOf(stack, app, Stacks[0]?.Outputs ?? [])
   } finally {
     client.destroy()
   }
+}
+
+/** Before the request, which would fail for it, with less to go by. */
+async function regionOf(client: CloudFormationSdk.CloudFormationClient): Promise<string> {
+  try {
+    return await client.config.region()
+  } catch (cause) {
+    throw new NotWiredError(
+      '`--stack` needs a region to look in, and none is known here: set AWS_REGION, or the region of your profile (`aws configure`)',
+      { cause },
+    )
+  }
+}
+
+/** CloudFormation has no exception of its own for it: "Stack with id jobs does not exist". */
+function isMissing(error: unknown): boolean {
+  return (
+    error instanceof Error && error.name === 'ValidationError' && error.message.includes('does not exist')
+  )
+}
+
+function noStack(stack: string, region: string, cause: unknown): NotWiredError {
+  return new NotWiredError(
+    `there is no stack ${JSON.stringify(stack)} in ${region}, in the account that is signed in here; name one that is there (\`aws cloudformation list-stacks\`), or another region by AWS_REGION`,
+    { cause },
+  )
 }
 
 /**
@@ -52,7 +80,7 @@ export function variablesOf(
 ): Record<string, string> {
   const fleets = outputs
     .filter(({ Description = '' }) => Description.startsWith('errand fleet '))
-    .map(({ OutputValue = '' }) => JSON.parse(OutputValue) as FleetOutput)
+    .flatMap(({ OutputValue = '' }) => parseFleet(OutputValue))
   const fleet = fleets.find((each) => each.app === app)
   if (fleet === undefined) {
     const names = fleets.map((each) => each.app)
@@ -73,7 +101,7 @@ export function variablesOf(
   return {
     [ENV.table]: fleet.table,
     [ENV.queueUrls]: JSON.stringify({ ...fleet.queues, ...Object.fromEntries(letters) }),
-    [ENV.functions]: JSON.stringify(fleet.workers),
+    [ENV.functions]: JSON.stringify(functionsOf(fleet)),
     [ENV.version]: fleet.version,
     ...(fleet.bucket !== undefined && { [ENV.bucket]: fleet.bucket }),
   }
@@ -89,18 +117,29 @@ interface FleetOutput {
   readonly queues: Readonly<Record<string, string>>
   readonly deadLetters: Readonly<Record<string, string>>
   readonly workers: Readonly<Record<string, string>>
+  readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-/** Not a literal: its types are not there where it is not installed. */
-const CLOUDFORMATION_CLIENT: string = '@aws-sdk/client-cloudformation'
+function functionsOf({ workers, mappings }: FleetOutput): Record<string, WorkerFunction> {
+  return Object.fromEntries(
+    Object.entries(workers).map(([worker, name]) => [worker, { name, mappings: mappings[worker] ?? {} }]),
+  )
+}
 
-async function loadSdk(): Promise<CloudFormationSdk> {
+/** The output's JSON; whatever else has such a description is no fleet. */
+function parseFleet(text: string): FleetOutput[] {
   try {
-    return (await import(CLOUDFORMATION_CLIENT)) as CloudFormationSdk
-  } catch (cause) {
+    return [JSON.parse(text) as FleetOutput]
+  } catch {
+    return []
+  }
+}
+
+function loadSdk(): Promise<typeof CloudFormationSdk> {
+  return import('@aws-sdk/client-cloudformation').catch((cause: unknown) => {
     throw new NotWiredError(
-      `\`--stack\` asks CloudFormation, whose client cannot be loaded (see cause): \`npm i -D ${CLOUDFORMATION_CLIENT}\``,
+      '`--stack` asks CloudFormation, whose client cannot be loaded (see cause): `npm i -D @aws-sdk/client-cloudformation`',
       { cause },
     )
-  }
+  })
 }
