@@ -6,6 +6,7 @@
  * - Sources of credentials that Lambda has not: profiles, single sign-on, login, other processes, web identity, EC2's
  *   metadata. What stays are the variables, which is where Lambda puts them, and the container's endpoint.
  *   `@aws-sdk/credential-providers`, for a task that assumes a role, is whole.
+ * - The shared files of settings, where no variable names one; `mnemonist`, whose cache is a `Map` here.
  * - `bowser`, which reads the user agents of browsers, and the descriptions in the SDK's package.json files.
  * @module
  */
@@ -64,6 +65,10 @@ export function leanSdk({ hasBlobs, hasAllSources }: LeanOptions): Plugin {
       takeUsedClients(build, hasBlobs)
       if (!hasAllSources) leaveSources(build)
       leaveSharedFiles(build)
+      build.onResolve({ filter: /^mnemonist\/lru-cache$/ }, ({ path, importer }) => {
+        return ofSdk.test(importer) ? { path, namespace: 'lru-cache', sideEffects: false } : undefined
+      })
+      build.onLoad({ filter: /./, namespace: 'lru-cache' }, () => ({ contents: lruCache }))
       build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
         return ofSdk.test(importer) ? { path, namespace: 'empty', sideEffects: false } : undefined
       })
@@ -119,6 +124,21 @@ function leaveSources(build: PluginBuild): void {
   })
   build.onLoad({ filter: /./, namespace: NOT_ON_LAMBDA }, () => ({ contents: notOnLambda }))
 }
+
+/** What the SDK uses of `mnemonist/lru-cache`, as a `Map` does it: every DynamoDB client makes one, and asks it nothing. */
+const lruCache = [
+  'export default class LRUCache {',
+  '  constructor(capacity) { this.capacity = capacity; this.items = new Map() }',
+  '  has(key) { return this.items.has(key) }',
+  '  peek(key) { return this.items.get(key) }',
+  '  get(key) { const value = this.items.get(key); if (this.items.delete(key)) this.items.set(key, value); return value }',
+  '  set(key, value) {',
+  '    this.items.delete(key); this.items.set(key, value)',
+  '    if (this.items.size > this.capacity) this.items.delete(this.items.keys().next().value)',
+  '  }',
+  '  clear() { this.items.clear() }',
+  '}',
+].join('\n')
 
 const SHARED_FILES = 'shared-files'
 
