@@ -12,8 +12,8 @@ import { importEager } from './bundling/eager-chunk.ts'
 import { checkSize, unbuildable } from './bundling/explain-problem.ts'
 
 /** A bundle that was made. */
-export interface WorkerBundle {
-  /** Holds `index.mjs`, which exports `handler` and `deadLetters`, the chunks it loads, and what `files` named. */
+export interface FunctionBundle {
+  /** Holds `index.mjs`, which exports `handler` (the workers' also `deadLetters`), the chunks it loads, and what `files` named. */
   readonly directory: string
   /** The folder of its source maps, outside of the directory; `undefined` where there are none. */
   readonly sourceMap: string | undefined
@@ -33,12 +33,11 @@ export interface BundleOptions {
   readonly files?: Readonly<Record<string, string>>
 }
 
-/** What belongs to laptops and deployments, and never into a worker. */
-const neverBundled = [
+/** What belongs to laptops and deployments, and never into a function. */
+export const neverBundled: readonly string[] = [
   'errand/local-emulator',
   'errand/cdk',
   'errand/testing',
-  'errand/monitor',
   'aws-cdk-lib',
   'constructs',
   'esbuild',
@@ -50,33 +49,56 @@ const BUILD_TIMEOUT_SECONDS = 120
  * Bundles an app for its workers. Synchronous, as constructors are.
  * @throws BundleError that names what is in the way, who imports it, and the fix
  */
-export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): WorkerBundle {
+export function bundleWorkers(app: DiscoveredApp, options: BundleOptions): FunctionBundle {
+  const absent = [...neverBundled, 'errand/monitor']
+  return makeBundle(app, { name: 'workers', entry: entryOf(app), absent, clients: [] }, options)
+}
+
+/** What of a bundle is not the user's to say. */
+export interface BundleParts {
+  /** What it is of, in words and as a folder. */
+  readonly name: 'workers' | 'monitor'
+  /** The text of the module that Lambda loads; its imports are relative to the app's folder. */
+  readonly entry: string
+  /** Modules that are left out, and are not there where it runs. */
+  readonly absent: readonly string[]
+  /** Clients of the SDK that errand loads when they are needed, and that are in the bundle here; the others are Lambda's own. */
+  readonly clients: readonly string[]
+}
+
+/**
+ * Bundles an app for one kind of function.
+ * @throws BundleError that names what is in the way, who imports it, and the fix
+ */
+export function makeBundle(app: DiscoveredApp, parts: BundleParts, options: BundleOptions): FunctionBundle {
   const { outdir, minify = true, externalModules = [], files = {} } = options
-  const directory = join(resolve(outdir), 'workers')
-  const sourceMap = join(resolve(outdir), 'workers-source-maps')
+  const { name, entry, absent } = parts
+  const directory = join(resolve(outdir), name)
+  const sourceMap = join(resolve(outdir), `${name}-source-maps`)
   const sizes = measureFiles(files)
   for (const folder of [directory, sourceMap]) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
   }
-  const inputs = build({
+  const clients = [...parts.clients, ...(app.config.blobs === undefined ? [] : ['@aws-sdk/client-s3'])]
+  const inputs = build(name, {
     modulePath: app.modulePath,
-    entry: entryOf(app),
+    entry,
     root: rootOf(app.modulePath),
     outdir: directory,
     // Lambda would unzip them at every cold start.
     mapdir: sourceMap,
     minify,
     external: externalModules,
-    absent: neverBundled.filter((name) => !externalModules.includes(name)),
-    hasBlobs: app.config.blobs !== undefined,
+    absent: absent.filter((each) => !externalModules.includes(each)),
+    clients,
   })
   checkSize(inputs, sizes)
   copyFiles(files, directory)
   return { directory, sourceMap, bytes: bytesUnder(directory) }
 }
 
-function build(request: BundleRequest): BundleInputs {
+function build(name: BundleParts['name'], request: BundleRequest): BundleInputs {
   const { answer, output, ending } = runProgram<BundleAnswer>(
     import.meta.url,
     'bundling/build-bundle',
@@ -87,20 +109,35 @@ function build(request: BundleRequest): BundleInputs {
   const crash = {
     text: `its process ended with ${ending ?? `no answer in ${BUILD_TIMEOUT_SECONDS} s`}\n${output}`,
   }
-  throw unbuildable(request.modulePath, answer?.problems ?? [crash])
+  throw unbuildable(`the ${name} of ${request.modulePath}`, answer?.problems ?? [crash])
 }
 
-/** The text of the module that Lambda loads. */
-function entryOf({ modulePath, exportName, isFactory }: DiscoveredApp): string {
+/**
+ * The text of the module that Lambda loads.
+ * @param imports what it takes beside the app
+ * @param exports what it makes of `executor`
+ */
+export function entryText(
+  { modulePath, exportName, isFactory }: DiscoveredApp,
+  imports: readonly string[],
+  exports: readonly string[],
+): string {
   const module = JSON.stringify(`./${basename(modulePath)}`)
   return [
     importEager,
-    "import { deadLetterHandler, workerHandler } from 'errand/lambda'",
+    ...imports,
     `import { ${JSON.stringify(exportName)} as app } from ${module}`,
     isFactory ? 'const executor = await app()' : 'const executor = app',
+    ...exports,
+  ].join('\n')
+}
+
+function entryOf(app: DiscoveredApp): string {
+  const imports = ["import { deadLetterHandler, workerHandler } from 'errand/lambda'"]
+  return entryText(app, imports, [
     'export const handler = workerHandler(executor)',
     'export const deadLetters = deadLetterHandler(executor)',
-  ].join('\n')
+  ])
 }
 
 /** The folder of the package that the app belongs to. */

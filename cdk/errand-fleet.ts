@@ -12,9 +12,10 @@ import { Construct } from 'constructs'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
 import { deployAfter, orderProblems } from './client-order.ts'
 import { makeAlarms } from './fleet-alarms.ts'
-import { functionsVariable } from './fleet-environment.ts'
+import { fleetName, functionsVariable } from './fleet-environment.ts'
+import type { FleetMonitor } from './fleet-monitor.ts'
 import { writeOutput } from './fleet-output.ts'
-import { type FleetParts, makeParts } from './fleet-parts.ts'
+import { controlsOf, type FleetParts, makeParts } from './fleet-parts.ts'
 import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
 import type { FleetQueue } from './fleet-queues.ts'
 import { type FleetWorker, sorted } from './fleet-workers.ts'
@@ -27,7 +28,7 @@ import {
   warnOfConcurrency,
   warnOfExternals,
 } from './guard-rails.ts'
-import { type FleetControls, grantInspect, grantNotices, grantOperate } from './inspection-grants.ts'
+import { grantInspect, grantMonitor, grantNotices, grantOperate } from './inspection-grants.ts'
 import { declared, refusal } from './refusal.ts'
 
 /**
@@ -52,6 +53,8 @@ export class ErrandFleet extends Construct {
   readonly bucket: IBucket | undefined
   /** The function that ends dead letters; `undefined` where all queues were given without a dead-letter queue. */
   readonly deadLetterFunction: LambdaFunction | undefined
+  /** The monitor, where the prop `monitor` asks for one. */
+  readonly monitor: FleetMonitor | undefined
   /** The alarms, of which each may be given actions of its own. */
   readonly alarms: readonly Alarm[]
   readonly #parts: FleetParts
@@ -67,8 +70,10 @@ export class ErrandFleet extends Construct {
     this.table = parts.resources.table.table
     this.bucket = parts.resources.blobs?.bucket
     this.deadLetterFunction = parts.deadLetterFunction
+    this.monitor = parts.monitor
     this.alarms = fleetAlarms(this, parts, props)
     for (const made of functionsOf(parts).values()) claimVariables(this, made)
+    if (parts.monitor !== undefined) claimVariables(this, parts.monitor.function)
     this.node.addValidation({
       validate: () => [
         ...problemsOf(this, parts),
@@ -128,7 +133,8 @@ export class ErrandFleet extends Construct {
     if (access.manage === true) this.grantManage(client)
     if (access.inspect === true) this.grantInspect(client)
     if (access.operate === true) this.grantOperate(client)
-    const looks = access.inspect === true || access.operate === true
+    if (access.monitor === true) this.grantMonitor(client)
+    const looks = access.inspect === true || access.operate === true || access.monitor === true
     const environment = looks ? this.inspectEnvironment : this.clientEnvironment
     for (const [name, value] of Object.entries(environment)) client.addEnvironment(name, value)
     this.#clients.set(client, access.ordered ?? true)
@@ -152,18 +158,17 @@ export class ErrandFleet extends Construct {
 
   /** Grants what looking takes: `status` and `inspect`; the variables are `inspectEnvironment`. */
   grantInspect(grantee: IGrantable): void {
-    grantInspect(this.#controls(), grantee)
+    grantInspect(controlsOf(this.#parts), grantee)
   }
 
   /** Grants what pausing, resuming and purging queues take, inspecting among it. */
   grantOperate(grantee: IGrantable): void {
-    grantOperate(this.#controls(), grantee)
+    grantOperate(controlsOf(this.#parts), grantee)
   }
 
-  #controls(): FleetControls {
-    const { resources, queues, workers } = this.#parts
-    const deadLetterQueues = [...queues.values()].flatMap(({ deadLetterQueue }) => deadLetterQueue ?? [])
-    return { ...resources, deadLetterQueues, workers: [...workers.values()] }
+  /** Grants what serving `errand/monitor` takes, read-only; the variables are `inspectEnvironment`. */
+  grantMonitor(grantee: IGrantable): void {
+    grantMonitor(controlsOf(this.#parts), grantee, { payloads: true })
   }
 
   /**
@@ -186,14 +191,23 @@ function functionsOf({ workers, deadLetterFunction }: FleetParts): Map<string, L
   return functions
 }
 
-function problemsOf(fleet: Construct, { config, workers, deadLetterFunction }: FleetParts): string[] {
+function problemsOf(
+  fleet: Construct,
+  { config, workers, deadLetterFunction, monitor }: FleetParts,
+): string[] {
   const ofWorkers = [...workers].flatMap(([name, { function: made }]) => {
     const { queues } = declared(fleet, 'worker', name, config.workers)
     const consumed = queues.map((queue) => declared(fleet, 'queue', queue, config.queues))
     return functionProblems(fleet, `worker ${JSON.stringify(name)}`, made, consumed)
   })
-  if (deadLetterFunction === undefined) return ofWorkers
-  return [...ofWorkers, ...functionProblems(fleet, 'dead letters', deadLetterFunction, [])]
+  const others = [
+    ['dead letters', deadLetterFunction],
+    ['monitor', monitor?.function],
+  ] as const
+  return [
+    ...ofWorkers,
+    ...others.flatMap(([name, made]) => (made === undefined ? [] : functionProblems(fleet, name, made, []))),
+  ]
 }
 
 function fleetAlarms(fleet: Construct, parts: FleetParts, props: ErrandFleetProps): readonly Alarm[] {
@@ -207,6 +221,7 @@ function fleetAlarms(fleet: Construct, parts: FleetParts, props: ErrandFleetProp
   }
   const watched = {
     app: parts.config.name,
+    name: fleetName(fleet),
     queues: [...parts.queues.values()],
     functions: functionsOf(parts),
   }

@@ -15,12 +15,10 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
+import { METRICS_NAMESPACE, totalDimensions } from '../src/runtime/metric-names.ts'
 import type { AlarmThresholds } from './fleet-props.ts'
 import type { FleetQueue } from './fleet-queues.ts'
 import { refusal } from './refusal.ts'
-
-/** Where the workers' metrics are, as `errand/lambda` emits them. */
-const NAMESPACE = 'errand'
 
 const defaults: Required<AlarmThresholds> = {
   oldestMessageSeconds: 3600,
@@ -33,6 +31,8 @@ const defaults: Required<AlarmThresholds> = {
 /** What alarms watch. */
 export interface WatchedFleet {
   readonly app: string
+  /** The fleet's name. */
+  readonly name: string
   readonly queues: readonly FleetQueue[]
   /** The workers' functions and the dead letters', by the names that alarms have. */
   readonly functions: ReadonlyMap<string, LambdaFunction>
@@ -64,7 +64,7 @@ export function makeAlarms(
       alarmDescription: `errand ${fleet.app}: ${what}`,
     })
   const made = [
-    alarm('Undeliverable', undeliverableMetric(fleet.app), undeliverable, 'calls that SQS gave up on'),
+    alarm('Undeliverable', undeliverableMetric(fleet), undeliverable, 'calls that SQS gave up on'),
     ...fleet.queues.flatMap(({ name, queue, deadLetterQueue }) => [
       alarm(
         `Oldest-${name}`,
@@ -100,11 +100,11 @@ export function makeAlarms(
 
 const period = Duration.minutes(5)
 
-function undeliverableMetric(app: string): Metric {
+function undeliverableMetric({ app, name }: WatchedFleet): Metric {
   return new Metric({
-    namespace: NAMESPACE,
+    namespace: METRICS_NAMESPACE,
     metricName: 'Undeliverable',
-    dimensionsMap: { App: app },
+    dimensionsMap: totalDimensions(app, name),
     statistic: Stats.SUM,
     period,
   })

@@ -2,7 +2,7 @@
  * The variables of a fleet's functions and clients: what is set, and what users may add.
  * @module
  */
-import { CfnElement, CfnResource, Stack, Token } from 'aws-cdk-lib'
+import { Aws, CfnElement, CfnResource, Stack, Token } from 'aws-cdk-lib'
 import { CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
 import { ENV } from '../src/runtime/config.ts'
@@ -10,6 +10,16 @@ import type { FleetQueue } from './fleet-queues.ts'
 import { type FleetWorker, mappingIds } from './fleet-workers.ts'
 import type { FleetResources } from './grants.ts'
 import { refusal } from './refusal.ts'
+
+/**
+ * The fleet's name: its stack's, which an account's region has once, and where in it the fleet is. A dimension of its
+ * metrics, for which CloudWatch takes ASCII alone. The stack's is left to the deployment, so that the templates of two
+ * stages are the same.
+ */
+export function fleetName(fleet: Construct): string {
+  const place = fleet.node.scopes.slice(Stack.of(fleet).node.scopes.length).map(({ node }) => node.id)
+  return [Aws.STACK_NAME, ...place.map((id) => encodeURI(id))].join('/')
+}
 
 /** What tells a process where the fleet is. */
 export function fleetEnvironment(
@@ -23,6 +33,7 @@ export function fleetEnvironment(
     [ENV.table]: resources.table.table.tableName,
     [ENV.queueUrls]: toJson(scope, urls),
     ...(resources.blobs !== undefined && { [ENV.bucket]: resources.blobs.bucket.bucketName }),
+    [ENV.fleet]: fleetName(scope),
     [ENV.version]: version,
   }
 }

@@ -4,6 +4,7 @@
  */
 import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
+import { fleetName } from './fleet-environment.ts'
 import type { FleetParts } from './fleet-parts.ts'
 import { mappingIds } from './fleet-workers.ts'
 
@@ -15,6 +16,8 @@ export interface FleetOutput {
   readonly app: string
   /** The code's version, as `ERRAND_VERSION` has it. */
   readonly version: string
+  /** The fleet's name, a dimension of its metrics. */
+  readonly fleet: string
   /** The table's name. */
   readonly table: string
   /** The bucket's name, where the config has `blobs`. */
@@ -29,17 +32,20 @@ export interface FleetOutput {
   readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
   /** The name of the function that ends dead letters. */
   readonly deadLetterFunction?: string
+  /** The address of the monitor. */
+  readonly monitor?: string
 }
 
 /** Writes the output, JSON whose description begins with `errand fleet`. */
 export function writeOutput(scope: Construct, parts: FleetParts): void {
-  const { config, version, resources, deadLetterFunction } = parts
+  const { config, version, resources, deadLetterFunction, monitor } = parts
   const app = config.name
   const [queues, workers] = [[...parts.queues.values()], [...parts.workers.values()]]
   const output: FleetOutput = {
     errand: 1,
     app,
     version,
+    fleet: fleetName(scope),
     table: resources.table.table.tableName,
     ...(resources.blobs !== undefined && { bucket: resources.blobs.bucket.bucketName }),
     queues: Object.fromEntries(queues.map(({ name, queue }) => [name, queue.queueUrl])),
@@ -51,6 +57,7 @@ export function writeOutput(scope: Construct, parts: FleetParts): void {
     workers: Object.fromEntries(workers.map(({ name, function: made }) => [name, made.functionName])),
     mappings: Object.fromEntries(workers.map((worker) => [worker.name, mappingIds(worker)])),
     ...(deadLetterFunction !== undefined && { deadLetterFunction: deadLetterFunction.functionName }),
+    ...(monitor !== undefined && { monitor: monitor.url.url }),
   }
   new CfnOutput(scope, 'Fleet', {
     value: Stack.of(scope).toJsonString(output),

@@ -9,21 +9,25 @@ import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import type { DiscoveredApp } from '../src/app-discovery/index.ts'
 import type { ResolvedConfig } from '../src/runtime/config.ts'
 import { makeDeadLetterFunction } from './dead-letter-function.ts'
 import { checkDistinct } from './distinct-queues.ts'
 import { makeBucket } from './fleet-bucket.ts'
-import { checkEnvironment, deadLetterUrls, fleetEnvironment } from './fleet-environment.ts'
+import { checkEnvironment, deadLetterUrls, fleetEnvironment, functionsVariable } from './fleet-environment.ts'
 import type { FleetFunctionDefaults } from './fleet-function.ts'
+import { type FleetMonitor, makeMonitor } from './fleet-monitor.ts'
 import type { ErrandFleetProps } from './fleet-props.ts'
 import { type FleetQueue, makeQueue, useQueue } from './fleet-queues.ts'
 import { type FleetTable, makeTable, useTable } from './fleet-table.ts'
 import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
 import type { FleetBlobs, FleetResources } from './grants.ts'
 import { checkProps } from './guard-rails.ts'
+import type { FleetControls } from './inspection-grants.ts'
+import { monitorSettings } from './monitor-settings.ts'
 import { declared } from './refusal.ts'
 import { checkTaskLimits } from './task-limits.ts'
-import { fleetApp, type WorkerAsset, workerAsset } from './worker-asset.ts'
+import { fleetApp, monitorAsset, type WorkerAsset, workerAsset } from './worker-asset.ts'
 
 /** The parts of a fleet. */
 export interface FleetParts {
@@ -36,6 +40,7 @@ export interface FleetParts {
   readonly environment: Readonly<Record<string, string>>
   readonly workers: ReadonlyMap<string, FleetWorker>
   readonly deadLetterFunction: LambdaFunction | undefined
+  readonly monitor: FleetMonitor | undefined
 }
 
 /**
@@ -60,7 +65,53 @@ export function makeParts(fleet: Construct, props: ErrandFleetProps): FleetParts
     resources,
     app: config.name,
   })
-  return { config, version, queues, resources, environment, workers, deadLetterFunction }
+  const made = { config, version, queues, resources, environment, workers, deadLetterFunction }
+  return { ...made, monitor: fleetMonitor(fleet, app, props, { ...made, defaults }) }
+}
+
+/** What looking after a fleet reaches. */
+export function controlsOf({
+  resources,
+  queues,
+  workers,
+}: Pick<FleetParts, 'resources' | 'queues' | 'workers'>): FleetControls {
+  const deadLetterQueues = [...queues.values()].flatMap(({ deadLetterQueue }) => deadLetterQueue ?? [])
+  return { ...resources, deadLetterQueues, workers: [...workers.values()] }
+}
+
+function fleetMonitor(
+  fleet: Construct,
+  app: DiscoveredApp,
+  props: ErrandFleetProps,
+  parts: Omit<FleetParts, 'monitor'> & { readonly defaults: FleetFunctionDefaults },
+): FleetMonitor | undefined {
+  if (props.monitor === undefined) return undefined
+  const settings = monitorSettings(fleet, props.monitor)
+  const { access } = settings
+  const { directory } = monitorAsset(
+    fleet,
+    app,
+    props,
+    access.kind === 'authorize' ? access.module : undefined,
+  )
+  const { defaults, workers, deadLetterFunction } = parts
+  const listed = [...workers.values()]
+  return makeMonitor(fleet, {
+    settings,
+    defaults: {
+      ...defaults,
+      bundle: directory,
+      // The dead letters' URLs too: what lies there is shown.
+      environment: {
+        ...defaults.environment,
+        ...deadLetterUrls(fleet, [...parts.queues.values()]),
+        ...functionsVariable(fleet, listed),
+      },
+    },
+    controls: controlsOf(parts),
+    logged: [...listed.map((worker) => worker.function), ...(deadLetterFunction ? [deadLetterFunction] : [])],
+    app: app.config.name,
+  })
 }
 
 function fleetQueues(

@@ -11,8 +11,10 @@ import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { ILayerVersion } from 'aws-cdk-lib/aws-lambda'
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Bucket, IBucket } from 'aws-cdk-lib/aws-s3'
+import type { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import type { RedactOptions } from '../src/monitor/monitor-options.ts'
 
 /** A queue that is there already, and where its dead letters go. */
 export interface ExistingQueue {
@@ -55,6 +57,38 @@ export interface AlarmThresholds {
   readonly deadLetters?: number
 }
 
+/** Who is let into the monitor of a fleet. */
+export type FleetMonitorAuth =
+  /** Whoever may invoke its URL by IAM, and signs requests: `fleet.monitor.url.grantInvokeUrl(role)`. */
+  | 'iam'
+  /** Whoever knows the token that is the text of a secret: programs send it as a bearer, people type it in once. */
+  | { readonly tokenSecret: ISecret | Secret }
+  /**
+   * Whom a function of the app's own lets in: a module, `path[:export]`, that exports an `authorize` as `monitor` of
+   * `errand/monitor` takes it. Relative to the working directory.
+   */
+  | { readonly authorize: string }
+  /** Anybody who knows the address. */
+  | 'none'
+
+/** The monitor of a fleet: a function of its own, behind a function URL. */
+export interface FleetMonitorProps {
+  /** Who is let in. */
+  readonly auth: FleetMonitorAuth
+  /** Whether whom it lets in may act: cancel, retry, pause, purge; its role is given what that takes. @default false */
+  readonly manage?: boolean
+  /** Whether arguments, results, progress and error messages are shown. Without, its role may not read large ones. @default true */
+  readonly payloads?: boolean
+  /** What is hidden of them, beside what always is. @default nothing */
+  readonly redact?: RedactOptions
+  /** How often anything is read again, and open pages ask, in seconds, 1–300. @default 10 */
+  readonly refreshSeconds?: number
+  /** How many of the newest calls its figures are made of, 100–10,000. @default 1000 */
+  readonly lookAt?: number
+  /** Its memory, and with it its share of a CPU, in MiB, 128–10,240. @default 512 */
+  readonly memoryMiB?: number
+}
+
 /** What an `ErrandFleet` is given. */
 export interface ErrandFleetProps {
   /** The module of the app's executor, `path[:export]`, relative to the working directory: `src/errand.ts`. */
@@ -91,6 +125,8 @@ export interface ErrandFleetProps {
   readonly alarms?: boolean | AlarmThresholds
   /** Whom alarms tell. @default nobody: they show in CloudWatch */
   readonly alarmTopic?: ITopic
+  /** A page that shows what runs, waits and failed, and who may see it. @default none */
+  readonly monitor?: FleetMonitorProps
   /** The key of the queues, the table and the bucket. @default keys of AWS's own, without charge */
   readonly encryptionKey?: IKey
   /**
@@ -114,6 +150,8 @@ export interface ClientAccess {
   readonly inspect?: boolean
   /** To pause, resume and purge queues; holds `inspect`. @default false */
   readonly operate?: boolean
+  /** To serve `errand/monitor`, read-only: `inspect`, failed calls, large payloads, metrics. Its actions take `manage` and `operate`. @default false */
+  readonly monitor?: boolean
   /**
    * Whether it is deployed after the workers. False where a worker has to know something of the client, such as its URL:
    * then deploy a task before what submits it. @default true

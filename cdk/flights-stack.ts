@@ -1,6 +1,6 @@
 /**
- * The stack of the example app: the fleet of `examples/flights`, and its web app behind a function URL that asks for
- * IAM.
+ * The stack of the example app: the fleet of `examples/flights` with its monitor, and its web app behind a function URL
+ * that streams. Both ask for IAM.
  * @module
  */
 import { createRequire } from 'node:module'
@@ -11,6 +11,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import {
   Architecture,
   FunctionUrlAuthType,
+  InvokeMode,
   type Function as LambdaFunction,
   LoggingFormat,
   Runtime,
@@ -36,11 +37,16 @@ export class FlightsStack extends Stack {
     this.fleet = new ErrandFleet(this, 'Fleet', {
       app: join(example, 'src/errand.ts'),
       files: { 'flights-200k.json': data },
+      monitor: { auth: 'iam', manage: true },
     })
     this.web = webFunction(this)
-    this.fleet.addClient(this.web, { submit: true, read: true })
+    // The page's Cancel button takes `manage`.
+    this.fleet.addClient(this.web, { submit: true, read: true, manage: true })
     // Whoever calls it signs the request; add a site of your own in front of it, or another kind of authorisation.
-    const url = this.web.addFunctionUrl({ authType: FunctionUrlAuthType.AWS_IAM })
+    const url = this.web.addFunctionUrl({
+      authType: FunctionUrlAuthType.AWS_IAM,
+      invokeMode: InvokeMode.RESPONSE_STREAM,
+    })
     new CfnOutput(this, 'WebUrl', { value: url.url })
   }
 }
@@ -70,7 +76,12 @@ function webFunction(scope: Construct): NodejsFunction {
       mainFields: ['module', 'main'],
       minify: true,
       bundleAwsSDK: true,
-      externalModules: ['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+      externalModules: [
+        'errand/local-emulator',
+        '@aws-sdk/client-s3',
+        '@aws-sdk/client-lambda',
+        '@aws-sdk/client-cloudwatch',
+      ],
       // The SDK's CommonJS parts ask for Node's modules by `require`.
       banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
       commandHooks: {

@@ -138,7 +138,12 @@ export function grantTable(
   grantKey(encryptionKey, grantee, written.length > 0 ? writeKey : readKey)
 }
 
-function grantBlobs(blobs: FleetBlobs | undefined, grantee: IGrantable, actions: readonly string[]): void {
+/** On the large payloads of the app, as far as it has any. */
+export function grantBlobs(
+  blobs: FleetBlobs | undefined,
+  grantee: IGrantable,
+  actions: readonly string[],
+): void {
   if (blobs === undefined) return
   const { bucket, prefix } = blobs
   const objects = bucket.arnForObjects(`${prefix}*`)
@@ -166,6 +171,7 @@ function grantBlobs(blobs: FleetBlobs | undefined, grantee: IGrantable, actions:
   acknowledgeObjectKeys(grantee, bucket, prefix)
 }
 
-function grantKey(key: IKey | undefined, grantee: IGrantable, actions: readonly string[]): void {
+/** On a key of the user's, where there is one. */
+export function grantKey(key: IKey | undefined, grantee: IGrantable, actions: readonly string[]): void {
   key?.grant(grantee, ...actions.map((action) => `kms:${action}`))
 }

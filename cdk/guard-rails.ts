@@ -25,6 +25,7 @@ const known: Readonly<Record<keyof ErrandFleetProps, true>> = {
   layers: true,
   logRetention: true,
   minify: true,
+  monitor: true,
   queues: true,
   removalPolicy: true,
   table: true,
@@ -46,6 +47,7 @@ const knownOfClient: Readonly<Record<keyof ClientAccess, true>> = {
   manage: true,
   inspect: true,
   operate: true,
+  monitor: true,
   ordered: true,
 }
 
@@ -82,7 +84,11 @@ export function checkProps(scope: Construct, config: ResolvedConfig, props: Erra
   }
 }
 
-function checkKeys(
+/**
+ * Checks that an object has no keys but these.
+ * @throws InvalidOptionError with the nearest of them
+ */
+export function checkKeys(
   scope: Construct,
   what: string,
   given: object,

@@ -5,15 +5,19 @@
  * | ------- | ----------------------------- | ------------------------------------------ | ------------------------------------------------------------- |
  * | inspect | invoke workers, read mappings | count queues and dead letters              | get, batch get, query of notices and index `listing`          |
  * | operate | the same, update mappings     | the same, purge queues, not dead letters   | the same, put of notices, update (a purge cancels what waits) |
+ * | monitor | as inspect                    | as inspect                                 | as inspect, query of index `failed`                           |
+ *
+ * The monitor besides reads large payloads, and metrics of CloudWatch, which know no resources.
  *
  * Mappings are known by their ids: `lambda:ListEventSourceMappings` could be granted on `*` alone.
  * @module
  */
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import { acknowledgeMetrics } from './acknowledgements.ts'
 import { NOTICES_PARTITION } from './fleet-table.ts'
 import type { FleetWorker } from './fleet-workers.ts'
-import { allow, type FleetResources, grantTable } from './grants.ts'
+import { allow, type FleetResources, grantBlobs, grantTable } from './grants.ts'
 
 /** What somebody who looks after a fleet reaches. */
 export interface FleetControls extends FleetResources {
@@ -43,6 +47,22 @@ export function grantOperate(controls: FleetControls, grantee: IGrantable): void
   for (const queue of controls.queues) allow(grantee, ['sqs:PurgeQueue'], queue.queueArn)
   grantTable(controls.table, grantee, ['UpdateItem'])
   grantNotices(controls, grantee, ['PutItem'])
+}
+
+/**
+ * To serve the monitor, read-only.
+ * @param options.payloads whether it shows large payloads
+ */
+export function grantMonitor(
+  controls: FleetControls,
+  grantee: IGrantable,
+  { payloads }: { readonly payloads: boolean },
+): void {
+  grantInspect(controls, grantee)
+  allow(grantee, ['dynamodb:Query'], controls.table.failedIndexArn)
+  if (payloads) grantBlobs(controls.blobs, grantee, ['GetObject'])
+  allow(grantee, ['cloudwatch:GetMetricData'], '*')
+  acknowledgeMetrics(grantee)
 }
 
 /** On the partition of the notices alone, which worker processes leave, and who pauses a queue. */

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { FileSystem, Stage, Token } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { type DiscoveredApp, discoverApp } from '../src/app-discovery/index.ts'
-import { bundleWorkers } from './bundle-workers.ts'
+import { type AuthorizeModule, bundleMonitor } from './bundle-monitor.ts'
+import { type BundleOptions, bundleWorkers, type FunctionBundle } from './bundle-workers.ts'
 import type { ErrandFleetProps } from './fleet-props.ts'
 import { refusal } from './refusal.ts'
 
@@ -56,12 +57,37 @@ function plainText(environment: ErrandFleetProps['environment'] = {}): Record<st
  * @throws BundleError
  */
 export function workerAsset(scope: Construct, app: DiscoveredApp, props: ErrandFleetProps): WorkerAsset {
-  const { minify, externalModules, files } = props
+  return assetOf(scope, app, props, ['workers'], (options) => bundleWorkers(app, options))
+}
+
+/**
+ * Bundles the app's monitor, beside.
+ * @throws BundleError
+ */
+export function monitorAsset(
+  scope: Construct,
+  app: DiscoveredApp,
+  props: ErrandFleetProps,
+  authorize: AuthorizeModule | undefined,
+): WorkerAsset {
+  return assetOf(scope, app, props, ['monitor', authorize], (options) =>
+    bundleMonitor(app, authorize, options),
+  )
+}
+
+function assetOf(
+  scope: Construct,
+  app: DiscoveredApp,
+  { minify, externalModules, files }: ErrandFleetProps,
+  kind: readonly unknown[],
+  bundle: (options: BundleOptions) => FunctionBundle,
+): WorkerAsset {
   const { modulePath, exportName, isFactory, config } = app
   const hasBlobs = config.blobs !== undefined
-  const key = [process.cwd(), modulePath, exportName, isFactory, hasBlobs, minify, externalModules, files]
+  const ofApp = [process.cwd(), modulePath, exportName, isFactory, hasBlobs]
+  const key = [...kind, ...ofApp, minify, externalModules, files]
   const make = () => {
-    const { directory } = bundleWorkers(app, {
+    const { directory } = bundle({
       outdir: join(Stage.of(scope)?.assetOutdir ?? '.', 'errand', scope.node.addr),
       ...(minify !== undefined && { minify }),
       ...(externalModules !== undefined && { externalModules }),

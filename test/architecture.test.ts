@@ -52,10 +52,9 @@ const packages: Readonly<
     types: ['@standard-schema/spec'],
   },
   'src/runtime/aws/': {
-    values: [
-      ...['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs'],
-      ...['@aws-sdk/client-s3', '@aws-sdk/client-lambda', '@aws-sdk/client-cloudformation'],
-    ],
+    values: ['cloudformation', 'cloudwatch', 'dynamodb', 'lambda', 's3', 'secrets-manager', 'sqs'].map(
+      (service) => `@aws-sdk/client-${service}`,
+    ),
     types: [],
   },
   'src/handlers/': { values: [], types: ['aws-lambda'] },
@@ -96,16 +95,18 @@ function folderOf(path: string): string {
   return path.split('/')[1] ?? ''
 }
 
+/** What the construct may import. */
+const ofConstruct =
+  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/
+
 function floorViolation(file: SourceFile, { specifier, line, target }: Import): string[] {
   if (target === undefined) return []
   const say = (why: string) => [`${file.path}:${line} imports '${specifier}': ${why}`]
   if (file.path.startsWith('cdk/')) {
-    const allowed = /^(cdk\/|src\/runtime\/(config|errors|nearest-name)\.ts$|src\/app-discovery\/)/.test(
-      target,
+    if (ofConstruct.test(target)) return []
+    return say(
+      'cdk may import cdk, src/app-discovery, and names, options and refusals of runtime and monitor',
     )
-    return allowed
-      ? []
-      : say('cdk may import cdk, src/app-discovery, and of the runtime its config and its refusals only')
   }
   if (!target.startsWith('src/')) return say('src imports src only')
   if (file.path === 'src/index.ts') {

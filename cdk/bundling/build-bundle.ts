@@ -28,7 +28,8 @@ export interface BundleRequest {
   readonly external: readonly string[]
   /** Left out as well, and not there where the worker runs. */
   readonly absent: readonly string[]
-  readonly hasBlobs: boolean
+  /** Clients of the SDK that errand loads when they are needed, and that are in it; where one is not installed, it is Lambda's own. */
+  readonly clients: readonly string[]
 }
 
 /** What stood in the way, and where it is imported. */
@@ -60,7 +61,7 @@ const ENTRY = 'errand-worker-entry.ts'
 type Leanness = BuiltInOptions & Pick<LeanOptions, 'hasAllSources'>
 
 function optionsOf(request: BundleRequest, { hasAllSources, takesAnyName }: Leanness) {
-  const { modulePath, entry, root, outdir, minify, external, absent, hasBlobs } = request
+  const { modulePath, entry, root, outdir, minify, external, absent, clients } = request
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: ENTRY, loader: 'ts' },
     outdir,
@@ -80,7 +81,7 @@ function optionsOf(request: BundleRequest, { hasAllSources, takesAnyName }: Lean
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external, ...absent],
-    plugins: [builtInsAtNeed({ takesAnyName }), leanSdk({ hasBlobs, hasAllSources }), eagerChunk],
+    plugins: [builtInsAtNeed({ takesAnyName }), leanSdk({ clients, hasAllSources }), eagerChunk],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',

@@ -15,15 +15,14 @@ import { readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import type { Loader, Plugin, PluginBuild } from 'esbuild'
 
-/** For the entry. */
-export const EAGER = 'errand-eager:all'
-
-/** The same for what is loaded later. */
-export const importEager = `import ${JSON.stringify(EAGER)}`
-
+const EAGER = 'errand-eager:all'
+const INDEX = 'errand-eager:errand'
 const BACKEND = 'errand-eager:backend'
 /** DynamoDB's client, as far as errand uses it. */
-export const SDK = 'errand-eager:sdk'
+const SDK = 'errand-eager:sdk'
+
+/** For the entry, and for what is loaded later. */
+export const importEager = `import ${JSON.stringify(EAGER)}`
 
 /** In the modules of errand that load it when it is needed, what each loads. */
 const needed = /\bimport\((['"])(\.\/runtime\/aws\/aws-backend\.[jt]s|@aws-sdk\/client-dynamodb)\1\)/
@@ -57,20 +56,18 @@ export const eagerChunk: Plugin = {
 
 function resolveEager(build: PluginBuild): void {
   const resolveDir = build.initialOptions.stdin?.resolveDir ?? '.'
-  const find = async (name: string) =>
-    (await build.resolve(name, { kind: 'import-statement', resolveDir })).path
   build.onResolve({ filter: /^errand-eager:/ }, async ({ path }) => {
     if (path === EAGER) return { path, namespace: 'eager', sideEffects: true }
+    const { path: index } = await build.resolve('errand', { kind: 'import-statement', resolveDir })
+    if (path === INDEX) return { path: index, sideEffects: true }
     // As errand itself finds them: the app need not have them in reach.
-    const lambda = await find('errand/lambda')
-    const backend = join(dirname(lambda), `../runtime/aws/aws-backend${extname(lambda)}`)
+    const backend = join(dirname(index), `runtime/aws/aws-backend${extname(index)}`)
     if (path === BACKEND) return { path: backend, sideEffects: true }
-    if (path !== SDK) return { path: await find(path.slice('errand-eager:'.length)), sideEffects: true }
     const pluginData = dirname(backend)
     return { path: '@aws-sdk/client-dynamodb', namespace: 'used-of-sdk', pluginData, sideEffects: true }
   })
   build.onLoad({ filter: /./, namespace: 'eager' }, () => ({
-    contents: "import 'errand-eager:errand/lambda'\nimport 'errand-eager:errand'",
+    contents: `import ${JSON.stringify(INDEX)}`,
     resolveDir,
   }))
 }

@@ -10,9 +10,9 @@ const layer = (name: string) =>
   `name it in \`externalModules\` (${JSON.stringify(name)}) and bring it, built for Lambda, in a layer of \`layers\``
 
 /** One error of everything that stood in the way. */
-export function unbuildable(modulePath: string, problems: readonly BundleProblem[]): BundleError {
+export function unbuildable(what: string, problems: readonly BundleProblem[]): BundleError {
   const lines = problems.map((problem) => `\n  ${explain(problem)}`)
-  return new BundleError(`the workers of ${modulePath} cannot be bundled:${lines.join('')}`)
+  return new BundleError(`${what} cannot be bundled:${lines.join('')}`)
 }
 
 function explain({ text, importer = 'the app' }: BundleProblem): string {

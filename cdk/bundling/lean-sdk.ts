@@ -24,7 +24,15 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
     'QueryCommand',
     'UpdateItemCommand',
   ],
+  '@aws-sdk/client-cloudwatch': ['CloudWatchClient', 'GetMetricDataCommand'],
+  '@aws-sdk/client-lambda': [
+    'GetEventSourceMappingCommand',
+    'InvokeCommand',
+    'LambdaClient',
+    'UpdateEventSourceMappingCommand',
+  ],
   '@aws-sdk/client-s3': ['GetObjectCommand', 'PutObjectCommand', 'S3Client'],
+  '@aws-sdk/client-secrets-manager': ['GetSecretValueCommand', 'SecretsManagerClient'],
   '@aws-sdk/client-sqs': [
     'ChangeMessageVisibilityBatchCommand',
     'DeleteMessageBatchCommand',
@@ -51,18 +59,18 @@ const ofChain = /[\\/]@aws-sdk[\\/]credential-provider-node[\\/]/
 
 /** How lean the SDK is made. */
 export interface LeanOptions {
-  /** Whether the app has `blobs`; the S3 client is left out if not, or if it is not installed. */
-  readonly hasBlobs: boolean
+  /** Clients that are in the bundle beside those that every call needs, where they are installed. */
+  readonly clients: readonly string[]
   /** Whether the sources of credentials stay that Lambda has not. */
   readonly hasAllSources: boolean
 }
 
 /** Leaves out of the SDK what no worker runs. */
-export function leanSdk({ hasBlobs, hasAllSources }: LeanOptions): Plugin {
+export function leanSdk({ clients, hasAllSources }: LeanOptions): Plugin {
   return {
     name: 'lean-sdk',
     setup(build) {
-      takeUsedClients(build, hasBlobs)
+      takeUsedClients(build, clients)
       if (!hasAllSources) leaveSources(build)
       leaveSharedFiles(build)
       build.onResolve({ filter: /^mnemonist\/lru-cache$/ }, ({ path, importer }) => {
@@ -83,18 +91,18 @@ export function leanSdk({ hasBlobs, hasAllSources }: LeanOptions): Plugin {
   }
 }
 
-function takeUsedClients(build: PluginBuild, hasBlobs: boolean): void {
+const always: readonly string[] = ['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs']
+
+function takeUsedClients(build: PluginBuild, clients: readonly string[]): void {
   build.onResolve(
-    { filter: /^@aws-sdk\/client-(dynamodb|lambda|s3|sqs)$/ },
+    { filter: /^@aws-sdk\/client-(cloudwatch|dynamodb|lambda|s3|secrets-manager|sqs)$/ },
     async ({ path, kind, importer, resolveDir }) => {
       if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
-      // A task that asks how the workers are is rare: it gets Lambda's own copy.
-      if (path === '@aws-sdk/client-lambda') return { path, external: true }
-      if (path === '@aws-sdk/client-s3') {
-        const found = hasBlobs
+      if (!always.includes(path)) {
+        const found = clients.includes(path)
           ? await build.resolve(path, { kind: 'import-statement', resolveDir })
           : undefined
-        // Lambda's own copy is then what is found, if anything.
+        // Lambda's own copy is then what is found: a task that asks how the workers are is rare.
         if (found === undefined || found.errors.length > 0) return { path, external: true }
       }
       return { path, namespace: 'used-of-sdk', pluginData: resolveDir, sideEffects: false }

@@ -2,6 +2,7 @@
  * Standard output as Lambda reads it: what a process writes there is in the function's log.
  * @module
  */
+import { ENV } from '../runtime/config.ts'
 import { watchOutputs, writeLine } from '../runtime/output-lines.ts'
 import type { MetricLines } from './metrics.ts'
 
@@ -21,10 +22,12 @@ export function lambdaMetricLines(
   if (env.AWS_LAMBDA_FUNCTION_NAME === undefined) return undefined
   surviveClosedOutput()
   watchOutputs()
+  const fleet = env[ENV.fleet]
   const level = env.AWS_LAMBDA_LOG_LEVEL?.toUpperCase() ?? ''
   return {
     write: (line) => writeLine('stdout', line),
     level: louder.includes(level) ? level : 'INFO',
+    ...(fleet && { fleet }),
   }
 }
 

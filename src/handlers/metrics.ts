@@ -11,6 +11,7 @@ import type { App } from '../runtime/app.ts'
 import type { AttemptReport } from '../runtime/attempt-report.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { timestampOf } from '../runtime/log.ts'
+import { METRICS_NAMESPACE, totalDimensions } from '../runtime/metric-names.ts'
 
 /** Where the lines go. */
 export interface MetricLines {
@@ -21,6 +22,8 @@ export interface MetricLines {
    * it is never below that. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
    */
   readonly level: string
+  /** The fleet's name, a dimension. Absent: nobody gave it one. */
+  readonly fleet?: string
 }
 
 /** The metrics of one environment. */
@@ -31,8 +34,6 @@ export interface Metrics {
   flush(): void
 }
 
-const NAMESPACE = 'errand'
-
 /** Stands for the tasks and queues that only a message names: whoever sends it must not make dimensions. */
 const UNKNOWN = '(unknown)'
 
@@ -41,8 +42,6 @@ const MAX_VALUES = 100
 
 /** `GetMetricData`: characters of a dimension's value. */
 const MAX_DIMENSION_LENGTH = 1024
-
-const DIMENSIONS = [['App', 'Queue', 'Task'], ['App', 'Queue'], ['App']]
 
 type Counter = 'Calls' | 'Failures' | 'Retries' | 'Kills' | 'Undeliverable'
 
@@ -86,7 +85,7 @@ export function createMetrics(app: App, clock: Pick<Clock, 'now'>, lines: Metric
       try {
         for (const tally of leaving.values()) {
           for (const metrics of linesOf(tally)) {
-            lines.write(embed(app.config.name, tally, metrics, clock, lines.level))
+            lines.write(embed(app.config.name, tally, metrics, clock, lines))
           }
         }
       } catch {
@@ -146,8 +145,11 @@ function embed(
   { queue, task }: Tally,
   metrics: Line,
   clock: Pick<Clock, 'now'>,
-  level: string,
+  { level, fleet }: MetricLines,
 ): string {
+  const total = totalDimensions(app, fleet)
+  const ofTotal = Object.keys(total)
+  const Dimensions = [[...ofTotal, 'Queue', 'Task'], [...ofTotal, 'Queue'], ofTotal]
   const Metrics = Object.keys(metrics).map((Name) => ({
     Name,
     Unit: Name.endsWith('Milliseconds') ? 'Milliseconds' : 'Count',
@@ -155,11 +157,11 @@ function embed(
   const line = {
     _aws: {
       Timestamp: Math.round(clock.now()),
-      CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: DIMENSIONS, Metrics }],
+      CloudWatchMetrics: [{ Namespace: METRICS_NAMESPACE, Dimensions, Metrics }],
     },
     timestamp: timestampOf(clock),
     level,
-    App: app,
+    ...total,
     Queue: queue,
     Task: task,
     ...metrics,

@@ -2,6 +2,7 @@
  * What the newest calls amount to: throughput, times and failures, by stretch of time and by task.
  * @module
  */
+import type { Percentiles } from '../runtime/call-metrics.ts'
 import type { CallRecord, CallState } from '../runtime/record.ts'
 import type { CallWindow } from './call-window.ts'
 
@@ -16,18 +17,14 @@ export const RANGES = {
 /** A word of `RANGES`. */
 export type Range = keyof typeof RANGES
 
-/** Half of the times are at most the first, and so on; milliseconds. */
-export interface Percentiles {
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-}
+export type { Percentiles }
 
 /** One stretch of time. */
 export interface Bucket {
   /** Its begin, epoch milliseconds. */
   readonly at: number
-  readonly submitted: number
+  /** Absent: the workers' metrics do not tell. */
+  readonly submitted?: number
   readonly succeeded: number
   readonly failed: number
   /** The last attempt's run, of calls that ended in it. Absent: none did. */
@@ -48,6 +45,10 @@ export interface Series {
   readonly since: number
   /** Whether there were more within the range than were looked at. */
   readonly isCut: boolean
+  /** What they are made of: the records of the newest calls, or what the workers counted. */
+  readonly source: 'calls' | 'metrics'
+  /** Why they are not made of the workers' metrics, though those were looked for. */
+  readonly problem?: string
 }
 
 /** How long a stretch may be: what people count in. */
@@ -84,14 +85,19 @@ export function seriesOf(window: CallWindow, range: Range, now: number): Series 
     const [run, wait] = [percentiles(runs), percentiles(waits)]
     return { ...bucket, ...(run && { run }), ...(wait && { wait }) }
   })
-  return { bucketMs, buckets, calls: records.length, since, isCut }
+  return { bucketMs, buckets, calls: records.length, since, isCut, source: 'calls' }
+}
+
+/** How long the stretches of so long a time are, in milliseconds. */
+export function bucketMsOf(milliseconds: number): number {
+  return steps.find((step) => milliseconds / step <= MOST_BUCKETS) ?? 3_600_000
 }
 
 function withinRange(window: CallWindow, range: Range, now: number) {
   const wanted = now - RANGES[range].milliseconds
   const isCut = window.since > wanted
   const since = Math.min(Math.max(wanted, window.since), now)
-  const bucketMs = steps.find((step) => (now - since) / step <= MOST_BUCKETS) ?? 3_600_000
+  const bucketMs = bucketMsOf(now - since)
   return { records: window.records.filter(({ createdAt }) => createdAt >= since), since, isCut, bucketMs }
 }
 

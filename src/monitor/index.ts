@@ -4,6 +4,13 @@
  * @module
  */
 export { cloudWatchLogs, type LogPlaces } from './cloudwatch-logs.ts'
+export {
+  deployedOptions,
+  type MonitorAuth,
+  type MonitorHandler,
+  type MonitorHandlerOptions,
+  monitorHandler,
+} from './lambda.ts'
 export { monitor } from './monitor.ts'
 export type { Authorize, Grant, LoggedCall, MonitorOptions, RedactOptions } from './monitor-options.ts'
 export type { MonitoredExecutor } from './sources.ts'

@@ -8,7 +8,7 @@ import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
 import type { CallRow } from './call-row.ts'
 import { callTable } from './call-table.ts'
 import { chartsOf } from './chart.ts'
-import { RANGES, type Range, type Series, seriesOf } from './figures.ts'
+import { RANGES, type Range, type Series } from './figures.ts'
 import {
   address,
   choice,
@@ -42,13 +42,12 @@ export interface Overview {
 /** Reads the overview. */
 export async function readOverview(sources: Sources, range: Range): Promise<Overview> {
   const { clock, kind } = await sources.backend()
-  const [queues, workers, window] = await Promise.all([
+  const [queues, workers, window, series] = await Promise.all([
     part(sources.queues()),
     part(sources.workers()),
     part(sources.window()),
+    part(sources.series(range)),
   ])
-  const series =
-    'error' in window ? window : { value: seriesOf(window.value.value, range, window.value.readAt) }
   const oldest = clock.now() - RANGES[range].milliseconds
   const failed =
     'error' in window
@@ -82,7 +81,7 @@ export function overviewPage(frame: Frame, overview: Overview): PageContent {
   }))
   const body = html`<div class="head"><h1>Overview</h1>${choice('How far back', ranges)}</div>
 <div data-live="tiles">${tiles(frame, overview)}</div>
-<div data-live="series">${either(overview.series, (series) => html`${chartsOf(series)}${extent(frame, series)}`)}</div>
+<div data-live="series">${either(overview.series, (series) => html`${madeOf(frame, series)}${chartsOf(series)}`)}</div>
 <section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues, overview.workers))}</div></section>
 <section><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
 <section><h2 id="failures">Failed lately</h2><div data-live="failed">${
@@ -108,6 +107,16 @@ export function extent(
       ? html`Of the newest ${count(calls)} calls only, submitted since ${from}. There were more before, in this time.`
       : html`Of all ${count(calls)} calls that were submitted since ${from}.`
   }</p>`
+}
+
+/** The same of charts, which may be made of what the workers counted. */
+function madeOf(frame: Frame, series: Series): Html {
+  const { source, problem, calls, since } = series
+  if (source === 'calls') {
+    return html`${extent(frame, series)}${problem === undefined ? '' : note(`Of these calls only, since CloudWatch cannot be asked: ${problem}`)}`
+  }
+  const from = timeTag(new Date(since).toISOString(), frame.now)
+  return html`<p class="extent">Of all ${count(calls)} calls that ended since ${from}, as the workers counted them in CloudWatch, which is a minute or two late.</p>`
 }
 
 function tiles(frame: Frame, { queues, workers, series }: Overview): Html {

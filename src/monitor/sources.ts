@@ -13,6 +13,7 @@ import { type CallRow, callRow } from './call-row.ts'
 import { type CallWindow, createWindowReader } from './call-window.ts'
 import type { ResolvedMonitorOptions } from './monitor-options.ts'
 import { createRedactor, type Redactor } from './redaction.ts'
+import { createSeriesSource, type SeriesSource } from './series-source.ts'
 
 /** What a monitor asks of its executor, whatever its tasks are. */
 export type MonitoredExecutor = Pick<
@@ -38,6 +39,8 @@ export interface Sources {
   readonly workers: () => Promise<Reading<Readonly<Record<string, WorkerStats>>>>
   /** The newest calls. */
   readonly window: () => Promise<Reading<CallWindow>>
+  /** What charts show, by the workers' metrics where they are to be had. */
+  readonly series: SeriesSource
   /** How often anything is read again, in seconds. */
   readonly refreshSeconds: () => Promise<number>
   /** Somebody acted: what is shown next is read anew. */
@@ -63,6 +66,7 @@ export function createSources(executor: MonitoredExecutor, options: ResolvedMoni
     const seconds = Math.max(refreshOf(backend), backend.kind === 'aws' ? leastSeconds : 0)
     return from.get(backend.clock.now(), seconds * 1000)
   }
+  const readWindow = () => read(window)
   return {
     ...{ executor, options, redactor, calls, backend: connect },
     taskNames: () => app.registry.names(),
@@ -70,7 +74,8 @@ export function createSources(executor: MonitoredExecutor, options: ResolvedMoni
     rowOf: (record) => callRow(inspectedOf(calls, record), redactor),
     queues: () => read(queues),
     workers: () => read(workers, WORKERS_SECONDS),
-    window: () => read(window),
+    window: readWindow,
+    series: createSeriesSource(connect, readWindow),
     refreshSeconds: async () => refreshOf(await connect()),
     forget() {
       for (const each of [queues, workers, window]) each.forget()

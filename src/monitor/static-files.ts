@@ -34,7 +34,7 @@ export function staticFile(name: string): StaticFile | undefined {
   if (!Object.hasOwn(types, name)) return undefined
   const known = files.get(name)
   if (known !== undefined) return known
-  const body = new Uint8Array(readFileSync(placeOf(name)))
+  const body = new Uint8Array(readFileSync(staticFilePlace(name)))
   const file = {
     body,
     type: types[name] as string,
@@ -45,10 +45,11 @@ export function staticFile(name: string): StaticFile | undefined {
 }
 
 /**
- * Beside this module: in the sources, and beside a bundle where a deployment has put them. In the package, what tsc does
+ * Where a file is: beside this module: in the sources, and beside a bundle where a deployment has put them. In the package, what tsc does
  * not compile is with the sources. uPlot's are in its own package.
+ * @throws ErrandError where it is in none of these places
  */
-function placeOf(name: string): string {
+export function staticFilePlace(name: string): string {
   const here = dirname(fileURLToPath(import.meta.url))
   const places = [join(here, 'assets', name), join(here, '../../../src/monitor/assets', name)]
   const found = places.find((place) => existsSync(place))

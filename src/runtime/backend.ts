@@ -4,6 +4,7 @@
  */
 import type { App } from './app.ts'
 import type { Blobs } from './blobs.ts'
+import type { CallMetrics } from './call-metrics.ts'
 import type { Clock } from './clock.ts'
 import type { Entropy } from './entropy.ts'
 import type { Fleet } from './fleet.ts'
@@ -32,6 +33,8 @@ export interface Backend extends Ports {
   readonly propagate?: boolean
   /** The workers as seen from outside. Without it nobody can ask for their status, or pause a queue. */
   readonly fleet?: Fleet
+  /** What attempts came to over time. Without it that is told from the newest calls. */
+  readonly metrics?: CallMetrics
   /**
    * Gives a backend that runs workers itself the app whose tasks they run. Called once an executor first needs
    * its backend; again, with a reloaded app of the same name, it replaces the earlier one.

@@ -261,6 +261,10 @@ export const ENV = {
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function or process is. Without it, the first. */
   worker: 'ERRAND_WORKER',
+  /** The fleet's name, `<stack>/<construct>`: a dimension of its metrics, by which stages in one account are told apart. */
+  fleet: 'ERRAND_FLEET',
+  /** The options of the monitor's function, as JSON. */
+  monitor: 'ERRAND_MONITOR',
   /**
    * The version of this process's code, at most 64 visible ASCII characters. It travels with each call: an
    * `UnknownTaskError` names the sender's and the worker's.

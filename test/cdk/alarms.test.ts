@@ -50,7 +50,10 @@ describe('alarms', () => {
     expect(alarm('Undeliverable')).toMatchObject({
       Namespace: 'errand',
       MetricName: 'Undeliverable',
-      Dimensions: [{ Name: 'App', Value: 'shop' }],
+      Dimensions: [
+        { Name: 'App', Value: 'shop' },
+        { Name: 'Fleet', Value: { 'Fn::Join': ['', [{ Ref: 'AWS::StackName' }, '/Jobs']] } },
+      ],
       Statistic: 'Sum',
       Threshold: 1,
     })

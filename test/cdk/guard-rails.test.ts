@@ -244,7 +244,7 @@ describe('what has no use is refused', () => {
   test('a client without access', () => {
     const { stack, fleet } = stackFleet(small)
     expect(() => fleet.addClient(userFunction(stack), {})).toThrow(
-      'Shop/Jobs: `addClient` gives Shop/Web no access; say what it does: { submit: true }, { read: true }, { manage: true }, { inspect: true } or { operate: true }',
+      'Shop/Jobs: `addClient` gives Shop/Web no access; say what it does: { submit: true }, { read: true }, { manage: true }, { inspect: true }, { operate: true } or { monitor: true }',
     )
   })
 

@@ -174,6 +174,7 @@ describe('workers', () => {
     const { Variables } = worker('foo').Properties.Environment
     expect(Object.keys(Variables).sort()).toEqual([
       'ERRAND_BUCKET',
+      'ERRAND_FLEET',
       'ERRAND_QUEUE_URLS',
       'ERRAND_TABLE',
       'ERRAND_VERSION',
@@ -245,6 +246,7 @@ describe('the output', () => {
       'errand',
       'app',
       'version',
+      'fleet',
       'table',
       'bucket',
       'queues',

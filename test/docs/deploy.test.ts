@@ -17,6 +17,7 @@ describe('the props', () => {
     ['## Props', 'ErrandFleetProps'],
     ['### A worker', 'WorkerProps'],
     ['### Clients', 'ClientAccess'],
+    ['### The monitor', 'FleetMonitorProps'],
     ['## Alarms', 'AlarmThresholds'],
   ])('"%s" lists those of %s, with the defaults of their docstrings', (heading, name) => {
     const declared = defaultsOf(props, name)
@@ -33,6 +34,7 @@ fleet.addClient(userFunction(stack, 'Reads'), { read: true })
 fleet.addClient(userFunction(stack, 'Manages'), { manage: true })
 fleet.addClient(userFunction(stack, 'Inspects'), { inspect: true })
 fleet.addClient(userFunction(stack, 'Operates'), { operate: true })
+fleet.addClient(userFunction(stack, 'Monitors'), { monitor: true })
 fleet.grantWork(
   new Role(stack, 'Contains', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }),
   'foo',
@@ -53,6 +55,7 @@ describe('the roles', () => {
     ['manages', 'ManagesServiceRole'],
     ['inspects', 'InspectsServiceRole'],
     ['operates', 'OperatesServiceRole'],
+    ['monitors', 'MonitorsServiceRole'],
     ['works', 'JobsWorkersfooRole'],
     ['works in containers', 'Contains'],
     ['ends dead letters', 'JobsDeadLettersRole'],

@@ -9,35 +9,39 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { type BundleOptions, bundleWorkers, type WorkerBundle } from '../../cdk/bundle-workers.ts'
+import { bundleMonitor } from '../../cdk/bundle-monitor.ts'
+import { type BundleOptions, bundleWorkers, type FunctionBundle } from '../../cdk/bundle-workers.ts'
 import { usedOfSdk } from '../../cdk/bundling/lean-sdk.ts'
 import { discoverApp } from '../../src/app-discovery/index.ts'
+import { staticFileNames } from '../../src/monitor/static-files.ts'
 import { executorText, imports, writeApp } from '../support/app-folder.ts'
 import { root, sourceFilesUnder } from '../support/source-files.ts'
 
 const run = promisify(execFile)
 const shop = `${imports}\nexport const executor = ${executorText('shop')}\n`
 
-function bundle(cwd: string, options: Partial<BundleOptions> = {}): WorkerBundle {
+function bundle(cwd: string, options: Partial<BundleOptions> = {}): FunctionBundle {
   return bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out'), ...options })
 }
 
 /** The text of every file, by its name. */
-function textsOf(folder: string): Record<string, string> {
+function textsOf(folder: string, isWanted = (_name: string) => true): Record<string, string> {
   return Object.fromEntries(
-    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+    readdirSync(folder)
+      .filter(isWanted)
+      .map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
   )
 }
 
 /** The modules that went into it, by their paths' last parts. */
-function sourcesOf({ sourceMap = '' }: WorkerBundle): string[] {
+function sourcesOf({ sourceMap = '' }: FunctionBundle): string[] {
   return Object.values(textsOf(sourceMap)).flatMap(
     (text) => (JSON.parse(text) as { sources: string[] }).sources,
   )
 }
 
 /** What the asset exports, when Node imports it with nothing else in reach. */
-async function exportsOf({ directory }: WorkerBundle): Promise<string> {
+async function exportsOf({ directory }: FunctionBundle): Promise<string> {
   const url = pathToFileURL(join(directory, 'index.mjs')).href
   const print = `import(${JSON.stringify(url)}).then((m) => console.log(Object.keys(m).join(), typeof m.handler))`
   const { stdout } = await run(process.execPath, ['-e', print], { cwd: directory, env: {} })
@@ -68,7 +72,7 @@ describe('the asset', () => {
     expect(sources.some((path) => path.endsWith('src/handlers/worker.ts'))).toBe(true)
     expect(sources.some((path) => path.includes('client-dynamodb'))).toBe(true)
     const strangers =
-      /src\/(local-emulator|testing|cli|monitor)\/|aws-cdk-lib|\/esbuild\/|credential-provider-(sso|ini|process|login)|\/bowser\/|client-s3/
+      /src\/(local-emulator|testing|cli|monitor)\/|aws-cdk-lib|\/esbuild\/|credential-provider-(sso|ini|process|login)|\/bowser\/|client-(s3|lambda|cloudwatch|secrets-manager)\//
     expect(sources.filter((path) => strangers.test(path))).toEqual([])
     expect(made.bytes).toBeLessThan(440 * 1024)
     expect(readdirSync(made.directory).filter((name) => !name.endsWith('.mjs'))).toEqual([])
@@ -127,9 +131,43 @@ describe('the asset', () => {
   })
 })
 
+describe('the asset of the monitor', () => {
+  test('holds the monitor, its files, and the clients that it asks; and is the same in each folder', () => {
+    const auth = "export const authorize = () => 'read'"
+    const make = (cwd: string) =>
+      bundleMonitor(
+        discoverApp({ cwd }),
+        { path: join(cwd, 'auth.ts'), exportName: 'authorize' },
+        { outdir: join(cwd, 'out') },
+      )
+    const one = make(writeApp({ 'errand.ts': shop, 'auth.ts': auth }))
+    const folder = join(
+      writeApp({ 'a/b/errand.ts': shop, 'a/b/auth.ts': auth, 'a/b/package.json': '{}' }),
+      'a/b',
+    )
+    const own = (made: FunctionBundle) => textsOf(made.directory, (name) => name.endsWith('.mjs'))
+    expect(own(make(folder))).toEqual(own(one))
+    const sources = sourcesOf(one)
+    for (const part of [
+      'src/monitor/lambda',
+      'client-cloudwatch',
+      'client-lambda',
+      'client-secrets-manager',
+      'auth.ts',
+    ]) {
+      expect(
+        sources.some((path) => path.includes(part)),
+        part,
+      ).toBe(true)
+    }
+    expect(sources.filter((path) => /src\/(local-emulator|testing|cli)\/|node-server/.test(path))).toEqual([])
+    expect(readdirSync(join(one.directory, 'assets')).sort()).toEqual([...staticFileNames].sort())
+  })
+})
+
 test('what the bundle keeps of the SDK is what the sources use of it', () => {
-  // Lambda's client is Lambda's own copy, whole; the others are the command line's.
-  const elsewhere = /\/(lambda-client|made-resources|fleet-of-stack)\.ts$/
+  // These are the command line's.
+  const elsewhere = /\/(made-resources|fleet-of-stack)\.ts$/
   const files = sourceFilesUnder('src/runtime/aws').filter(({ path }) => !elsewhere.test(path))
   const used = files.flatMap(({ text }) => [...text.matchAll(/\bsdk\.(\w+)/g)].map(([, name = '']) => name))
   expect(new Set(used)).toEqual(new Set(Object.values(usedOfSdk).flat()))

@@ -64,9 +64,9 @@ beforeAll(async () => {
 }, LIMIT_MS)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-test('writes a template and the bundles of the workers and the web app', () => {
+test('writes a template and the bundles of the workers, the monitor and the web app', () => {
   expect(Object.keys(once)).toContain('Flights.template.json')
-  expect(Object.keys(once).filter((path) => /^asset\.[0-9a-f]+\/index\.mjs$/.test(path))).toHaveLength(2)
+  expect(Object.keys(once).filter((path) => /^asset\.[0-9a-f]+\/index\.mjs$/.test(path))).toHaveLength(3)
 })
 
 test(

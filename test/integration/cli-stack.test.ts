@@ -48,6 +48,7 @@ beforeAll(async () => {
     errand: 1,
     app: 'shop',
     version: 'v7',
+    fleet: 'jobs/Fleet',
     table: 'shop-calls',
     queues: Object.fromEntries(urls.filter(([name]) => !isLetters(name))),
     deadLetters: Object.fromEntries(

@@ -12,6 +12,7 @@ import { root } from './source-files.ts'
 const paths = {
   errand: [join(root, 'src/index.ts')],
   'errand/lambda': [join(root, 'src/handlers/index.ts')],
+  'errand/monitor': [join(root, 'src/monitor/index.ts')],
   'errand/local-emulator': [join(root, 'src/local-emulator/index.ts')],
 }
 

@@ -267,6 +267,7 @@ describe('the fleet of a stack', () => {
     table: 'calls',
     queues: { low: 'https://sqs/low' },
     deadLetters: { low: 'https://sqs/low-dlq' },
+    fleet: 'jobs/Fleet',
     workers: { foo: 'shop-foo' },
     mappings: { foo: { low: 'a-uuid' } },
   }
@@ -280,6 +281,7 @@ describe('the fleet of a stack', () => {
       ERRAND_TABLE: 'calls',
       ERRAND_QUEUE_URLS: '{"low":"https://sqs/low","low-dead-letters":"https://sqs/low-dlq"}',
       ERRAND_FUNCTIONS: '{"foo":{"name":"shop-foo","mappings":{"low":"a-uuid"}}}',
+      ERRAND_FLEET: 'jobs/Fleet',
       ERRAND_VERSION: 'v1',
     })
   })

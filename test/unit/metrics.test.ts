@@ -62,6 +62,24 @@ test('a line is in the embedded metric format, and is what the documentation sho
   ])
 })
 
+test('the name of a fleet is a dimension of every set, and makes no set more', () => {
+  const executor = createExecutor(config, { tasks: { add: () => 1 }, backend: 'eager' })
+  const kept = keptMetricLines()
+  const made = createMetrics(internalsOf(executor).app, { now: () => NOW }, { ...kept, fleet: 'Live/Jobs' })
+  made.count(attempt)
+  made.flush()
+  const [line = ''] = kept.lines
+  expect(flawsOfMetricLine(line)).toEqual([])
+  const { _aws, App, Fleet } = JSON.parse(line)
+  expect({ App, Fleet }).toEqual({ App: 'shop', Fleet: 'Live/Jobs' })
+  const ofTotal = ['App', 'Fleet']
+  expect(_aws.CloudWatchMetrics[0].Dimensions).toEqual([
+    [...ofTotal, 'Queue', 'Task'],
+    [...ofTotal, 'Queue'],
+    ofTotal,
+  ])
+})
+
 test.each([
   ['succeeded', undefined, { Calls: 1 }],
   ['cancelled', undefined, { Calls: 1 }],

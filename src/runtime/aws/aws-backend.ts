@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../backend.ts'
 import type { Blobs } from '../blobs.ts'
+import type { CallMetrics } from '../call-metrics.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
@@ -12,10 +13,13 @@ import { InvalidOptionError, NotWiredError } from '../errors.ts'
 import {
   type DynamoDbOptions,
   type Environment,
+  type Lazy,
   lazyDynamoDb,
   lazySqs,
   type SqsOptions,
 } from './aws-clients.ts'
+import { type CloudWatchConnection, type CloudWatchOptions, lazyCloudWatch } from './cloudwatch-client.ts'
+import { cloudWatchMetrics } from './cloudwatch-metrics.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
 import { lambdaFleet, type WorkerFunction } from './lambda-fleet.ts'
@@ -46,6 +50,13 @@ export interface AwsOptions {
   readonly functions?: Readonly<Record<string, WorkerFunction>>
   /** A `client`, or an `endpoint` and `credentials`, for Lambda: `status`, `pause` and `resume` ask it. @default the SDK's own */
   readonly lambda?: LambdaOptions
+  /**
+   * The fleet's name, `<stack>/<construct>`, by which its metrics are found in CloudWatch: the monitor's charts are made of
+   * them. Without it none is looked for. @default `ERRAND_FLEET`
+   */
+  readonly fleet?: string
+  /** A `client`, or an `endpoint` and `credentials`, for CloudWatch: the monitor asks it. @default the SDK's own */
+  readonly cloudwatch?: CloudWatchOptions
   /** Where time comes from. @default the system's */
   readonly clock?: Clock
   /** Where ids, owners and jitter come from. @default the system's */
@@ -77,6 +88,8 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const large = blobsOf(config, options, env)
   const version = codeVersionOf(env[ENV.version])
   const lambda = lazyLambda(options.lambda ?? {}, env, region)
+  const cloudwatch = lazyCloudWatch(options.cloudwatch ?? {}, env, region)
+  const metrics = metricsOf(config, options.fleet ?? env[ENV.fleet], cloudwatch)
   const functions = options.functions ?? byName(ENV.functions, env[ENV.functions], isFunction, FUNCTIONS)
   return {
     kind: 'aws',
@@ -85,13 +98,24 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
     store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
     fleet: lambdaFleet({ config, functions, lambda, queueUrls, sqs }),
+    ...(metrics !== undefined && { metrics }),
     ...(large !== undefined && { blobs: large.blobs }),
     ...(version !== undefined && { version }),
     async start() {},
     async close() {
-      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), lambda.close()])
+      await Promise.all([sqs.close(), dynamodb.close(), large?.close(), lambda.close(), cloudwatch.close()])
     },
   }
+}
+
+/** Where some workers are processes, which write none, the metrics do not hold all calls, and none are read. */
+function metricsOf(
+  { name, workers }: ResolvedConfig,
+  fleet: string | undefined,
+  cloudwatch: Lazy<CloudWatchConnection>,
+): CallMetrics | undefined {
+  if (!fleet || [...workers.values()].some(({ runsOn }) => runsOn === 'container')) return undefined
+  return cloudWatchMetrics({ app: name, fleet, cloudwatch })
 }
 
 function blobsOf(

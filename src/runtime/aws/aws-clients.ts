@@ -11,7 +11,7 @@ import type * as SqsSdk from '@aws-sdk/client-sqs'
 export interface ServiceOptions<Client, Credentials> {
   /** A ready-made client: region, endpoint and retries are its own, and `close` leaves it open. */
   readonly client?: Client
-  /** @default `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL_LAMBDA`, else `AWS_ENDPOINT_URL`, else AWS's own */
+  /** @default `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_DYNAMODB`, and so on for each service, else `AWS_ENDPOINT_URL`, else AWS's own */
   readonly endpoint?: string
   /** @default the SDK's own chain: variables, shared files, the role */
   readonly credentials?: Credentials
@@ -49,7 +49,14 @@ export interface Lazy<C> {
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** A service, as the SDK's variables name it. */
-export type Service = 'SQS' | 'DYNAMODB' | 'S3' | 'LAMBDA' | 'CLOUDFORMATION'
+export type Service =
+  | 'SQS'
+  | 'DYNAMODB'
+  | 'S3'
+  | 'LAMBDA'
+  | 'CLOUDFORMATION'
+  | 'CLOUDWATCH'
+  | 'SECRETS_MANAGER'
 
 /** How long one request may take, in milliseconds; a receive that waits is given its wait on top. */
 export const REQUEST_TIMEOUT_MS = 5000

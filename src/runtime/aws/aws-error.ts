@@ -5,7 +5,7 @@
 import { AccessDeniedError, ResourceNotFoundError } from '../errors.ts'
 
 /** What `addClient` of the construct gives. */
-type Access = 'submit' | 'read' | 'manage' | 'inspect' | 'operate'
+type Access = 'submit' | 'read' | 'manage' | 'inspect' | 'operate' | 'monitor'
 
 /** What was asked of AWS. */
 export interface AwsRequest {
@@ -52,6 +52,7 @@ const accessOf: Readonly<Record<string, Access>> = {
   'sqs:GetQueueAttributes': 'inspect',
   'lambda:UpdateEventSourceMapping': 'operate',
   'sqs:PurgeQueue': 'operate',
+  'cloudwatch:GetMetricData': 'monitor',
 }
 
 /**

@@ -103,8 +103,16 @@ export function variablesOf(
     [ENV.queueUrls]: JSON.stringify({ ...fleet.queues, ...Object.fromEntries(letters) }),
     [ENV.functions]: JSON.stringify(functionsOf(fleet)),
     [ENV.version]: fleet.version,
+    ...(fleet.fleet !== undefined && { [ENV.fleet]: fleet.fleet }),
     ...(fleet.bucket !== undefined && { [ENV.bucket]: fleet.bucket }),
   }
+}
+
+/** The workers' functions, as the variable has them. */
+function functionsOf({ workers, mappings }: FleetOutput): Record<string, WorkerFunction> {
+  return Object.fromEntries(
+    Object.entries(workers).map(([worker, name]) => [worker, { name, mappings: mappings[worker] ?? {} }]),
+  )
 }
 
 /** As `cdk/fleet-output.ts` writes it. */
@@ -112,18 +120,13 @@ interface FleetOutput {
   readonly errand: number
   readonly app: string
   readonly version: string
+  readonly fleet?: string
   readonly table: string
   readonly bucket?: string
   readonly queues: Readonly<Record<string, string>>
   readonly deadLetters: Readonly<Record<string, string>>
   readonly workers: Readonly<Record<string, string>>
   readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
-}
-
-function functionsOf({ workers, mappings }: FleetOutput): Record<string, WorkerFunction> {
-  return Object.fromEntries(
-    Object.entries(workers).map(([worker, name]) => [worker, { name, mappings: mappings[worker] ?? {} }]),
-  )
 }
 
 /** The output's JSON; whatever else has such a description is no fleet. */

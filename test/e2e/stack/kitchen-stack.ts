@@ -50,7 +50,7 @@ function bundleWeb(folder: string): string {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    external: ['errand/local-emulator', '@aws-sdk/client-s3'],
+    external: ['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-cloudwatch'],
     // The SDK's CommonJS parts ask for Node's modules by `require`.
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

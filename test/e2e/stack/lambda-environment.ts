@@ -21,8 +21,11 @@ export interface LambdaEnvironment {
   /** From the start of its process until its runtime first asked for work, in milliseconds. */
   initMs(): number | undefined
   isAlive(): boolean
-  /** Runs one invocation, once it is initialised. Never rejects. */
-  invoke(event: unknown): Promise<InvokeResult>
+  /**
+   * Runs one invocation, once it is initialised. Never rejects. An answer that is streamed is given to `onPart` as it
+   * comes; whole, its bytes are the payload.
+   */
+  invoke(event: unknown, onPart?: OnPart): Promise<InvokeResult>
   /**
    * Stops it in the middle of its invocation, which fails at its time-out as any other; but the kill comes late, as
    * when a machine hangs.
@@ -33,6 +36,9 @@ export interface LambdaEnvironment {
   /** Kills it, and resolves when it is gone. */
   end(): Promise<void>
 }
+
+/** Is given each part of a streamed answer. */
+export type OnPart = (part: Buffer) => void
 
 /** What to run. */
 export interface EnvironmentOptions {
@@ -45,6 +51,9 @@ export interface EnvironmentOptions {
 interface Running {
   readonly requestId: string
   readonly timer: NodeJS.Timeout
+  readonly onPart: OnPart
+  /** What was streamed so far. */
+  readonly parts: Buffer[]
   /** How it was answered; it is over when the runtime asks for the next one. */
   answer?: InvokeResult
   end(result: InvokeResult): void
@@ -87,6 +96,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Lam
   const api = await startRuntimeApi({
     onIdle: () => becomeIdle(state),
     onAnswer: (requestId, kind, body) => takeAnswer(state, requestId, kind, body),
+    onPart: (requestId, part) => takePart(state, requestId, part),
+    onStreamed: (requestId, error) => takeStreamed(state, requestId, error),
     onInitError: (body) => {
       state.initError = errorOf(body)
     },
@@ -98,7 +109,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Lam
     pid: child.pid ?? 0,
     initMs: () => state.initMs,
     isAlive: () => isAlive(child) && !state.isOver,
-    invoke: (event) => invoke(state, api, event),
+    invoke: (event, onPart = () => {}) => invoke(state, api, event, onPart),
     stall() {
       state.isStalled = true
       child.kill('SIGSTOP')
@@ -151,7 +162,7 @@ function spawnRuntime({ settings, variables, onLine }: EnvironmentOptions, addre
   return child
 }
 
-async function invoke(state: State, api: RuntimeApi, event: unknown): Promise<InvokeResult> {
+async function invoke(state: State, api: RuntimeApi, event: unknown, onPart: OnPart): Promise<InvokeResult> {
   try {
     await state.initialised.promise
   } catch (error) {
@@ -167,7 +178,7 @@ async function invoke(state: State, api: RuntimeApi, event: unknown): Promise<In
       state.running = undefined
       resolve(result)
     }
-    state.running = { requestId, timer, end }
+    state.running = { requestId, timer, end, onPart, parts: [] }
     const { functionArn } = settings
     // The deadline is made first: a thaw takes time of the invocation's.
     const deadline = Date.now() + limitMs
@@ -191,6 +202,20 @@ function takeAnswer(state: State, requestId: string, kind: 'response' | 'error',
   // What is answered after the time-out is of no invocation.
   if (state.running?.requestId !== requestId) return
   state.running.answer = kind === 'error' ? { ok: false, error: errorOf(body) } : responseOf(body)
+}
+
+function takePart({ running }: State, requestId: string, part: Buffer): void {
+  if (running?.requestId !== requestId) return
+  running.parts.push(part)
+  running.onPart(part)
+}
+
+function takeStreamed({ running }: State, requestId: string, error: string | undefined): void {
+  if (running?.requestId !== requestId) return
+  running.answer =
+    error === undefined
+      ? { ok: true, payload: Buffer.concat(running.parts) }
+      : { ok: false, error: errorOf(error) }
 }
 
 function responseOf(body: string): InvokeResult {

@@ -4,14 +4,14 @@
  */
 import type { InvokeResult } from 'errand/local-emulator'
 import type { FunctionSettings } from './function-settings.ts'
-import { type LambdaEnvironment, startEnvironment } from './lambda-environment.ts'
+import { type LambdaEnvironment, type OnPart, startEnvironment } from './lambda-environment.ts'
 
 /** A function that can be invoked. */
 export interface StackFunction {
   /** As last deployed. */
   settings(): FunctionSettings
-  /** Never rejects. An environment runs one invocation at a time. */
-  invoke(event: unknown): Promise<InvokeResult>
+  /** Never rejects. An environment runs one invocation at a time. What is streamed is told of as it comes. */
+  invoke(event: unknown, onPart?: OnPart): Promise<InvokeResult>
   /** All environments that were ever made, dead ones among them, in the order of their start. */
   environments(): readonly LambdaEnvironment[]
   /** The environments that run an invocation now. */
@@ -58,7 +58,7 @@ export function stackFunction(
   }
   return {
     settings: () => state.settings,
-    invoke: (event) => invoke(state, event),
+    invoke: (event, onPart) => invoke(state, event, onPart),
     environments: () => state.all,
     busy: () => [...state.busy],
     lines: state.lines,
@@ -76,13 +76,13 @@ export function stackFunction(
   }
 }
 
-async function invoke(state: State, event: unknown): Promise<InvokeResult> {
+async function invoke(state: State, event: unknown, onPart?: OnPart): Promise<InvokeResult> {
   // Taken before anything is awaited: whoever invokes next must find it gone.
   const { settings } = state
   const reused = reusable(state)
   const environment = reused ?? (await start(state))
   state.busy.add(environment)
-  const result = await environment.invoke(event)
+  const result = await environment.invoke(event, onPart)
   state.busy.delete(environment)
   if (state.isClosed || (settings !== state.settings && environment.isAlive())) await environment.end()
   else if (environment.isAlive()) state.idle.push(environment)

@@ -72,6 +72,10 @@ export function scopeOf(template: Template): Scope {
   for (const [id] of resourcesOf(template, 'AWS::S3::Bucket')) {
     name(id, (own) => `arn:aws:s3:::${own}`, physicalName(template, id).toLowerCase())
   }
+  // Neither is made: who asks for them by these finds none.
+  for (const [id] of resourcesOf(template, 'AWS::Logs::LogGroup', 'AWS::Lambda::EventSourceMapping')) {
+    references.set(id, physicalName(template, id))
+  }
   return { references, attributes, conditions }
 }
 

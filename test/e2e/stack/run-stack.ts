@@ -5,8 +5,10 @@
  */
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import type { EventSourceMapping } from 'errand/local-emulator'
+import { type CloudWatchApi, startCloudWatchApi } from '../../support/cloudwatch-api.ts'
 import { startDynamoDbLocal } from '../../support/dynamodb-local.ts'
 import { startFauxqs } from '../../support/fauxqs.ts'
+import { type LambdaApi, startLambdaApi } from '../../support/lambda-api.ts'
 import { connectionTo, loopbackCredentials, loopbackRegion } from '../../support/loopback-connection.ts'
 import { mapQueue } from './event-source-mapping.ts'
 import { type FunctionSettings, functionsOf, type MappingSettings, mappingsOf } from './function-settings.ts'
@@ -19,6 +21,8 @@ import { readTemplate, type Template } from './read-template.ts'
 export interface RunningStack {
   readonly wire: Wire
   readonly sqs: SQSClient
+  /** Has no metrics but those that it is given: the lines that functions have written. */
+  readonly cloudwatch: CloudWatchApi
   /** The one function that is set up so. */
   function(isWanted: (settings: FunctionSettings) => boolean): StackFunction
   /** Messages of a queue: visible, received, and delayed. */
@@ -38,10 +42,12 @@ interface State {
   template: Template
   readonly wire: Wire
   readonly sqs: SQSClient
+  readonly cloudwatch: CloudWatchApi
+  readonly lambda: LambdaApi
   readonly scope: Scope
   readonly functions: ReadonlyMap<string, StackFunction>
-  /** By the queue's URL. */
-  readonly mappings: Map<string, EventSourceMapping>
+  /** By the queue's URL: workers may share a queue. */
+  readonly mappings: Map<string, EventSourceMapping[]>
   readonly failures: Error[]
 }
 
@@ -56,6 +62,10 @@ export async function runStack(folder: string): Promise<RunningStack> {
     await closeWire()
     throw error
   })
+  const settings = [...functionsOf(template, scope).values()]
+  const functions = new Map<string, StackFunction>()
+  const lambda = await startLambdaApi(invocable(settings, functions))
+  const cloudwatch = await startCloudWatchApi()
   const variables = {
     AWS_REGION: loopbackRegion,
     AWS_ACCESS_KEY_ID: loopbackCredentials.accessKeyId,
@@ -63,14 +73,16 @@ export async function runStack(folder: string): Promise<RunningStack> {
     AWS_ENDPOINT_URL_SQS: wire.sqs.endpoint,
     AWS_ENDPOINT_URL_S3: wire.sqs.endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: wire.dynamodb.endpoint,
+    AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
+    AWS_ENDPOINT_URL_CLOUDWATCH: cloudwatch.endpoint,
   }
-  const settings = [...functionsOf(template, scope).values()]
+  for (const each of settings) functions.set(each.logicalId, stackFunction(each, variables))
   const state: State = {
     template,
     wire,
     sqs: new SQSClient({ region: loopbackRegion, ...connectionTo(wire.sqs) }),
     scope,
-    functions: new Map(settings.map((each) => [each.logicalId, stackFunction(each, variables)])),
+    ...{ functions, lambda, cloudwatch },
     mappings: new Map(),
     failures: [],
   }
@@ -78,11 +90,26 @@ export async function runStack(folder: string): Promise<RunningStack> {
   return stackOf(state)
 }
 
+/** The functions as Lambda's API invokes them, by name. */
+function invocable(settings: readonly FunctionSettings[], functions: ReadonlyMap<string, StackFunction>) {
+  return Object.fromEntries(
+    settings.map(({ name, logicalId }) => {
+      const handler = async (event: unknown) => {
+        const result = await functions.get(logicalId)?.invoke(event)
+        if (result?.ok) return result.payload
+        throw result?.error ?? new Error(`no function ${name}`)
+      }
+      return [name, { handler, sources: [] }]
+    }),
+  )
+}
+
 function stackOf(state: State): RunningStack {
-  const { wire, sqs, failures } = state
+  const { wire, sqs, failures, cloudwatch } = state
   return {
     wire,
     sqs,
+    cloudwatch,
     failures,
     function: (isWanted) => functionOf(state, isWanted),
     messages: (queueUrl) => countMessages(sqs, queueUrl),
@@ -105,7 +132,7 @@ function startMapping(state: State, settings: MappingSettings): void {
     invoke: (event) => mapped.invoke(event),
     onError: (error) => failures.push(error),
   })
-  mappings.set(queueUrl, mapping)
+  mappings.set(queueUrl, [...(mappings.get(queueUrl) ?? []), mapping])
 }
 
 function urlOfArn({ scope }: State, arn: string): string {
@@ -141,12 +168,16 @@ function reportOf({ failures, functions }: State): string {
 }
 
 async function pause(state: State, queueUrl: string): Promise<() => void> {
-  const settings = mappingsOf(state.template, state.scope).find(
+  const settings = mappingsOf(state.template, state.scope).filter(
     ({ queueArn }) => urlOfArn(state, queueArn) === queueUrl,
   )
-  if (settings === undefined) throw new Error(`no mapping of ${queueUrl}`)
-  await state.mappings.get(queueUrl)?.stop()
-  return () => startMapping(state, settings)
+  if (settings.length === 0) throw new Error(`no mapping of ${queueUrl}`)
+  const polling = state.mappings.get(queueUrl) ?? []
+  state.mappings.delete(queueUrl)
+  await Promise.all(polling.map((mapping) => mapping.stop()))
+  return () => {
+    for (const each of settings) startMapping(state, each)
+  }
 }
 
 async function deploy(state: State, folder: string): Promise<void> {
@@ -160,11 +191,11 @@ async function deploy(state: State, folder: string): Promise<void> {
   )
 }
 
-async function close({ functions, mappings, sqs, wire }: State): Promise<void> {
-  const stopped = [...mappings.values()].map((mapping) => mapping.stop())
+async function close({ functions, mappings, sqs, wire, lambda, cloudwatch }: State): Promise<void> {
+  const stopped = [...mappings.values()].flat().map((mapping) => mapping.stop())
   // Killed first: an invocation that never ends would be waited for.
   await Promise.all([...functions.values()].map((each) => each.close()))
   await Promise.all(stopped)
   sqs.destroy()
-  await Promise.all([wire.sqs.close(), wire.dynamodb.close()])
+  await Promise.all([wire.sqs.close(), wire.dynamodb.close(), lambda.close(), cloudwatch.close()])
 }

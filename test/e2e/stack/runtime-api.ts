@@ -22,6 +22,10 @@ export interface RuntimeEvents {
   /** It has asked for the next invocation, and has nothing else to do. */
   onIdle(): void
   onAnswer(requestId: string, kind: 'response' | 'error', body: string): void
+  /** A part of an answer that is streamed. */
+  onPart(requestId: string, part: Buffer): void
+  /** The end of such an answer: where it broke off, the error that the runtime says, as JSON. */
+  onStreamed(requestId: string, error: string | undefined): void
   /** The handler's module could not be loaded. */
   onInitError(body: string): void
 }
@@ -37,6 +41,10 @@ export interface RuntimeApi {
 
 const INVOCATION = /^\/2018-06-01\/runtime\/invocation\/([^/]+)\/(response|error)$/
 
+/** Lambda's headers of an answer that is streamed. */
+const RESPONSE_MODE = 'lambda-runtime-function-response-mode'
+const ERROR_TRAILER = 'lambda-runtime-function-error-body'
+
 /** Starts it on a free port of the loopback address. */
 export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi> {
   let waiting: ServerResponse | undefined
@@ -46,8 +54,14 @@ export async function startRuntimeApi(events: RuntimeEvents): Promise<RuntimeApi
       waiting = response
       return events.onIdle()
     }
-    const body = await text(request)
     const [, requestId, kind] = INVOCATION.exec(path) ?? []
+    if (requestId !== undefined && request.headers[RESPONSE_MODE] === 'streaming') {
+      for await (const part of request) events.onPart(requestId, part as Buffer)
+      const { [ERROR_TRAILER]: error } = request.trailers
+      response.writeHead(202).end()
+      return events.onStreamed(requestId, error && Buffer.from(error, 'base64').toString())
+    }
+    const body = await text(request)
     const isInitError = path.endsWith('/runtime/init/error')
     response.writeHead(requestId === undefined && !isInitError ? 404 : 202).end()
     if (isInitError) events.onInitError(body)
