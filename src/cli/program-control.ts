@@ -18,7 +18,7 @@ function addSubmit(program: Command): void {
     .description('submit a call')
     .argument('<task>', 'its name')
     .argument('[args...]', 'its arguments, each as JSON')
-    .option('--wait [seconds]', 'wait for the result, or so long')
+    .option('--wait [seconds]', 'wait for the result, for so long at most')
     .option('--queue <name>', 'to this queue')
     .option('--delay <seconds>', 'not before so many seconds, 0–900')
     .option('--key <key>', 'idempotency key: the same key is the same call')
@@ -26,12 +26,12 @@ function addSubmit(program: Command): void {
     .addHelpText(
       'after',
       `
-Write -- before arguments that begin with a -.
+--wait takes the word behind it for seconds: write it last, or -- before the arguments.
 
 Examples:
   $ errand submit add 1 2 --wait
   $ errand submit reports.build '{"month":"2026-10"}' --queue low-priority --key report-2026-10
-  $ errand submit add --wait -- -1 2`,
+  $ errand submit add --wait -- 1 2`,
     )
   runs(submit, async () => (await import('./commands/submit.ts')).submit)
 }
@@ -41,6 +41,10 @@ function addCallCommands(program: Command): void {
     .command('cancel')
     .description('cancel a call that does not run')
     .argument('<id>', 'the call')
+    .addHelpText(
+      'after',
+      '\nExits with 1 where it runs, or has ended.\n\nExample:\n  $ errand cancel 0192f0c1-…',
+    )
   runs(cancel, async () => (await import('./commands/call-control.ts')).cancel)
 
   const abort = program
@@ -48,6 +52,10 @@ function addCallCommands(program: Command): void {
     .description('cancel a call, or ask the task that runs to stop')
     .argument('<id>', 'the call')
     .option('--reason <text>', 'what the task is told')
+    .addHelpText(
+      'after',
+      "\nThe task sees it within about 10 s, where it heeds its signal.\n\nExample:\n  $ errand abort 0192f0c1-… --reason 'the site is down'",
+    )
   runs(abort, async () => (await import('./commands/call-control.ts')).abort)
 
   const retry = program
@@ -70,18 +78,21 @@ function addQueueCommands(program: Command): void {
     .command('purge')
     .description('delete every message of a queue, and cancel the calls that wait there')
     .argument('<queue>', 'its name')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where no terminal is there to ask on')
+    .addHelpText('after', '\nExample:\n  $ errand purge low-priority')
   runs(purge, async () => (await import('./commands/queue-control.ts')).purge)
 
   const pause = program
     .command('pause')
     .description('have the workers take no calls of a queue')
     .argument('<queue>', 'its name')
+    .addHelpText('after', '\nIt lasts until `errand resume`.\n\nExample:\n  $ errand pause low-priority')
   runs(pause, async () => (await import('./commands/queue-control.ts')).pause)
 
   const resume = program
     .command('resume')
     .description('have them take its calls again')
     .argument('<queue>', 'its name')
+    .addHelpText('after', '\nExample:\n  $ errand resume low-priority')
   runs(resume, async () => (await import('./commands/queue-control.ts')).resume)
 }

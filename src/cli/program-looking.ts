@@ -43,7 +43,7 @@ export function addLookingCommands(program: Command): void {
     .command('result')
     .description('show how a call ended')
     .argument('<id>', 'the call')
-    .option('--wait [seconds]', 'wait until it has ended, or so long')
+    .option('--wait [seconds]', 'wait until it has ended, for so long at most')
     .addHelpText(
       'after',
       '\nExits with 1 where it failed, was cancelled, or has not ended.\n\nExample:\n  $ errand result 0192f0c1-… --wait 30',

@@ -26,7 +26,7 @@ export function addRunningCommands(program: Command): void {
   const worker = program
     .command('worker')
     .description('run one worker in this process, on the queues of a cluster or of AWS')
-    .option('-n, --name <worker>', 'which of the declared workers; needed where there are several')
+    .option('-n, --name <worker>', 'which of the declared workers (default: ERRAND_WORKER, or the only one)')
     .option('--aws', 'take calls from queues of AWS, as in production')
     .addHelpText('after', '\nExamples:\n  $ errand worker -n foo\n  $ errand worker -n foo --stack jobs')
   runs(worker, async () => (await import('./commands/worker.ts')).worker)
@@ -36,4 +36,6 @@ function withPorts(command: Command): Command {
   return command
     .option('--sqs-port <port>', 'where SQS and S3 listen (default: a free port)')
     .option('--dynamodb-port <port>', 'where DynamoDB listens (default: a free port)')
+    .option('--monitor-port <port>', 'where the monitor listens (default: 5555, or a free port)')
+    .option('--no-monitor', 'without the monitor')
 }

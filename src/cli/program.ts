@@ -30,6 +30,7 @@ export function makeProgram(): Command {
     .option('-V, --version', 'print the version')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', AFTER_HELP)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'errand: ')) })
     .exitOverride()
   program.on('option:version', () => {
     // Read only when asked for.

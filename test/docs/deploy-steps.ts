@@ -1,5 +1,5 @@
 /**
- * The steps of docs/deploy.md, from nothing to a synthesised fleet, as a script that a shell can run.
+ * The steps of a page, as of docs/deploy.md from nothing to a synthesised fleet, as a script that a shell can run.
  *
  * - `<!-- step: commands -->` before a block: its lines are run.
  * - `<!-- step: file cdk.json -->`, and `<!-- snippet: file infra.ts -->` as on every page: it is written, in the folder
@@ -16,10 +16,10 @@ export type Step = { readonly commands: readonly string[] } | { readonly path: s
 const block = /^<!-- (?:step|snippet): (?<words>[^\n]*?) -->\n+```\w+\n(?<code>[\s\S]*?)^```$/gm
 
 /** The steps between a heading and the next one. */
-export function stepsBelow(heading: string): Step[] {
-  const text = readFileSync(join(root, 'docs/deploy.md'), 'utf8')
+export function stepsBelow(heading: string, page = 'docs/deploy.md'): Step[] {
+  const text = readFileSync(join(root, page), 'utf8')
   const from = text.indexOf(`\n${heading}\n`)
-  if (from < 0) throw new Error(`docs/deploy.md has no heading "${heading}"`)
+  if (from < 0) throw new Error(`${page} has no heading "${heading}"`)
   const [section = ''] = text.slice(from + heading.length + 2).split(/^##/m)
   return [...section.matchAll(block)].flatMap(({ groups: { words = '', code = '' } = {} }): Step[] => {
     if (words === 'commands') return [{ commands: code.trimEnd().split('\n') }]

@@ -32,7 +32,9 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['', 2, /Usage: errand/],
   ['stauts', 2, /unknown command 'stauts'\n\(Did you mean status\?\)/],
   ['status --jsn', 2, /unknown option '--jsn'\n\(Did you mean --json\?\)/],
-  ['inspect', 2, /missing required argument 'what'/],
+  ['inspect', 2, /errand: missing required argument 'what'/],
+  ['monitor --port 70000', 2, /--port is "70000", expected a number from 0/],
+  ['worker', 2, /worker "fo" is not declared; did you mean "foo"\?/, { ERRAND_WORKER: 'fo' }],
   ['inspect activ', 2, /called "activ"; did you mean "active"\?/],
   ['inspect stats --queue low', 2, /--queue narrows lists of calls, and stats is none/],
   ['inspect active --state failed', 2, /--state is of `errand inspect calls`/],
@@ -59,6 +61,12 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['retry x --task add', 2, /are of --failed/],
   ['purge lwo --yes', 2, /queue "lwo" is not declared; did you mean "low"\?/, somewhere],
   ['pause lwo', 2, /queue "lwo" is not declared/, somewhere],
+  [
+    'cluster --stack jobs',
+    2,
+    /--stack names a deployed fleet, and `errand cluster` starts one on this machine/,
+  ],
+  ['dev --stack jobs', 2, /--stack names a deployed fleet, and `errand dev` starts one/],
   ['cluster --sqs-port http', 2, /--sqs-port is "http", expected a number from 0 to 65535/],
   ['status --app nowhere.ts', 3, /there is no file .*nowhere\.ts; known: "errand.ts"/],
   ['result 0192', 4, /nobody answers there/, { ...somewhere, ...credentials }],
@@ -96,5 +104,10 @@ test('a port in use is named', async () => {
     expect(run.code).toBe(2)
     expect(run.stderr).toContain(`port ${port} of 127.0.0.1 is in use`)
   }
+  const monitor = await runCommand(['monitor', '--port', String(port)], { cwd, env: somewhere })
+  expect(monitor.stderr).toContain(
+    `127.0.0.1:${port}: something else listens there; give another --port, or 0`,
+  )
+  expect(monitor.code).toBe(2)
   server.close()
 })

@@ -1,9 +1,10 @@
 /**
- * What docs/deploy.md has a new user do, done: from an empty folder to a synthesised fleet, from ESM and CommonJS, and
- * what they see where the app cannot be loaded. The package is the packed one; no network.
+ * What the docs have a new user do, done: from an empty folder to a synthesised fleet, from ESM and CommonJS, and
+ * what they see where the app cannot be loaded; a worker in a container. The package is the packed one; no network.
  * @module
  */
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
@@ -17,8 +18,14 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Config, createClient, type Future } from 'errand'
+import { transform } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startLocalAws } from '../../src/cli/local-aws/local-aws.ts'
+import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { type Step, scriptOf, stepsBelow } from '../docs/deploy-steps.ts'
+import { snippetsOf } from '../docs/snippets.ts'
+import { buildImage, type Image } from '../support/dockerfile.ts'
 import { packStaged, stageCheckout } from '../support/packed-package.ts'
 import { root } from '../support/source-files.ts'
 
@@ -36,7 +43,7 @@ const env = {
 }
 
 const npm = `#!/bin/sh
-if [ "$1" = install ]; then exec node '${join(root, 'test/support/offline-install.ts')}' "$@"; fi
+if [ "$1" = install ] || [ "$1" = ci ]; then exec node '${join(root, 'test/support/offline-install.ts')}' "$@"; fi
 PATH="\${PATH#*:}" exec npm "$@"
 `
 
@@ -170,6 +177,106 @@ describe('an app that cannot be loaded', () => {
       else writeFileSync(errand(), text)
       // What `cdk synth` runs, whose output it passes on.
       expectReadable(await failureOf('node', 'infra.ts'), ...parts)
+    },
+    LIMIT_MS,
+  )
+})
+
+describe('a container', () => {
+  /** The Dockerfile of a page, built of an app's files; `node_modules` of the machine are beside them. */
+  async function build(name: string, page: string, heading: string, files: Readonly<Record<string, string>>) {
+    const written = stepsBelow(heading, page).flatMap((step) => ('path' in step ? [step] : []))
+    const textOf = (path: string) => written.find((step) => step.path === path)?.text
+    const [context, root] = [join(folder, name, 'context'), join(folder, name, 'image')]
+    const tarball = join(folder, readdirSync(folder).find((each) => each.endsWith('.tgz')) ?? '')
+    const manifest = {
+      type: 'module',
+      dependencies: { errand: `file:${tarball}` },
+      devDependencies: { esbuild: '*' },
+    }
+    const all = {
+      ...files,
+      'package.json': JSON.stringify(manifest),
+      'package-lock.json': '{}',
+      'node_modules/errand/package.json': 'of another system',
+    }
+    for (const [path, text] of Object.entries(all)) {
+      mkdirSync(dirname(join(context, path)), { recursive: true })
+      writeFileSync(join(context, path), text)
+    }
+    const dockerignore = textOf('.dockerignore') ?? ''
+    const image = await buildImage(textOf('Dockerfile') ?? '', { context, root, dockerignore, env })
+    expect(image).toMatchObject({ from: 'node:24-slim', user: 'node', workdir: join(root, 'app') })
+    return image
+  }
+
+  /** Starts an image's command, on queues and a table of its own; a client of them. */
+  async function start(image: Image, config: Config) {
+    const { variables, close } = await startLocalAws(resolveConfig(config))
+    onTestFinished(close)
+    const { ERRAND_TABLE: tableName = '', ERRAND_QUEUE_URLS: urls = '{}', ...reached } = variables()
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+    const { AWS_ENDPOINT_URL_SQS: sqs = '', AWS_ENDPOINT_URL_DYNAMODB: dynamodb = '' } = reached
+    const client = createClient(config, {
+      backend: 'aws',
+      aws: {
+        tableName,
+        queueUrls: JSON.parse(urls),
+        region: 'us-east-1',
+        sqs: { endpoint: sqs, credentials },
+        dynamodb: { endpoint: dynamodb, credentials },
+      },
+    })
+    onTestFinished(() => client.close())
+    const [command = '', ...words] = image.command
+    const child = spawn(command, words, { cwd: image.workdir, env: { ...image.env, ...variables() } })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const submit = client.submit as unknown as (name: string, ...args: unknown[]) => Promise<Future<unknown>>
+    return { submit, child, ended: once(child, 'exit') }
+  }
+
+  test(
+    'of `errand worker` takes calls, writes nothing beside its app, and drains at SIGTERM',
+    async () => {
+      const [app] = snippetsOf('docs/cli.md')
+      const image = await build('of-errand', 'docs/cli.md', '### In a container', {
+        'errand.ts': app?.code ?? '',
+      })
+      const files = () => readdirSync(image.workdir).sort()
+      expect(files()).toEqual(['errand.ts', 'node_modules', 'package-lock.json', 'package.json'])
+      const before = readdirSync(join(image.workdir, 'node_modules')).sort()
+      const config = { name: 'shop', queues: ['high', 'low'], workers: ['foo', 'bar'] } as const
+      const { submit, child, ended } = await start(image, config)
+      const future = await submit('nap', 1500)
+      for await (const { state } of future.updates({ timeoutSeconds: 60 })) if (state === 'running') break
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
+      expect(await future.snapshot()).toMatchObject({ state: 'succeeded', attempts: 1 })
+      expect([files(), readdirSync(join(image.workdir, 'node_modules')).sort()]).toEqual([
+        ['errand.ts', 'node_modules', 'package-lock.json', 'package.json'],
+        before,
+      ])
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'of a program takes calls, without esbuild, and ends at SIGTERM',
+    async () => {
+      const program = snippetsOf('docs/backends.md').find(({ code }) => code.includes('runWorker('))
+      const { code } = await transform(program?.code ?? '', { loader: 'ts', target: 'node22' })
+      const files = { 'dist/worker.js': code, 'src/worker.ts': 'not copied' }
+      const image = await build('of-a-program', 'docs/backends.md', '### In a container', files)
+      expect(existsSync(join(image.workdir, 'node_modules/esbuild'))).toBe(false)
+      expect(existsSync(join(image.workdir, 'src'))).toBe(false)
+      const { submit, child, ended } = await start(image, {
+        name: 'shop',
+        queues: ['default', 'films'],
+        routes: { render: 'films' },
+      })
+      expect(await (await submit('render', 'alien')).result({ timeoutSeconds: 60 })).toBe('alien.mp4')
+      child.kill('SIGTERM')
+      expect(await ended).toEqual([0, null])
     },
     LIMIT_MS,
   )

@@ -270,9 +270,10 @@ describe('errand, the command line, beside esbuild and none of the other peers',
       '`--stack` asks CloudFormation',
       'npm i -D @aws-sdk/client-cloudformation',
     ],
+    [['monitor'], 'hono serves the monitor', 'npm i -D hono @hono/node-server'],
     [['cluster'], 'SQS and DynamoDB on this machine are fauxqs and dynalite', 'npm i -D fauxqs dynalite'],
   ])('errand %j says what to install', async (words, what, fix) => {
-    const main = join(installed, readPackage(join(installed, 'package.json')).bin.errand ?? '')
+    const main = join(installed, readPackage(join(installed, 'package.json')).bin?.errand ?? '')
     const env = { PATH: process.env.PATH, AWS_REGION: 'eu-west-1' }
     const failed = await run(process.execPath, [main, ...words], { cwd: app, env }).catch(
       (error: { code: number; stderr: string }) => error,

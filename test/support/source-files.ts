@@ -174,7 +174,7 @@ function readOwnNames(): Map<string, string> {
 export interface PackageJson {
   readonly name: string
   readonly version: string
-  readonly bin: Readonly<Record<string, string>>
+  readonly bin?: Readonly<Record<string, string>>
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly devDependencies: Readonly<Record<string, string>>

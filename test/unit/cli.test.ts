@@ -98,6 +98,9 @@ describe('what is typed', () => {
       expect(command.description(), command.name()).not.toBe('')
       for (const option of command.options) expect(option.description, option.flags).not.toBe('')
       expect(command.helpInformation()).toContain('--json')
+      let help = ''
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp()
+      expect(help, command.name()).toMatch(/Examples?:\n {2}\$ errand /)
     }
   })
 })

@@ -6,7 +6,7 @@ import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import type { ResolvedConfig } from '../../runtime/config.ts'
 import { UsageError } from '../exit-codes.ts'
-import { readClusterFile, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
+import { findRunningCluster, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
 import {
   environmentWith,
   type LocalAws,
@@ -22,7 +22,7 @@ import { type KeptWorker, keepWorker, type StartProcess } from './kept-worker.ts
 /** A cluster that runs. */
 export interface Cluster {
   variables(): Variables
-  /** Settles once every worker works, or has failed to; says whether all do. */
+  /** Settles once every worker works, or has failed to; says whether all do. Never, where it is ended before. */
   readonly ready: Promise<boolean>
   /** Has every worker go on with other code, each once its new process works. Says which could not. */
   reload(app: DiscoveredApp, built: BuiltApp): Promise<readonly string[]>
@@ -52,14 +52,20 @@ interface State {
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const owner = ownerOf(options.app)
-  const running = readClusterFile(owner)
+  const running = await findRunningCluster(owner)
   if (running !== undefined) {
     throw new UsageError(
       `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
     )
   }
   const state: State = { options, aws: await startLocalAws(options.app.config, options), workers: new Map() }
-  announce(state, options.app)
+  try {
+    announce(state, options.app)
+  } catch (error) {
+    // Its servers would keep the process alive, with nobody to use them.
+    await state.aws.close()
+    throw error
+  }
   for (const name of processNames(options.app.config)) {
     const kept = keepWorker(starter(state, options.app.config, options.built, name), {
       clock: systemClock,
@@ -67,20 +73,25 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     })
     state.workers.set(name, kept)
   }
-  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready))
+  let isEnding = false
+  const ready = Promise.all([...state.workers.values()].map((worker) => worker.ready)).then((all) =>
+    isEnding ? new Promise<never>(() => {}) : all.every(Boolean),
+  )
   const end = async () => {
     removeClusterFile(owner, process.pid)
     await state.aws.close()
   }
   return {
     variables: state.aws.variables,
-    ready: ready.then((all) => all.every(Boolean)),
+    ready,
     reload: (app, built) => reload(state, app, built),
     async drain() {
+      isEnding = true
       await Promise.all([...state.workers.values()].map((worker) => worker.drain()))
       await end()
     },
     kill() {
+      isEnding = true
       for (const worker of state.workers.values()) worker.kill()
       removeClusterFile(owner, process.pid)
     },

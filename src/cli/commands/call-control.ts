@@ -26,9 +26,11 @@ export interface AbortOptions extends SharedOptions {
 /** Cancels a call, or asks the task that runs to stop. */
 export async function abort(screen: Screen, options: AbortOptions, id: string): Promise<number> {
   return connected(options, screen.say, async ({ client }) => {
-    const aborted = await client.future(id).abort(options.reason ?? 'aborted from the command line')
+    const future = client.future(id)
+    const aborted = await future.abort(options.reason ?? 'aborted from the command line')
     if (options.json) screen.json({ id, aborted })
-    else screen.line(aborted ? 'asked to stop' : 'not aborted: it has ended')
+    else if (!aborted) screen.line('not aborted: it has ended')
+    else screen.line((await future.cancelled()) ? 'cancelled' : 'asked to stop')
     return aborted ? EXIT.ok : EXIT.failed
   })
 }

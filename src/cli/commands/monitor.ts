@@ -2,7 +2,8 @@
  * `errand monitor`: what runs, waits and failed, on a page of this machine.
  * @module
  */
-import { startMonitor } from '../../monitor/index.ts'
+import type * as Monitor from '../../monitor/index.ts'
+import { NotWiredError } from '../../runtime/errors.ts'
 import { takeStopSignals } from '../cluster/stop-signals.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
@@ -17,11 +18,15 @@ export interface MonitorCommandOptions extends SharedOptions {
 /** Serves the monitor until it is told to end. */
 export async function monitor(screen: Screen, options: MonitorCommandOptions): Promise<number> {
   const port = portOf(options.port)
+  const { startMonitor } = await loadMonitor()
   return connected(options, screen.say, async ({ executor }) => {
     const signals = takeStopSignals(() => {})
     const running = await startMonitor(executor, {
       ...(port !== undefined && { port }),
       manage: options.manage === true,
+    }).catch((error: Error) => {
+      signals.release()
+      throw isInUse(error.cause) ? new UsageError(error.message.replace('`port`', '--port')) : error
     })
     try {
       screen.say(`errand: the monitor is at ${running.url}`)
@@ -35,6 +40,22 @@ export async function monitor(screen: Screen, options: MonitorCommandOptions): P
       signals.release()
     }
   })
+}
+
+/** Its web server is an optional peer. */
+async function loadMonitor(): Promise<typeof Monitor> {
+  try {
+    return await import('../../monitor/index.ts')
+  } catch (cause) {
+    throw new NotWiredError(
+      'hono serves the monitor, and cannot be loaded (see cause): `npm i -D hono @hono/node-server`',
+      { cause },
+    )
+  }
+}
+
+function isInUse(cause: unknown): boolean {
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
 }
 
 function portOf(typed: string | undefined): number | undefined {

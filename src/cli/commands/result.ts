@@ -90,7 +90,9 @@ export async function showEnd(
     const told = { name: error.name, message: error.message }
     screen.json({ id, state: outcome.state, reason, attempts, error: told })
   } else {
-    screen.say(`errand: the call ${id} failed (${reason}) after ${attempts} attempts: ${errorText(error)}`)
+    screen.say(
+      `errand: the call ${id} failed (${reason}) after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${errorText(error)}`,
+    )
   }
   return EXIT.failed
 }

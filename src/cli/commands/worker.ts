@@ -57,9 +57,9 @@ async function work(screen: Screen, { app, name, place, folder, first }: Work): 
   return EXIT.ok
 }
 
-function workerName(config: ResolvedConfig, typed: string | undefined): string {
+function workerName(config: ResolvedConfig, typed = process.env[ENV.worker]): string {
   const names = [...config.workers.keys()]
-  if (typed !== undefined) return checkWorkerName(config, typed).name
+  if (typed) return checkWorkerName(config, typed).name
   const [only] = names
   if (only !== undefined && names.length === 1) return only
   throw new UsageError(`which worker? Name one of ${quoteNames(names)}: errand worker -n ${only}`)

@@ -40,6 +40,8 @@ const watch = new Worker(new URL(`./parent-watch${extname(import.meta.url)}`, im
 })
 watch.unref()
 process.on('disconnect', () => process.exit(1))
+// Gone while this module was loaded: neither the event nor another parent would come any more.
+if (!process.connected) process.exit(1)
 
 function tell(message: ChildMessage): void {
   if (process.connected) process.send?.(message)
