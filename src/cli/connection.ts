@@ -93,11 +93,7 @@ function optionsOf(variables: Variables): AwsOptions {
 }
 
 /** @param noticed whether a process of this machine fires the schedules; @default as the variables say */
-function openApp(
-  app: DiscoveredApp,
-  options: AwsOptions = {},
-  noticed = false,
-): Omit<Connection, 'place'> {
+function openApp(app: DiscoveredApp, options: AwsOptions = {}, noticed = false): Omit<Connection, 'place'> {
   const declared = declaredConfig(app.config)
   const opened = awsBackend(app.config, options)
   const backend = noticed ? { ...opened, schedules: noticedSchedules(opened.store) } : opened

@@ -139,7 +139,7 @@ export interface Config {
    * AWS. @default false
    */
   readonly longDelays?: boolean
-  /** Calls that are due again and again, or once at a time, by the schedule's name. */
+  /** Calls that are due again and again, or once, by the schedule's name; see docs/scheduling.md. @default {} */
   readonly schedules?: Readonly<Record<string, ConfigSchedule>>
 }
 
