@@ -63,11 +63,15 @@ function add(a: number, b: number): number {
 }
 
 /** Claims the call of a message, runs it, and writes its result. */
-export async function runByHand({ dynamodb, tableName }: HandMade, received: Message): Promise<void> {
+export async function runByHand(
+  { dynamodb, tableName }: HandMade,
+  received: Message,
+  task: (a: number, b: number) => number | Promise<number> = add,
+): Promise<void> {
   const message = JSON.parse(received.Body ?? '') as HandMessage
   const owner = randomBytes(12).toString('base64url')
   await dynamodb.send(claimOf(tableName, message, owner))
-  const result = JSON.stringify(add(...message.args))
+  const result = JSON.stringify(await task(...message.args))
   await dynamodb.send(finishOf(tableName, message.id, owner, result))
 }
 

@@ -19,7 +19,9 @@
  * - **Worker** (`--only worker`): a process worker beside `sqs-consumer` on the same servers, ten calls at once each. The
  *   calls, with their records, are in the queue before: what is timed is receive, claim, task, final write and delete,
  *   from the start to the last delete. The other side's handler makes the same two writes, and is given tens, which it
- *   runs together and deletes together: its fastest setting. Twice as many rounds, as for the wire.
+ *   runs together and deletes together: its fastest setting, it has no other to poll or run more. Calls that do nothing show
+ *   what both compute; calls of 5 to 55 ms, how well both keep ten going. Of no-ops, servers that share the cores take most of
+ *   the time, so that the CPU of a call, which is this process's alone, says more. Twice as many rounds, as for the wire.
  * - **Memory** (`--only memory`): the heap after a `map` of 200,000 calls that no worker takes, less the heap
  *   before, with group and futures held; the arguments' own array is in both. It differs by a byte or two: three
  *   rounds at most.

@@ -1,5 +1,6 @@
 /**
- * Calls through a worker that is a process: errand's beside sqs-consumer, whose handler makes the same writes by hand.
+ * Calls through a worker that is a process: errand's beside sqs-consumer, whose handler makes the same writes by hand. They
+ * make as many requests, which `test/unit/process-worker-requests.test.ts` counts.
  * @module
  */
 import { Consumer } from 'sqs-consumer'
@@ -30,9 +31,19 @@ export const workerQueues = { errand: 'by-errand', other: 'by-sqs-consumer' } as
 
 const lists = Array.from({ length: CALLS }, (_, index): [number, number] => [index, 1])
 
-function add(a: number, b: number): number {
-  return a + b
-}
+type Task = (a: number, b: number) => number | Promise<number>
+
+/** What the calls do: nothing, or some work elsewhere that takes one call longer than another. */
+const tasks = {
+  'no-op': (a, b) => a + b,
+  '5–55 ms': async (a, b) => {
+    await delay(systemClock, 5 + ((a * 37) % 51))
+    return a + b
+  },
+} as const satisfies Record<string, Task>
+type Kind = keyof typeof tasks
+
+const nameOf = (who: string, kind: Kind) => `${who}, ${kind}`
 
 /** One side: its calls are in the queue before its worker starts. */
 interface Side {
@@ -61,7 +72,8 @@ async function measure({ done, send, work }: Side): Promise<Measures> {
   return { 'calls/s': CALLS / seconds, CPU: (user + system) / CALLS }
 }
 
-function errandSide(wire: Wire): Side {
+function errandSide(wire: Wire, kind: Kind): Side {
+  const add: Task = tasks[kind]
   const workers = { main: { concurrency: CONCURRENCY, logLevel: 'error' as const } }
   const config = defineConfig({ name: 'bench-worker', queues: [workerQueues.errand], workers })
   const aws = awsOptions(wire)
@@ -76,7 +88,7 @@ function errandSide(wire: Wire): Side {
     },
   }
   return {
-    name: 'errand as a process',
+    name: nameOf('errand as a process', kind),
     done,
     async send() {
       const group = await executor.map(add, lists)
@@ -97,11 +109,11 @@ function errandSide(wire: Wire): Side {
   }
 }
 
-function otherSide(wire: Wire): Side {
+function otherSide(wire: Wire, kind: Kind): Side {
   const made = madeByHand(wire, workerQueues.other)
   const done = countDone()
   return {
-    name: 'sqs-consumer',
+    name: nameOf('sqs-consumer', kind),
     done,
     async send() {
       const ids = await sendByHand(made, lists)
@@ -115,7 +127,7 @@ function otherSide(wire: Wire): Side {
         waitTimeSeconds: POLL_SECONDS,
         visibilityTimeout: 60,
         async handleMessageBatch(messages) {
-          await Promise.all(messages.map((message) => runByHand(made, message)))
+          await Promise.all(messages.map((message) => runByHand(made, message, tasks[kind])))
           return messages
         },
       })
@@ -135,7 +147,8 @@ function otherSide(wire: Wire): Side {
 
 /** The cases of the workers; nothing runs between them. */
 export function startWorkerCases(wire: Wire): { readonly cases: Case[]; close(): Promise<void> } {
-  const sides = [errandSide(wire), otherSide(wire)]
+  const kinds = Object.keys(tasks) as Kind[]
+  const sides = kinds.flatMap((kind) => [errandSide(wire, kind), otherSide(wire, kind)])
   return {
     cases: sides.map((side) => ({ name: side.name, run: () => measure(side) })),
     async close() {
@@ -145,20 +158,13 @@ export function startWorkerCases(wire: Wire): { readonly cases: Case[]; close():
 }
 
 /** What is shown of them. */
-export const workerRows: readonly Row[] = [
-  { label: `sqs-consumer, ${CALLS} calls`, of: 'sqs-consumer', metric: 'calls/s' },
-  {
-    label: `process worker, ${CALLS} calls`,
-    of: 'errand as a process',
-    metric: 'calls/s',
-    floor: 'sqs-consumer',
-    target: { atLeast: 1 },
-  },
-  { label: 'sqs-consumer, CPU a call', of: 'sqs-consumer', metric: 'CPU' },
-  {
-    label: 'process worker, CPU a call',
-    of: 'errand as a process',
-    metric: 'CPU',
-    floor: 'sqs-consumer',
-  },
-]
+export const workerRows: readonly Row[] = (Object.keys(tasks) as Kind[]).flatMap((kind) => {
+  const [own, other] = [nameOf('errand as a process', kind), nameOf('sqs-consumer', kind)]
+  const calls = `${CALLS} calls, ${kind}`
+  return [
+    { label: `sqs-consumer, ${calls}`, of: other, metric: 'calls/s' },
+    { label: `process worker, ${calls}`, of: own, metric: 'calls/s', floor: other, target: { atLeast: 1 } },
+    { label: 'sqs-consumer, CPU a call', of: other, metric: 'CPU' },
+    { label: 'process worker, CPU a call', of: own, metric: 'CPU', floor: other },
+  ]
+})

@@ -28,11 +28,9 @@ export function acknowledgeNetworkInterfaces(policy: IConstruct): void {
 }
 
 /** `cloudwatch:GetMetricData` knows neither resources nor conditions on a namespace. */
-export function acknowledgeMetrics(grantee: IGrantable): void {
-  const principal: unknown = grantee.grantPrincipal
-  if (!Construct.isConstruct(principal)) return
+export function acknowledgeMetrics(policy: IConstruct): void {
   const reason = 'cloudwatch:GetMetricData, which cannot be granted on less: numbers of metrics, read-only'
-  acknowledge(principal, 'AwsSolutions-IAM5[Resource::*]', reason)
+  acknowledge(policy, 'AwsSolutions-IAM5[Resource::*]', reason)
 }
 
 /** Access logs would need a second bucket; who asks for them gives a bucket that has them. */

@@ -14,7 +14,7 @@ import type { Bucket, IBucket } from 'aws-cdk-lib/aws-s3'
 import type { ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
-import type { RedactOptions } from '../src/monitor/monitor-options.ts'
+import type { RedactOptions } from '../src/monitor/redact-options.ts'
 
 /** A queue that is there already, and where its dead letters go. */
 export interface ExistingQueue {

@@ -12,7 +12,7 @@
  * Mappings are known by their ids: `lambda:ListEventSourceMappings` could be granted on `*` alone.
  * @module
  */
-import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import { Grant, type IGrantable, Policy, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { acknowledgeMetrics } from './acknowledgements.ts'
 import { NOTICES_PARTITION } from './fleet-table.ts'
@@ -61,8 +61,20 @@ export function grantMonitor(
   grantInspect(controls, grantee)
   allow(grantee, ['dynamodb:Query'], controls.table.failedIndexArn)
   if (payloads) grantBlobs(controls.blobs, grantee, ['GetObject'])
-  allow(grantee, ['cloudwatch:GetMetricData'], '*')
-  acknowledgeMetrics(grantee)
+  grantMetrics(grantee)
+}
+
+/** In a policy of its own, where it can be: what is acknowledged of it is of nothing else that a role may do. */
+function grantMetrics({ grantPrincipal }: IGrantable): void {
+  const actions = ['cloudwatch:GetMetricData']
+  if (!(grantPrincipal instanceof Role)) {
+    allow({ grantPrincipal }, actions, '*')
+    return
+  }
+  const id = 'ErrandMetrics'
+  if (grantPrincipal.node.tryFindChild(id) !== undefined) return
+  const statements = [new PolicyStatement({ actions, resources: ['*'] })]
+  acknowledgeMetrics(new Policy(grantPrincipal, id, { statements, roles: [grantPrincipal] }))
 }
 
 /** On the partition of the notices alone, which worker processes leave, and who pauses a queue. */

@@ -97,7 +97,7 @@ function folderOf(path: string): string {
 
 /** What the construct may import. */
 const ofConstruct =
-  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|static-files)\.ts$|src\/app-discovery\/)/
+  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|redact-options|static-files)\.ts$|src\/app-discovery\/)/
 
 function floorViolation(file: SourceFile, { specifier, line, target }: Import): string[] {
   if (target === undefined) return []

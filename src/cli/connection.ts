@@ -4,15 +4,15 @@
  * @module
  */
 import { type DiscoveredApp, discoverApp } from '../app-discovery/index.ts'
-import { awsBackend } from '../runtime/aws/aws-backend.ts'
+import { type AwsOptions, awsBackend } from '../runtime/aws/aws-backend.ts'
 import { buildClient, type Client } from '../runtime/client.ts'
 import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import { buildExecutor, type Executor } from '../runtime/executor.ts'
 import type { QueueControl } from '../runtime/inspection.ts'
 import { UsageError } from './exit-codes.ts'
-import { readClusterFile } from './local-aws/cluster-file.ts'
-import { environmentWith } from './local-aws/local-aws.ts'
+import { findRunningCluster } from './local-aws/cluster-file.ts'
+import { environmentWith, type Variables } from './local-aws/local-aws.ts'
 
 /** Options of every command. */
 export interface SharedOptions {
@@ -60,14 +60,37 @@ async function connect(options: SharedOptions, say: (text: string) => void): Pro
   const app = findApp(options)
   const place = await findPlace(app, options)
   if (place.kind === 'cluster') say(`errand: ${place.text}`)
+  return { ...openApp(app), place }
+}
+
+/** Connects an app to the cluster that these variables lead to, whatever this process's own say. */
+export function connectTo(app: DiscoveredApp, variables: Variables): Omit<Connection, 'place'> {
+  return openApp(app, optionsOf(variables))
+}
+
+function optionsOf(variables: Variables): AwsOptions {
+  const text = (name: string) => variables[name] ?? ''
+  const credentials = {
+    accessKeyId: text('AWS_ACCESS_KEY_ID'),
+    secretAccessKey: text('AWS_SECRET_ACCESS_KEY'),
+  }
+  const reach = (service: string) => ({ endpoint: text(`AWS_ENDPOINT_URL_${service}`), credentials })
+  const bucket = variables[ENV.bucket]
+  return {
+    ...{ tableName: text(ENV.table), queueUrls: JSON.parse(text(ENV.queueUrls)), functions: {} },
+    ...{ region: text('AWS_REGION'), sqs: reach('SQS'), dynamodb: reach('DYNAMODB') },
+    ...(bucket !== undefined && { bucket, s3: reach('S3') }),
+  }
+}
+
+function openApp(app: DiscoveredApp, options: AwsOptions = {}): Omit<Connection, 'place'> {
   const declared = declaredConfig(app.config)
-  const backend = awsBackend(app.config)
+  const backend = awsBackend(app.config, options)
   const client = buildClient<never, Config>(declared, {}, async () => backend)
   const executor = buildExecutor(declared, {}, async () => backend) as unknown as Executor
   const { queues } = executor
   return {
     app,
-    place,
     client,
     queues,
     executor,
@@ -111,7 +134,7 @@ export async function findPlace(app: DiscoveredApp, { stack }: SharedOptions): P
   if (process.env[ENV.table] && process.env[ENV.queueUrls]) {
     return { kind: 'variables', text: `the fleet that ${ENV.table} and ${ENV.queueUrls} name` }
   }
-  const cluster = readClusterFile({ name, modulePath: app.modulePath })
+  const cluster = await findRunningCluster({ name, modulePath: app.modulePath })
   if (cluster === undefined) {
     throw new NotWiredError(
       `no fleet of ${JSON.stringify(name)} is known here: start one with \`errand cluster\` or \`errand dev\`, name a deployed one with \`--stack NAME\`, or set ${ENV.table} and ${ENV.queueUrls}`,

@@ -36,4 +36,6 @@ function withPorts(command: Command): Command {
   return command
     .option('--sqs-port <port>', 'where SQS and S3 listen (default: a free port)')
     .option('--dynamodb-port <port>', 'where DynamoDB listens (default: a free port)')
+    .option('--monitor-port <port>', 'where the monitor listens (default: 5555, or a free port)')
+    .option('--no-monitor', 'without the monitor')
 }

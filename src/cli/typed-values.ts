@@ -86,11 +86,16 @@ export function readWait(wait: string | true | undefined): { timeoutSeconds?: nu
  * A port, or `{}` where none was named.
  * @throws UsageError
  */
-export function readPorts(options: { readonly sqsPort?: string; readonly dynamodbPort?: string }) {
-  const { sqsPort, dynamodbPort } = options
+export function readPorts(options: {
+  readonly sqsPort?: string
+  readonly dynamodbPort?: string
+  readonly monitorPort?: string
+}) {
+  const { sqsPort, dynamodbPort, monitorPort } = options
   return {
     ...(sqsPort !== undefined && { sqsPort: readPort('--sqs-port', sqsPort) }),
     ...(dynamodbPort !== undefined && { dynamodbPort: readPort('--dynamodb-port', dynamodbPort) }),
+    ...(monitorPort !== undefined && { monitorPort: readPort('--monitor-port', monitorPort) }),
   }
 }
 

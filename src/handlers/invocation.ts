@@ -154,7 +154,9 @@ export function deliveryOf(
   isLater: boolean,
 ): Delivery {
   const firstReceivedAt = Number(attributes?.ApproximateFirstReceiveTimestamp)
+  const sentAt = Number(attributes?.SentTimestamp)
   const delivery = { body, deadline, budgetMs, isLater }
   if (requestId !== undefined) Object.assign(delivery, { requestId })
+  if (Number.isFinite(sentAt)) Object.assign(delivery, { sentAt })
   return Number.isFinite(firstReceivedAt) ? Object.assign(delivery, { firstReceivedAt }) : delivery
 }

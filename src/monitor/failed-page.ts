@@ -61,7 +61,7 @@ function groupTable(frame: Frame, groups: readonly FailedGroup[], queue: string 
 <td data-label="Error" class="wide">${name(error)}</td><td data-label="Calls" class="number">${count(times)}</td>
 <td data-label="Last" class="time">${timeTag(newestAt, frame.now)}</td></tr>`,
   )
-  return html`<div class="scroll" role="region" aria-label="Failures by task and error" tabindex="0"><table class="cards"><thead><tr><th scope="col">Task</th><th scope="col" class="wide">Error</th><th scope="col" class="number">Calls</th><th scope="col">Last</th></tr></thead><tbody>${rows}</tbody></table></div>`
+  return html`<div class="scroll" role="region" aria-label="Failures by task and error" tabindex="0"><table class="cards groups"><thead><tr><th scope="col">Task</th><th scope="col" class="wide">Error</th><th scope="col" class="number">Calls</th><th scope="col">Last</th></tr></thead><tbody>${rows}</tbody></table></div>`
 }
 
 /** The page that says how many would be retried. */
@@ -79,7 +79,7 @@ export function retryAllPage(
     ([key, value]) => html`<input type="hidden" name="${key}" value="${value}">`,
   )
   const body = html`<h1>Retry all</h1>
-<p>Retry <strong>${number}</strong> failed ${matching === 1 && isComplete ? 'call' : 'calls'}${conditions}, with the arguments that were kept and new allowances?</p>
-<div class="actions">${matching === 0 || !frame.canManage ? '' : actionForm(frame, '/failed/retry', `Retry ${number}`, { fields: html`${fields}` })}<a href="${address(frame, '/failed', filter)}">Back</a></div>`
+<div class="panel question"><p>Retry <strong>${number}</strong> failed ${matching === 1 && isComplete ? 'call' : 'calls'}${conditions}, with the arguments that were kept and new allowances?</p>
+<div class="actions">${matching === 0 || !frame.canManage ? '' : actionForm(frame, '/failed/retry', `Retry ${number}`, { fields: html`${fields}` })}<a href="${address(frame, '/failed', filter)}">Back</a></div></div>`
   return { title: 'Retry all', section: 'Failed', body }
 }

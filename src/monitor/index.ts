@@ -12,6 +12,7 @@ export {
   monitorHandler,
 } from './lambda.ts'
 export { monitor } from './monitor.ts'
-export type { Authorize, Grant, LoggedCall, MonitorOptions, RedactOptions } from './monitor-options.ts'
+export type { Authorize, Grant, LoggedCall, MonitorOptions } from './monitor-options.ts'
+export type { RedactOptions } from './redact-options.ts'
 export type { MonitoredExecutor } from './sources.ts'
 export { type RunningMonitor, type StartMonitorOptions, startMonitor } from './start-monitor.ts'

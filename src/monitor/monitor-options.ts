@@ -6,6 +6,7 @@ import type { Context } from 'hono'
 import { InvalidOptionError } from '../runtime/errors.ts'
 import { showValue } from '../runtime/nearest-name.ts'
 import { checkFlag, checkFunction, checkKeys, checkNumber, checkTexts } from '../runtime/option-checks.ts'
+import type { RedactOptions } from './redact-options.ts'
 
 /** What somebody may do: look, or look and act. `false`: neither. */
 export type Grant = false | 'read' | 'manage'
@@ -20,17 +21,6 @@ export interface LoggedCall {
   readonly queue: string
   readonly createdAt: Date
   readonly finishedAt?: Date
-}
-
-/** What is hidden of arguments, results, progress and errors, beside what always is. */
-export interface RedactOptions {
-  /** Names of properties whose values are hidden, wherever they stand; part of a name is enough, case does not matter. @default none */
-  readonly keys?: readonly string[]
-  /**
-   * By name or pattern of a task (`auth.*`; the longest match counts): `true` hides all of it, a list hides the
-   * arguments at these positions (from 0) and the properties of these names. @default none
-   */
-  readonly tasks?: Readonly<Record<string, true | readonly (string | number)[]>>
 }
 
 /** How a monitor is mounted. */

@@ -81,7 +81,7 @@ export function overviewPage(frame: Frame, overview: Overview): PageContent {
   }))
   const body = html`<div class="head"><h1>Overview</h1>${choice('How far back', ranges)}</div>
 <div data-live="tiles">${tiles(frame, overview)}</div>
-<div data-live="series">${either(overview.series, (series) => html`${madeOf(frame, series)}${chartsOf(series)}`)}</div>
+<div data-live="series">${either(overview.series, (series) => html`${chartsOf(series)}${madeOf(frame, series)}`)}</div>
 <section><h2 id="queues">Queues</h2><div data-live="queues">${either(overview.queues, (queues) => queueTable(frame, queues, overview.workers))}</div></section>
 <section><h2 id="workers">Workers</h2><div data-live="workers">${either(overview.workers, (workers) => workerTable(workers, overview.backend))}</div></section>
 <section><h2 id="failures">Failed lately</h2><div data-live="failed">${

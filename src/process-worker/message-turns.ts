@@ -86,10 +86,11 @@ function mayBegin({ environment, isStopping }: MessageTurns, one: HeldMessage): 
 function run({ environment }: MessageTurns, { message }: HeldMessage): Promise<Settlement> {
   const { ports, worker } = environment
   const budgetMs = worker.timeoutSeconds * 1000
-  const { body, firstReceivedAt } = message
+  const { body, firstReceivedAt, sentAt } = message
   return runMessage(environment, {
     body,
     firstReceivedAt,
+    sentAt,
     budgetMs,
     deadline: ports.clock.now() + budgetMs,
   })

@@ -23,6 +23,7 @@ import {
 } from './errors.ts'
 import { type Claimed, FIRST_RETRY_MS, fail, settle } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
+import { recordRetentionSeconds } from './follow-up-id.ts'
 import { keepForPeople } from './kept-message.ts'
 import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
@@ -72,6 +73,8 @@ export interface Delivery {
   readonly isDeadLetter?: boolean
   /** When the message was first received, in epoch milliseconds. @default the call's due time */
   readonly firstReceivedAt?: number
+  /** When SQS took the message, in epoch milliseconds. @default not known */
+  readonly sentAt?: number
   /** The id of the invocation, for those who observe. */
   readonly requestId?: string
 }
@@ -153,14 +156,13 @@ function claimOf(
   now: number,
 ): Claim {
   const { app, ports } = environment
-  const queue = app.config.queues.get(envelope.queue)
   return {
     id: envelope.id,
     call: callOf(envelope),
     owner: ports.entropy.owner(),
     leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,
     now,
-    retentionSeconds: queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds,
+    retentionSeconds: recordRetentionSeconds(app.config, envelope.id, envelope.queue),
     sends: sendsOf(envelope),
     isAttempt: delivery.isDeadLetter !== true,
   }

@@ -5,6 +5,7 @@
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { tenantForm } from './envelope.ts'
 import { InvalidOptionError } from './errors.ts'
+import { followUpForm } from './follow-up-id.ts'
 import { showValue } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
 import type { AnyFunction } from './task.ts'
@@ -49,8 +50,6 @@ export const NO_OPTIONS: CallOptions = Object.freeze({})
 const optionNames = ['queue', 'delaySeconds', 'idempotencyKey', 'tenant', 'then', 'catch', 'id'] as const
 
 const idForm = /^[A-Za-z0-9_:-]{1,100}$/
-/** Ids that follow-ups are given. */
-const followUpForm = /:(?:then|catch)(?::\d+)?$/
 
 /**
  * Refuses what is no options object, and options that do not exist.

@@ -12,6 +12,7 @@ import { afterFinal } from './follow-up.ts'
 import { canKeep, keepMessage } from './kept-message.ts'
 import { keepResultBeside, tooLarge } from './large-result.ts'
 import { leaseLost } from './marks.ts'
+import { outlivesMessage } from './message-life.ts'
 import {
   type CallRecord,
   type Claim,
@@ -104,6 +105,11 @@ async function retryOrFail(
   if (seconds === undefined) return fail(environment, claimed, ended.error, reason, true)
   const now = ports.clock.now()
   const dueAt = now + seconds * 1000
+  const queue = environment.app.config.queues.get(envelope.queue)
+  if (outlivesMessage(dueAt, claimed.delivery.sentAt, queue?.retentionSeconds)) {
+    environment.log('warn', TOO_OLD, { id: envelope.id, task: envelope.task, failures })
+    return fail(environment, claimed, ended.error, reason, true)
+  }
   const lastError = describe(ended.error)
   const kills = killsOf(record)
   const known = { history: historyWith(record, now, lastError), ...(kills > 0 && { killsBefore: kills }) }
@@ -125,6 +131,9 @@ async function retryOrFail(
   reportEnd(environment, claimed, 'lost')
   return lost(environment, envelope.id)
 }
+
+const TOO_OLD =
+  'failed before its attempts were used up: SQS drops the message before the next; raise the `retentionSeconds` of its queue (14 days at most), or wait less between attempts'
 
 /** The characters of an error that a record keeps while the call is retried. */
 const LAST_ERROR_LENGTH = 200

@@ -8,13 +8,14 @@ import type { Environment } from './attempt.ts'
 import type { Ports } from './backend.ts'
 import { delay } from './clock.ts'
 import type { Codec } from './codec.ts'
-import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
+import { PROTOCOL, type ResolvedConfig } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
 import { CallNotFoundError, ErrandError, UndeliverableError } from './errors.ts'
+import { followUpId, recordRetentionSeconds } from './follow-up-id.ts'
 import { decodeResult, readResultBeside } from './large-result.ts'
 import { longestMatch } from './name-pattern.ts'
 import { prepareCall } from './outgoing-call.ts'
-import { type CallRecord, mayCreate, sendsOf } from './record.ts'
+import { type CallRecord, mayCreate } from './record.ts'
 import { isCertain, send } from './send.ts'
 import { acknowledge, hide, type Settlement } from './settlement.ts'
 import { undeliverableRecord } from './undeliverable-record.ts'
@@ -99,9 +100,10 @@ async function recordUnsent(
     `what follows the call ${envelope.id} cannot be sent: ${cause instanceof Error ? cause.message : String(cause)}`,
     { cause },
   )
-  const retentionSeconds = config.queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  const id = followUpId(envelope.id, after, ending)
+  const retentionSeconds = recordRetentionSeconds(config, id, queue)
   const call = {
-    id: followUpId(envelope.id, after, ending),
+    id,
     task,
     queue,
     parent: envelope.id,
@@ -144,6 +146,8 @@ async function sendFollowUp(
 ): Promise<void> {
   const queue = config.queues.get(queueNameOf(config, nameNow(task)))
   if (queue === undefined) throw new ErrandError(`no queue for the follow-up ${JSON.stringify(task)}`)
+  const id = followUpId(envelope.id, after, ending)
+  const retentionSeconds = recordRetentionSeconds(config, id, queue.name)
   const now = ports.clock.now()
   const options = envelope.tenant === undefined ? {} : { tenant: envelope.tenant }
   const call = prepareCall(
@@ -153,7 +157,7 @@ async function sendFollowUp(
     // worker, of another version, may have recorded this very follow-up and died before its send.
     {
       task: { name: task, input: undefined },
-      queue,
+      queue: { ...queue, retentionSeconds },
       options,
       blobs: config.blobs !== undefined,
       version: ports.version,
@@ -161,7 +165,7 @@ async function sendFollowUp(
       headers: envelope.headers,
     },
     [decodeResult(codec, ending, await resultOf(ports, ending))],
-    followUpId(envelope.id, after, ending),
+    id,
     { id: envelope.id, depth: envelope.depth ?? 0 },
   )
   const [unsent] = await send(config, ports, queue, [call], now)
@@ -176,10 +180,4 @@ async function resultOf(ports: FollowUpContext['ports'], ending: Ending): Promis
   const text = ending.result ?? (await readResultBeside(ports, ending))
   if (text === undefined) throw new CallNotFoundError(`the result of the call ${ending.id} is gone`)
   return text
-}
-
-/** One for each end: a call that failed, was retried by hand and failed again has had two. */
-function followUpId(id: string, after: FollowUp['after'], ending: Ending): string {
-  const sends = sendsOf(ending)
-  return `${id}:${after}${sends === 1 ? '' : `:${sends}`}`
 }

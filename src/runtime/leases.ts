@@ -8,7 +8,7 @@
 import type { Ports } from './backend.ts'
 import { PROTOCOL } from './config.ts'
 import { leaseLost, type WatchedAttempt } from './marks.ts'
-import { extendLeaseChange } from './record.ts'
+import { type CallRecord, extendLeaseChange } from './record.ts'
 
 /** Renews the leases of one process's attempts. */
 export interface Leases {
@@ -44,7 +44,8 @@ export function createLeases(ports: Ports): Leases {
     try {
       const leaseUntil = until + PROTOCOL.leaseMarginSeconds * 1000
       const answer = await ports.store.update(attempt.id, extendLeaseChange(attempt.owner, leaseUntil))
-      if (!answer.written) attempt.abort(leaseLost(attempt.id))
+      const isOurs = answer.written || isOwnLease(answer.existing, attempt.owner)
+      if (!isOurs) attempt.abort(leaseLost(attempt.id))
       else if (active.has(attempt)) active.set(attempt, until)
     } catch {
       // Tried again in 20 s.
@@ -73,4 +74,9 @@ export function createLeases(ports: Ports): Leases {
       active.delete(attempt)
     },
   }
+}
+
+/** Whether a refused renewal met its own lease, and a longer one: a clock may have been set back. */
+function isOwnLease(existing: CallRecord | undefined, owner: string): boolean {
+  return existing?.state === 'running' && existing.owner === owner
 }

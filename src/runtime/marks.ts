@@ -11,6 +11,8 @@ import { type CallRecord, isFinal } from './record.ts'
 export interface WatchedAttempt {
   readonly id: string
   readonly owner: string
+  /** Which attempt of its call it is, from 1. */
+  readonly attempt: number
   readonly startedAt: number
   abort(reason: Error): void
 }
@@ -70,6 +72,8 @@ async function readMarks(ports: Ports, attempts: readonly WatchedAttempt[]): Pro
 
 /** Aborts the attempt where its record says that it should stop. Stale reads only make it later. */
 export function heed(record: CallRecord, attempt: WatchedAttempt): void {
+  // As it was before the claim: of an attempt before, whose owner was another, and which may have failed.
+  if (record.attempts < attempt.attempt) return
   if (isFinal(record.state) || (record.owner !== attempt.owner && record.state === 'running')) {
     attempt.abort(leaseLost(record.id))
   } else if (record.abortReason !== undefined) {

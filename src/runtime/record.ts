@@ -115,10 +115,7 @@ export function killsOf(record: CallRecord): number {
   return counted - record.failures - (record.state === 'running' ? 1 : 0)
 }
 
-/**
- * Whether the attempt before this claim ended without a word. Each claim follows one attempt at most, so each kill is
- * found by one claim.
- */
+/** Whether the attempt before this claim ended without a word: each kill is found by the one claim after it. */
 export function followsKill(record: CallRecord, { isAttempt }: Pick<Claim, 'isAttempt'>): boolean {
   // Only an attempt counts itself.
   const kills = isAttempt ? killsOf(record) : killsOf(record) + 1
@@ -264,14 +261,20 @@ export function refusalOf(claim: Claim, existing: CallRecord | undefined): Refus
   return { kind: 'raced' }
 }
 
-/** Writes the progress of the attempt that owns the call, its `number`th. */
+/** Writes the progress of the attempt that owns the call, its `number`th; a request that comes late undoes no later one. */
 export function progressChange(owner: string, progress: string, number: number): Change {
-  return { when: owned(owner), set: { progress, progressNumber: number } }
+  const inOrder: Condition = {
+    any: [
+      ['progressNumber', 'absent'],
+      ['progressNumber', '<=', number],
+    ],
+  }
+  return { when: { all: [owned(owner), inOrder] }, set: { progress, progressNumber: number } }
 }
 
-/** Renews the lease of the attempt that owns the call. */
+/** Renews the lease of the attempt that owns the call; a request that comes late does not shorten it. */
 export function extendLeaseChange(owner: string, leaseUntil: number): Change {
-  return { when: owned(owner), set: { leaseUntil } }
+  return { when: { all: [owned(owner), ['leaseUntil', '<=', leaseUntil]] }, set: { leaseUntil } }
 }
 
 /** How an attempt ends its call. */
@@ -348,12 +351,7 @@ export function cancelChange(now: number): Change {
 
 /** Asks the attempt that runs the call to stop. */
 export function markChange(reason: string): Change {
-  return {
-    when: {
-      all: [running, ['abortReason', 'absent']],
-    },
-    set: { abortReason: reason },
-  }
+  return { when: { all: [running, unmarked] }, set: { abortReason: reason } }
 }
 
 /** Ends a marked call that nobody runs (any more). */

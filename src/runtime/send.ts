@@ -24,6 +24,9 @@ export interface Unsent {
   readonly error: unknown
 }
 
+/** Is told of the calls whose records this send may have written, when it will throw since AWS refuses for good. */
+export type OnRefused = (calls: readonly OutgoingCall[], error: unknown) => Promise<void>
+
 /**
  * Record first, then message, for up to ten calls.
  * @throws IdempotencyConflictError, AccessDeniedError, ResourceNotFoundError, NotWiredError
@@ -34,6 +37,7 @@ export async function send(
   queue: ResolvedQueue,
   calls: readonly OutgoingCall[],
   now: number,
+  onRefused?: OnRefused,
 ): Promise<readonly Unsent[]> {
   const unsent: Unsent[] = []
   const messages: OutgoingMessage[] = []
@@ -47,7 +51,7 @@ export async function send(
     const call = calls[index] as OutgoingCall
     const write = writes?.[index]
     if (write?.status === 'rejected') {
-      if (isCertain(write.reason)) throw write.reason
+      if (isCertain(write.reason)) throw await refused(calls, writes, write.reason, onRefused)
       unsent.push({ id: call.id, error: write.reason })
       continue
     }
@@ -70,10 +74,25 @@ export async function send(
       if ('error' in result) unsent.push({ id: ids[index] as string, error: result.error })
     }
   } catch (error) {
-    if (isCertain(error)) throw error
+    if (isCertain(error)) throw await refused(calls, writes, error, onRefused)
     for (const id of ids) unsent.push({ id, error })
   }
   return unsent
+}
+
+/** The error that a send throws, once whoever is concerned was told. */
+async function refused(
+  calls: readonly OutgoingCall[],
+  writes: readonly PromiseSettledResult<Written | undefined>[] | undefined,
+  error: unknown,
+  onRefused: OnRefused | undefined,
+): Promise<unknown> {
+  // One whose answer was lost may be there as well.
+  const mayBeWritten = (write: PromiseSettledResult<unknown> | undefined) =>
+    write !== undefined && !(write.status === 'rejected' && isCertain(write.reason))
+  const concerned = calls.filter((_, index) => mayBeWritten(writes?.[index]))
+  await onRefused?.(concerned, error)
+  return error
 }
 
 /** Writes what a call needs before its message: its blob, then its record (`undefined`: none yet). */

@@ -17,8 +17,9 @@ import { compose, type Middleware, type SubmittedCall } from './middleware.ts'
 import { longestMatch } from './name-pattern.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
 import { type OutgoingCall, prepareCall, type Route } from './outgoing-call.ts'
+import { endRefused } from './refused-send.ts'
 import type { RegisteredTask } from './registry.ts'
-import { send, type Unsent } from './send.ts'
+import { type OnRefused, send, type Unsent } from './send.ts'
 import { type AnyFunction, parseInput, type TaskSender } from './task.ts'
 
 /** How a running task submits. */
@@ -100,7 +101,9 @@ function sendOne(
   const prepared = prepareCall(context.codec, now, route, args, id ?? idOf(backend, route, now))
   const key = route.options.idempotencyKey
   const call = key === undefined ? prepared : { ...prepared, key }
-  return send(context.config, backend, route.queue, [call], now).then((failed) => {
+  const isOwnId = key === undefined && route.options.id === undefined
+  const onRefused = isOwnId ? ending(context, backend, route.queue) : undefined
+  return send(context.config, backend, route.queue, [call], now, onRefused).then((failed) => {
     if (failed.length > 0) throw uncertain(failed, [call.id], route.task.name)
     const future = new Future<unknown>(context.calls, call.id)
     if (backend.kind === 'eager') {
@@ -110,6 +113,10 @@ function sendOne(
     }
     return future
   })
+}
+
+function ending({ codec }: SenderContext, backend: Backend, queue: ResolvedQueue): OnRefused {
+  return (calls, error) => endRefused(codec, backend, queue, calls, error)
 }
 
 /** Whether nothing stands between the arguments and their encoding: most calls, and they then wait for nothing. */
@@ -301,15 +308,25 @@ async function sendInLanes(
   calls: readonly OutgoingCall[],
 ): Promise<Unsent[]> {
   const unsent: Unsent[] = []
+  const refusals: unknown[] = []
+  const onRefused = ending(context, backend, queue)
   let next = 0
+  const sendBatch = async (batch: readonly OutgoingCall[]) => {
+    const now = backend.clock.now()
+    try {
+      unsent.push(...(await send(context.config, backend, queue, batch, now, onRefused)))
+    } catch (error) {
+      refusals.push(error)
+    }
+  }
   const lane = async () => {
-    while (next < calls.length) {
+    while (next < calls.length && refusals.length === 0) {
       const from = next
       next += LIMITS.batchEntries
       const batch = calls.slice(from, from + LIMITS.batchEntries)
       const before = queue.fifo ? unsent[0] : undefined
       if (before === undefined) {
-        unsent.push(...(await send(context.config, backend, queue, batch, backend.clock.now())))
+        await sendBatch(batch)
       } else {
         unsent.push(...batch.map(({ id }) => ({ id, error: before.error })))
       }
@@ -317,6 +334,8 @@ async function sendInLanes(
   }
   // On a FIFO queue the order of sending is the order of running: nothing may overtake what could not be sent.
   await Promise.all(Array.from({ length: queue.fifo ? 1 : MAP_LANES }, lane))
+  // Once all lanes have ended: one that went on would send calls of a map that has thrown.
+  if (refusals.length > 0) throw refusals[0]
   return unsent
 }
 

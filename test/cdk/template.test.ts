@@ -31,16 +31,19 @@ describe('queues', () => {
     expect(queue('default', small).Properties).toMatchObject({ VisibilityTimeout: 90 })
   })
 
-  test.each(['lowpriority', 'highpriority', 'orders'])('%s has a dead-letter queue of 14 days', (name) => {
-    const letters = deadLetters(name)
-    expect(queue(name).Properties.RedrivePolicy).toEqual({
-      deadLetterTargetArn: { 'Fn::GetAtt': [letters.id, 'Arn'] },
-      maxReceiveCount: 100,
-    })
-    expect(letters.Properties).toMatchObject({ MessageRetentionPeriod: 1_209_600, VisibilityTimeout: 90 })
-    expect(letters.Properties.RedrivePolicy).toBeUndefined()
-    expect(letters.Properties.FifoQueue).toBe(queue(name).Properties.FifoQueue)
-  })
+  test.each(['lowpriority', 'highpriority', 'orders'])(
+    '%s has a dead-letter queue of 14 days, after 100 receives (F-22, F-25)',
+    (name) => {
+      const letters = deadLetters(name)
+      expect(queue(name).Properties.RedrivePolicy).toEqual({
+        deadLetterTargetArn: { 'Fn::GetAtt': [letters.id, 'Arn'] },
+        maxReceiveCount: 100,
+      })
+      expect(letters.Properties).toMatchObject({ MessageRetentionPeriod: 1_209_600, VisibilityTimeout: 90 })
+      expect(letters.Properties.RedrivePolicy).toBeUndefined()
+      expect(letters.Properties.FifoQueue).toBe(queue(name).Properties.FifoQueue)
+    },
+  )
 
   test('all are encrypted, take TLS only, have no name of their own, and stay when the config drops them', () => {
     const queues = resourcesOf(template, 'AWS::SQS::Queue')

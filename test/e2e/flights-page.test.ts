@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { app } from '../../examples/flights/src/app.ts'
 import { client } from '../../examples/flights/src/client.ts'
 import { executor } from '../../examples/flights/src/errand.ts'
-import { startChromium } from '../support/chromium.ts'
+import { startBrowser } from '../support/browser.ts'
 import { type HttpServer, serveHttp } from '../support/http-server.ts'
 import { root } from '../support/source-files.ts'
 
@@ -17,7 +17,7 @@ let browser: Browser
 let server: HttpServer
 
 beforeAll(async () => {
-  browser = await startChromium()
+  browser = await startBrowser()
   server = await serveHttp(app)
 })
 afterAll(async () => {

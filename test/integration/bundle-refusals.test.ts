@@ -27,7 +27,7 @@ function refusal(cwd: string, options: Partial<BundleOptions> = {}): string {
   throw new Error('it was bundled')
 }
 
-describe('a module that cannot be bundled', () => {
+describe('a module that cannot be bundled (F-40)', () => {
   test('since it is not installed: who imports it, and both fixes', () => {
     const cwd = writeApp({
       'errand.ts': `import './tasks.ts'\n${shop}`,

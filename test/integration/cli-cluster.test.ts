@@ -62,6 +62,20 @@ describe('a cluster', () => {
     expect(JSON.parse(later.stdout)).toEqual({ id, state, value })
   })
 
+  test('has a monitor of its own, which may act', async () => {
+    await cluster.prints('the monitor is at http://127.0.0.1:')
+    const [, url = ''] = /the monitor is at (\S+)/.exec(cluster.output()) ?? []
+    const opened = await fetch(url, { redirect: 'manual' })
+    const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const { origin } = new URL(url)
+    expect((await fetch(origin)).status).toBe(401)
+    const data = await (await fetch(`${origin}/?format=json`, { headers: { cookie } })).json()
+    const { workers } = data as { workers: { value: Record<string, { state: string }> } }
+    expect(workers.value).toMatchObject({ foo: { state: 'OK' }, bar: { state: 'OK' } })
+    const queue = await (await fetch(`${origin}/queues/reports`, { headers: { cookie } })).text()
+    expect(queue).toContain('action="/queues/reports/pause"')
+  })
+
   test('is watched on a page, whose address holds a token', async () => {
     const monitor = startCommand(['monitor', '--port', '0'], { cwd })
     try {

@@ -72,6 +72,13 @@ export const executor = createExecutor(defineConfig(config), { tasks: { add: (a:
   expect(JSON.parse(status.stdout)).toEqual({ ping: true, workers: { 'worker-1': 'OK', other: 'OK' } })
   const sum = await runCommand(['submit', 'add', '1', '2', '--queue', 'more', '--wait', '30'], { cwd })
   expect(sum.stdout).toBe('3\n')
+  // The monitor was there from the start, and follows the config at the same port.
+  await expect.poll(() => dev.output().match(/the monitor is at \S+/g)?.length, { timeout: 10_000 }).toBe(2)
+  const [before = '', now = ''] = dev.output().match(/http:\/\/127\.0\.0\.1:\d+\/\?token=\S+/g) ?? []
+  expect(new URL(now).port).toBe(new URL(before).port)
+  const opened = await fetch(now, { redirect: 'manual' })
+  const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? ''
+  expect((await fetch(new URL('/queues/more', now), { headers: { cookie } })).status).toBe(200)
 }, 120_000)
 
 test('the command beside it gets the variables, and ends it with its exit code', async () => {

@@ -56,7 +56,7 @@ function stage(tasks: TaskTree) {
 
 const add = (a: number, b: number) => a + b
 
-describe('a dead letter', () => {
+describe('a dead letter (F-22)', () => {
   test('ends its call as failed, without running it, and says why', async () => {
     let runs = 0
     const count = () => ++runs
@@ -100,7 +100,7 @@ describe('a dead letter', () => {
     expect(await future.result()).toBe(3)
   })
 
-  test('waits while an attempt holds the lease, and then ends what that attempt did not', async () => {
+  test('waits while an attempt holds the lease, and then ends what that attempt did not (F-23)', async () => {
     const on = stage({ hang: () => new Promise(() => {}) })
     const future = await on.executor.future(
       (await on.executor.submit(on.executor.task('other', add), 1, 2)).id,

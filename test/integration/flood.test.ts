@@ -10,7 +10,7 @@ const executor = createExecutor(config, { tasks: { add }, backend: 'local' })
 
 afterAll(() => executor.close())
 
-test('100,000 futures settle, with the event loop blocked for 2 s in the middle', async () => {
+test('100,000 futures settle, with the event loop blocked for 2 s in the middle (F-45)', async () => {
   const count = 100_000
   const lists = Array.from({ length: count }, (_, index) => [index, 1] as const)
   const group = await executor.map(add, lists)

@@ -219,7 +219,7 @@ describe('done callbacks', () => {
   })
 })
 
-describe('waiting', () => {
+describe('waiting (F-45)', () => {
   test('a time-out cancels nothing', async () => {
     const future = await running()
     const waiting = answer(future.result({ timeoutSeconds: 5 }))

@@ -258,7 +258,7 @@ const gaps: readonly (readonly [string, () => Faults])[] = [
   ['the answer to the put is lost', () => ({ store: failingPut(true) })],
 ]
 
-describe('a submit that fails half-way says which ids to submit again', () => {
+describe('a submit that fails half-way says which ids to submit again (F-08)', () => {
   test.each(gaps)('with a key: %s', async (_, faults) => {
     const { tasks, key, settle, log } = stage(faults())
     const error = await key('k')

@@ -22,7 +22,12 @@ async function bundle(entry: string) {
     target: 'node22',
     format: 'esm',
     mainFields: ['module', 'main'],
-    external: ['errand/local-emulator', '@aws-sdk/client-s3', '@aws-sdk/client-lambda'],
+    external: [
+      'errand/local-emulator',
+      '@aws-sdk/client-s3',
+      '@aws-sdk/client-lambda',
+      '@aws-sdk/client-cloudwatch',
+    ],
     logLevel: 'error',
   })
   const kib = Math.round((outputFiles[0]?.contents.length ?? 0) / 1024)

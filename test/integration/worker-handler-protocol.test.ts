@@ -101,7 +101,7 @@ describe('a redelivery', () => {
     expect(await future.snapshot()).toMatchObject({ state: 'cancelled', attempts: 0 })
   })
 
-  test('before a delayed call is due is hidden until then', async () => {
+  test('before a delayed call is due is hidden until then (F-03)', async () => {
     let ranAt = 0
     const run = () => {
       ranAt = on.clock.now()
@@ -216,7 +216,7 @@ describe('a call that was killed', () => {
   })
 })
 
-describe('a task that the worker does not know', () => {
+describe('a task that the worker does not know (F-33)', () => {
   test('is waited for an hour, a minute at a time and uncounted; then it is failed', async () => {
     const known = () => 1
     const newer = () => 2
@@ -248,7 +248,7 @@ describe('a task that the worker does not know', () => {
   })
 })
 
-describe('a FIFO group', () => {
+describe('a FIFO group (F-13)', () => {
   async function runGroups(arn: string) {
     const log: string[] = []
     const run = async (name: string, fails: boolean) => {

@@ -107,7 +107,7 @@ function addOf({ executor }: Stage): (a: number, b: number) => number {
   return internalsOf(executor).app.registry.find('add')?.run as (a: number, b: number) => number
 }
 
-describe('the time left', () => {
+describe('the time left (F-16)', () => {
   const contexts: readonly (readonly [string, unknown, boolean])[] = [
     ['no context', undefined, true],
     ['a context of null', null, true],
@@ -178,7 +178,7 @@ describe('the time left', () => {
     expect(await invoke(on, await on.receive(), 30_000)).toEqual([])
   })
 
-  test('a task that never settles, on an empty loop, ends `timed-out` before the deadline', async () => {
+  test('a task that never settles, on an empty loop, ends `timed-out` before the deadline (F-14)', async () => {
     const forever = task({ run: () => new Promise(() => {}), maxAttempts: 1 })
     const on = stage({ forever })
     const future = await on.executor.submit(forever)
@@ -226,7 +226,7 @@ describe('one batch', () => {
     expect(await future.snapshot()).toMatchObject({ state: 'retrying', attempts: 1, failures: 1 })
   })
 
-  test('of two messages of one call exactly one runs; the other is not acknowledged', async () => {
+  test('of two messages of one call exactly one runs; the other is not acknowledged (F-01, F-24)', async () => {
     let runs = 0
     const slow = async () => {
       await new Promise<void>((resolve) => on.clock.setTimer(resolve, 5000))

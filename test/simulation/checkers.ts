@@ -14,6 +14,7 @@ import {
   nothingIsUnhandled,
   viewsAreInOrder,
 } from './caller-checkers.ts'
+import { groupsRunInOrder } from './group-checkers.ts'
 import type { RunResult } from './history.ts'
 import {
   acknowledgedOnlyWhenOver,
@@ -35,7 +36,9 @@ import {
   leaseIsExclusive,
   leaseIsHeeded,
   leaseIsKept,
+  lossIsReal,
   markIsHeeded,
+  ownersOnlyAdvance,
   pathIsLegal,
   progressIsOwn,
 } from './record-checkers.ts'
@@ -60,10 +63,13 @@ export const checkers: readonly Checker[] = [
   forgottenStaysForgotten,
   pathIsLegal,
   progressIsOwn,
+  ownersOnlyAdvance,
+  lossIsReal,
   cancelIsKept,
   keyIsOneCall,
   argumentsAreRight,
   errorIsOwn,
+  groupsRunInOrder,
   acknowledgedOnlyWhenOver,
   batchIsAnswered,
   nothingIsUnhandled,

@@ -46,8 +46,18 @@ export const fenceMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        'return { when: owned(owner), set: { progress, progressNumber: number } }',
-        "return { when: ['id', 'present'], set: { progress, progressNumber: number } }",
+        'return { when: { all: [owned(owner), inOrder] }, set: { progress, progressNumber: number } }',
+        "return { when: { all: [['id', 'present'], inOrder] }, set: { progress, progressNumber: number } }",
+      ),
+    ],
+  },
+  {
+    name: 'progress that comes late goes over a later one',
+    edits: [
+      edit(
+        record,
+        'return { when: { all: [owned(owner), inOrder] }, set: { progress, progressNumber: number } }',
+        'if (inOrder === undefined) throw new Error()\n  return { when: owned(owner), set: { progress, progressNumber: number } }',
       ),
     ],
   },
@@ -90,11 +100,26 @@ export const claimMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        'return { when: owned(owner), set: { leaseUntil } }',
-        'return { when: running, set: { leaseUntil } }',
+        "return { when: { all: [owned(owner), ['leaseUntil', '<=', leaseUntil]] }, set: { leaseUntil } }",
+        "return { when: { all: [running, ['leaseUntil', '<=', leaseUntil]] }, set: { leaseUntil } }",
       ),
     ],
     mode: 'renewed-leases',
+  },
+  {
+    name: 'a renewal that comes late shortens the lease',
+    edits: [
+      edit(
+        record,
+        "return { when: { all: [owned(owner), ['leaseUntil', '<=', leaseUntil]] }, set: { leaseUntil } }",
+        'return { when: owned(owner), set: { leaseUntil } }',
+      ),
+    ],
+    mode: 'renewed-leases',
+  },
+  {
+    name: 'an attempt heeds a record that is older than its claim',
+    edits: [edit('src/runtime/marks.ts', 'if (record.attempts < attempt.attempt) return\n', '\n')],
   },
   {
     name: 'an attempt begins after its renewed lease is over',

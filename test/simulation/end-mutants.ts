@@ -8,6 +8,7 @@ const attempt = 'src/runtime/attempt.ts'
 const finish = 'src/runtime/finish-attempt.ts'
 const invocation = 'src/handlers/invocation.ts'
 const record = 'src/runtime/record.ts'
+const worker = 'src/handlers/worker.ts'
 
 /** Breaks of the end of an attempt. */
 export const endMutants: readonly Mutant[] = [
@@ -68,8 +69,8 @@ export const endMutants: readonly Mutant[] = [
     edits: [
       edit(
         record,
-        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },\n    increment: failed,\n",
-        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds },\n",
+        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds, ...known },\n    increment: failed,\n",
+        "    set: { state: 'retrying', dueAt, lastError, expiresAtSeconds, ...known },\n",
       ),
     ],
   },
@@ -144,6 +145,20 @@ export const messageMutants: readonly Mutant[] = [
         '  decodeEnvelope(delivery.body)\n  try {\n    const envelope = decodeEnvelope(delivery.body)',
       ),
     ],
+  },
+  {
+    name: 'what follows a failure in its group overtakes it',
+    edits: [
+      edit(
+        worker,
+        'if (stopped) returned.add(record, 0)',
+        'if (stopped && index < 0) returned.add(record, 0)',
+      ),
+    ],
+  },
+  {
+    name: 'the calls of a group run together',
+    edits: [edit(worker, '?.fifo !== true) return undefined', '?.fifo !== undefined) return undefined')],
   },
   {
     name: 'an error of the store fails the batch',

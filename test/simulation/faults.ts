@@ -26,6 +26,8 @@ const rates = {
   throttle: 0.08,
   'lost-request': 0.06,
   'lost-response': 0.1,
+  /** A request is given up by who sent it, and arrives all the same, after others. */
+  'late-request': 0.05,
   /** An error is not tried again by the SDK, but given to the caller. */
   surfaced: 0.3,
   /** A request takes seconds. */

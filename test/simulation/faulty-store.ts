@@ -8,8 +8,8 @@ import { request, strikes } from './request.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { Simulation } from './simulation.ts'
 
-/** An eventually consistent read may lag behind by so much. */
-const LAG_MS = 1500
+/** An eventually consistent read may lag behind by so much; most lag by far less. */
+const LAG_MS = 12_000
 
 function remember(sim: Simulation, record: CallRecord): void {
   const versions = sim.versions.get(record.id)
@@ -38,7 +38,7 @@ async function write(
 
 function readOf(sim: Simulation, id: string, consistent: boolean): CallRecord | undefined {
   if (consistent || !strikes(sim, 'stale-read', id)) return sim.store.peek(id)
-  const until = sim.world.now() - Math.floor(sim.faults.amount('stale-read') * LAG_MS)
+  const until = sim.world.now() - Math.floor(sim.faults.amount('stale-read') ** 3 * LAG_MS)
   const versions = sim.versions.get(id) ?? []
   return versions.findLast(({ at }) => at <= until)?.record
 }

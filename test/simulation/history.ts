@@ -45,6 +45,8 @@ export type Happening = { readonly at: number } & (
       readonly id: string
       readonly execution: number
       readonly how: 'returned' | 'threw'
+      /** It stopped since it was told that it had lost its lease. */
+      readonly lost?: true
     }
   | { readonly kind: 'sent'; readonly queue: string; readonly messageId: string; readonly body: string }
   | {

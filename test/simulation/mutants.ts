@@ -121,9 +121,9 @@ const senders: readonly Mutant[] = [
     edits: [
       edit(
         'src/runtime/follow-up.ts',
-        '    followUpId(envelope.id, after, ending),\n    {',
+        '    id,\n    { id: envelope.id, depth',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
-        '    `${followUpId(envelope.id, after, ending)}:${Math.floor(now)}`,\n    {',
+        '    `${id}:${Math.floor(now)}`,\n    { id: envelope.id, depth',
       ),
     ],
   },

@@ -137,7 +137,8 @@ export function tasksOf(
       }
       await obey(sim, process, program, execution)
     } catch (error) {
-      sim.history.add({ kind: 'ran', id, execution, how: 'threw' })
+      const lost = LeaseLostError.is(error) ? ({ lost: true } as const) : {}
+      sim.history.add({ kind: 'ran', id, execution, how: 'threw', ...lost })
       throw error
     }
     return program.large ? { id, execution, padding: LARGE } : { id, execution }

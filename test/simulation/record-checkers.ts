@@ -220,6 +220,33 @@ export function* fenceHolds(view: RunView): Generator<[string, number]> {
   }
 }
 
+/** I4, I6: under one owner a lease only grows, and so does the number of its progress. */
+export function* ownersOnlyAdvance(view: RunView): Generator<[string, number]> {
+  for (const { id, before, after, at } of view.of('write')) {
+    if (before?.state !== 'running' || after.state !== 'running' || before.owner !== after.owner) continue
+    if ((after.leaseUntil ?? 0) < (before.leaseUntil ?? 0)) {
+      yield [
+        `the lease of ${id} was shortened by ${(before.leaseUntil ?? 0) - (after.leaseUntil ?? 0)} ms`,
+        at,
+      ]
+    }
+    const [older = 0, newer = 0] = [before.progressNumber, after.progressNumber]
+    if (newer < older) yield [`${id} went from progress ${older} back to ${newer}`, at]
+  }
+}
+
+/** I4: who is told that it lost its lease has lost it; where leases are renewed, a process may only have to fear so. */
+export function* lossIsReal(view: RunView): Generator<[string, number]> {
+  if (view.mode.renewsLeases) return
+  for (const { id, execution, lost, at } of view.of('ran')) {
+    if (lost === undefined) continue
+    const owner = view.claimOfExecution(execution)?.after.owner
+    const last = view.writesOf(id).findLast((write) => write.at <= at)?.after
+    if (last?.state !== 'running' || last.owner !== owner) continue
+    yield [`execution ${execution} of ${id} was told that it had lost its lease, and had not`, at]
+  }
+}
+
 /** A progress value is of the attempt that runs. */
 export function* progressIsOwn(view: RunView): Generator<[string, number]> {
   for (const { id, before, after, at } of view.of('write')) {

@@ -38,6 +38,14 @@ function crashes(sim: Simulation, process: SimulatedProcess, when: string): bool
   return true
 }
 
+/** Nobody waits for it any more; it has its effect all the same, minutes later perhaps. */
+function arriveLater(sim: Simulation, effect: () => Promise<unknown>): void {
+  const delayMs = 100 + sim.faults.amount('late-request') ** 3 * 120_000
+  sim.world.after(delayMs, () => {
+    if (!sim.isQuiet) void effect().catch(() => {})
+  })
+}
+
 /** Sends a request; `effect` is what it does where it arrives. */
 export async function request<T>(
   sim: Simulation,
@@ -58,6 +66,9 @@ export async function request<T>(
       error = errorOf('ThrottlingException', 'Rate exceeded')
     } else if (strikes(sim, 'lost-request', what)) {
       error = errorOf('TimeoutError', 'the request was lost')
+    } else if (strikes(sim, 'late-request', what)) {
+      arriveLater(sim, effect)
+      error = errorOf('TimeoutError', 'no answer in time')
     } else {
       const answer = await effect()
       if (crashes(sim, process, `after ${operation}`)) return never()

@@ -23,6 +23,7 @@ Prints the account; exits with 1 where it does not come out.
   --seed N       what the calls do, and when processes are killed (1); ids and timing differ from run to run
   --process-workers
                  workers that are processes, under leases that they renew, instead of Lambda's handlers
+  --dynalite     records in dynalite, also where DynamoDB Local can run
   --wire         instead: 10,000 submits and 10,000 conditional writes with 8 % of the answers lost
   --help         this text
 `
@@ -90,7 +91,7 @@ function count(name: string, text: string, least: number): number {
 }
 
 async function soakKills(
-  values: Readonly<Record<'calls' | 'kills' | 'workers' | 'seed', string>>,
+  values: Readonly<Record<'calls' | 'kills' | 'workers' | 'seed', string>> & { readonly dynalite: boolean },
   kind: WorkerKind,
 ) {
   const calls = count('calls', values.calls, 1)
@@ -99,6 +100,7 @@ async function soakKills(
     kills: Math.min(count('kills', values.kills, 1), calls),
     workers: count('workers', values.workers, 1),
     kind,
+    dynalite: values.dynalite,
     seed: count('seed', values.seed, 0),
   }
   const onProgress = (text: string) => console.log(text)
@@ -117,6 +119,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
     'process-workers': { type: 'boolean', default: false },
+    dynalite: { type: 'boolean', default: false },
     wire: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },

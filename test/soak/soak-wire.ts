@@ -23,9 +23,9 @@ const tableName = 'errand-soak'
 
 const visibility = { VisibilityTimeout: String(VISIBILITY_SECONDS) }
 
-/** Starts fauxqs with the queues and their dead letters, and DynamoDB Local, or dynalite where Java is missing. */
-export async function startSoakWire(): Promise<SoakWire> {
-  const database = (await startDynamoDbLocal()) ?? (await startDynalite())
+/** Starts fauxqs with the queues and their dead letters, and DynamoDB Local, or dynalite where it is asked for or Java is missing. */
+export async function startSoakWire({ dynalite = false } = {}): Promise<SoakWire> {
+  const database = (dynalite ? undefined : await startDynamoDbLocal()) ?? (await startDynalite())
   await createTable(database, tableName)
   const queues = [QUEUE, DOOMED]
   const fauxqs = await startFauxqs(

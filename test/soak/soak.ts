@@ -53,6 +53,8 @@ export interface SoakOptions {
   readonly seed: number
   /** How long to wait for the last calls once nobody is killed any more, in seconds. */
   readonly patienceSeconds: number
+  /** Whether the records are in dynalite. @default false: in DynamoDB Local, where Java is there */
+  readonly dynalite?: boolean
   /** Told how far it is, now and then. */
   readonly onProgress?: (text: string) => void
 }
@@ -109,7 +111,7 @@ const LONGEST_AFTER_BATCH_MS = 50
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const began = performance.now()
   const program = await bundleProgram(fileURLToPath(new URL(programs[options.kind].file, import.meta.url)))
-  const wire = await startSoakWire()
+  const wire = await startSoakWire(options)
   const backend = awsBackend(resolveConfig(config), wire.aws)
   const executor = createExecutor(config, { tasks: { ...tasks, ...followUps }, backend })
   const fleet = startFleet(program, options.workers, {
@@ -170,7 +172,7 @@ async function submit(soak: Soak, call: Omit<Submitted, 'isCancelled'>): Promise
   const { backend, calls } = soak
   const { kind } = call
   const future = await submitForSure(soak, call, optionsOf(kind))
-  const isCancelled = kind === 'unwanted' && (await future.cancel())
+  const isCancelled = kind === 'unwanted' && (await untilAnswered(() => future.cancel()))
   calls.set(future.id, { ...call, isCancelled })
   if (kind === 'doomed') await receiveInVain(backend)
 }
@@ -197,7 +199,19 @@ function optionsOf(kind: Kind): CallOptions {
 
 /** Receives what the doomed queue holds without doing anything, until SQS has given up on it. */
 async function receiveInVain({ queue }: Backend): Promise<void> {
-  while ((await queue.receive(DOOMED, { maxMessages: 10, waitSeconds: 0 })).length > 0);
+  const receive = () => untilAnswered(() => queue.receive(DOOMED, { maxMessages: 10, waitSeconds: 0 }))
+  while ((await receive()).length > 0);
+}
+
+/** Asks again where an answer comes too late; only for what may be asked twice. */
+async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch {
+      await delay(systemClock, LOOK_MS)
+    }
+  }
 }
 
 /** Waits for the end of each call; the endings by id, of those that ended in time. */
@@ -231,7 +245,7 @@ async function readAll({ backend, calls }: Soak): Promise<readonly (CallRecord |
   const records: (CallRecord | undefined)[] = []
   while (records.length < ids.length) {
     const some = ids.slice(records.length, records.length + READ_AT_ONCE)
-    records.push(...(await backend.store.read(some, { consistent: true })))
+    records.push(...(await untilAnswered(() => backend.store.read(some, { consistent: true }))))
   }
   return records
 }
@@ -245,7 +259,7 @@ async function emptied({
 }: Soak): Promise<Pick<SoakReport, 'messagesLeft' | 'deadLetters'>> {
   const until = systemClock.now() + options.patienceSeconds * 1000
   const countIn = async (queues: readonly string[]) => {
-    const counts = await Promise.all(queues.map((queue) => backend.queue.counts(queue)))
+    const counts = await Promise.all(queues.map((queue) => untilAnswered(() => backend.queue.counts(queue))))
     return counts.reduce((sum, { visible, inFlight, delayed }) => sum + visible + inFlight + delayed, 0)
   }
   const queues = [QUEUE, DOOMED]

@@ -52,10 +52,16 @@ class GatewayError extends Error {
   override name = 'GatewayError'
 }
 
-/** The tasks. What they do takes virtual time alone. */
-function tasksOf(clock: VirtualClock, chance: () => number, gateway: { isDown: boolean }) {
-  const pause = (seconds: number) =>
-    new Promise<void>((resolve) => clock.setTimer(() => resolve(), Math.round(seconds * 1000)))
+/** What tasks are made of. What they do takes virtual time alone. */
+interface Means {
+  readonly clock: VirtualClock
+  readonly chance: () => number
+  readonly gateway: { isDown: boolean }
+  readonly pause: (seconds: number) => Promise<void>
+}
+
+/** Tasks as a shop has them: they return, report, submit, and fail now and then. */
+function usualTasks({ clock, chance, gateway, pause }: Means) {
   const send = async (to: string) => {
     await pause(0.08 + chance() / 4)
     if (chance() < 0.01) throw new Error(`452 4.2.2 the mailbox of ${to} is full`)
@@ -85,10 +91,12 @@ function tasksOf(clock: VirtualClock, chance: () => number, gateway: { isDown: b
     if (chance() < 0.02) throw new CardDeclinedError(`the card of ${order} was declined: insufficient funds`)
     return { order, paid: true }
   }
+  return { mail: { send }, reports: { build }, orders: { charge } }
+}
+
+/** Tasks that take long, say much, or fail in ways of their own. */
+function oddTasks({ chance, pause }: Means) {
   return {
-    mail: { send },
-    reports: { build },
-    orders: { charge },
     thumbs: {
       make: async (key: string) => {
         await pause(0.2 + chance())
@@ -123,7 +131,10 @@ export function busyShop() {
   const clock = virtualClock(Date.UTC(2026, 9, 5, 9, 30))
   const chance = seededFractions(7)
   const gateway = { isDown: false }
-  const tasks = tasksOf(clock, chance, gateway)
+  const pause = (seconds: number) =>
+    new Promise<void>((resolve) => clock.setTimer(() => resolve(), Math.round(seconds * 1000)))
+  const means = { clock, chance, gateway, pause }
+  const tasks = { ...usualTasks(means), ...oddTasks(means) }
   const plan = faultPlan({
     ...{ seed: 7, duplicate: 0.01, delay: 0.01, reorder: 0.02, loseResponse: 0.005, throttle: 0.005 },
     kill: { inTask: 0.002, beforeFinish: 0.001, afterFinish: 0.001 },

@@ -59,18 +59,20 @@ export function startCommand(words: readonly string[], { cwd, env }: CommandPlac
   const output = () => stripVTControlCharacters(printed)
   const holds = (text: string | RegExp) =>
     typeof text === 'string' ? output().includes(text) : text.test(output())
+  const check = (text: string | RegExp) => {
+    if (!holds(text)) throw new Error(`"${text}" was not printed, but:\n${output()}`)
+  }
   return {
     child,
     output,
     stdout: () => data,
     ended,
     prints: (text) =>
-      vi.waitFor(
-        () => {
-          if (!holds(text)) throw new Error(`"${text}" was not printed, but:\n${output()}`)
-        },
-        { timeout: PATIENCE_MS, interval: 50 },
-      ),
+      // What has ended prints nothing any more.
+      Promise.race([
+        vi.waitFor(() => check(text), { timeout: PATIENCE_MS, interval: 50 }),
+        ended.then(() => check(text)),
+      ]),
   }
 }
 

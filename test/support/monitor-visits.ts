@@ -42,6 +42,11 @@ export async function visitsOf(shop: BusyShop): Promise<readonly Visit[]> {
   const reasons = [...(await failedByReason(shop))].map(([reason, id]) => ({
     ...{ name: `call-${reason}`, path: `/calls/${id}`, route: '/calls/:id' },
   }))
+  const failed = await shop.executor.inspect.calls(
+    { state: 'failed', task: 'orders.charge' },
+    { lookAt: 20_000, size: 100 },
+  )
+  const retried = failed.calls.find(({ attempts }) => attempts > 3)?.id
   const calls = { route: '/calls' }
   return [
     { name: 'overview', path: '/', route: '/' },
@@ -50,12 +55,14 @@ export async function visitsOf(shop: BusyShop): Promise<readonly Visit[]> {
     { name: 'calls-none', path: '/calls?task=nobody', ...calls },
     { name: 'calls-refused', path: '/calls?since=yesterday', ...calls, status: 400 },
     { name: 'failed', path: '/failed', route: '/failed' },
+    { name: 'failed-some', path: '/failed?task=loyalty.award', route: '/failed' },
     { name: 'failed-none', path: '/failed?task=nobody', route: '/failed' },
     { name: 'retry-all', path: '/failed/retry?task=orders.charge', route: '/failed/retry' },
     { name: 'tasks', path: '/tasks', route: '/tasks' },
     { name: 'queue', path: '/queues/billing', route: '/queues/:name' },
     { name: 'queue-paused', path: '/queues/imports', route: '/queues/:name' },
     { name: 'call-missing', path: '/calls/nobody', route: '/calls/:id', status: 404 },
+    { name: 'call-retried', path: `/calls/${retried}`, route: '/calls/:id' },
     ...reasons,
     await call('running', 'running', 'reports.build'),
     await call('aborted', 'running', 'video.transcode'),

@@ -1,5 +1,6 @@
 import { taskRoutes } from 'errand/hono'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { internalsOf } from '../../src/runtime/executor.ts'
 import { readEvents } from '../support/event-reader.ts'
 import { openShop } from '../support/open-shop.ts'
 
@@ -109,6 +110,28 @@ describe('bounds', () => {
     for (const _ of [1, 2]) expect((await openEvents(`/calls/${id}`, { app })).response.status).toBe(200)
     shop.open('full', 1)
     await clock.advance({ seconds: 5 })
+  })
+
+  test('a thousand streams of a call are all served, by one poller, and a thousand and first is told to come again', async () => {
+    const app = taskRoutes(executor, options)
+    const { id } = await executor.submit(tasks.wait, 'thousand')
+    const opened = await clock.runUntil(
+      Promise.all(Array.from({ length: 1000 }, async () => app.request(`/calls/${id}/events`))),
+    )
+    expect(new Set(opened.map(({ status }) => status))).toEqual(new Set([200]))
+    expect((await app.request(`/calls/${id}/events`)).status).toBe(503)
+    const readers = opened.map(readEvents)
+    const { store } = await internalsOf(executor).connect()
+    const reads = vi.spyOn(store, 'read')
+    await clock.advance({ seconds: 10 })
+    // As many as one stream's, which polls each 2 s at last.
+    expect(reads.mock.calls.length).toBeLessThanOrEqual(20)
+    reads.mockRestore()
+    shop.open('thousand', 1)
+    await clock.advance({ seconds: 5 })
+    expect(readers.every(({ isOver }) => isOver)).toBe(true)
+    for (const { events } of readers) expect(events.at(-1)).toMatchObject({ state: 'succeeded' })
+    expect((await app.request(`/calls/${id}/events`)).status).toBe(200)
   })
 
   test('a HEAD holds no stream', async () => {

@@ -142,7 +142,7 @@ describe('pages of calls', () => {
   })
 })
 
-describe('a page that is not given', () => {
+describe('a page that is not given (F-47)', () => {
   test.each([
     'x',
     '',

@@ -205,6 +205,28 @@ describe('on a port of its own', () => {
     },
   )
 
+  test('every route refuses no cookie, a wrong one, and that of an earlier run', async () => {
+    const stage = await monitorStage()
+    await stage.put({ id: 'an-id' })
+    const earlier = await startMonitor(stage.executor, { port: 0, manage: true })
+    const opened = await fetch(earlier.url, { redirect: 'manual' })
+    const expired = opened.headers.get('set-cookie')?.split(';')[0] ?? ''
+    await earlier.close()
+    const running = await startMonitor(stage.executor, { port: earlier.port, manage: true })
+    onTestFinished(() => running.close())
+    const routes = routesOf(stage)
+    for (const cookie of ['', `errand-monitor-${running.port}=${'x'.repeat(32)}`, expired]) {
+      for (const { method, path } of routes) {
+        const headers = { ...form, cookie, 'x-errand-monitor': '1' }
+        const response = await fetch(running.origin + path, { method, headers, redirect: 'manual' })
+        expect(response.status, `${method} ${path} with ${cookie}`).toBe(401)
+        expect(await response.text()).not.toContain('shop')
+      }
+    }
+    expect(routes.filter(({ method }) => method === 'POST')).toHaveLength(7)
+    expect((await fetch(running.url, { redirect: 'manual' })).status).toBe(303)
+  })
+
   test('another host’s name is refused, with and without the cookie', async () => {
     const { port, logIn } = await start()
     const cookie = (await logIn()).split(';')[0] ?? ''

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Backend } from '../../src/runtime/backend.ts'
+import type { Listed } from '../../src/runtime/store.ts'
 import { monitorStage, type StageOptions } from '../support/monitor-stage.ts'
 
 /** A stage on which everything that is read is counted; on AWS each is one request, or `list` some of them. */
 async function countedStage(options: StageOptions = {}) {
   const reads: Record<string, number> = {}
   const switches = { isDown: false }
+  const read = { rows: 0 }
   const counting = <Port extends object>(port: Port, name: string): Port =>
     new Proxy(port, {
       get: (target, key: keyof Port & string) => {
@@ -13,7 +15,16 @@ async function countedStage(options: StageOptions = {}) {
         if (typeof own !== 'function') return own
         return (...args: unknown[]) => {
           reads[`${name}.${key}`] = (reads[`${name}.${key}`] ?? 0) + 1
-          return switches.isDown ? Promise.reject(new Error('down')) : Reflect.apply(own, target, args)
+          const answer = switches.isDown
+            ? Promise.reject(new Error('down'))
+            : Reflect.apply(own, target, args)
+          if (key === 'list')
+            void answer.then(
+              ({ entries }: Listed) => (read.rows += entries.length),
+              () => {},
+            )
+          if (key === 'read') read.rows += (args[0] as readonly string[]).length
+          return answer
         }
       },
     })
@@ -35,7 +46,7 @@ async function countedStage(options: StageOptions = {}) {
       await stage.clock.advance({ seconds: 10 })
     }
   }
-  return { ...stage, switches, count, minute }
+  return { ...stage, switches, count, minute, read }
 }
 
 /** A minute of an open overview where nothing happens: two queues. */
@@ -83,6 +94,27 @@ describe('an open overview', () => {
     expect(reads['store.read']).toBeLessThanOrEqual(2 * 6 * 2)
   })
 
+  test('reads no more of ten thousand calls than of a hundred, and shows no more of them', async () => {
+    const open = async (calls: number) => {
+      const { minute, count, put, clock, request, read } = await countedStage({ lookAt: 1000 })
+      for (let index = 0; index < calls; index++) {
+        await put({ id: `call-${index}` })
+        // Both are of the same hour, and as much came in its last minute.
+        const step = index < calls - 20 ? 3_540_000 / (calls - 20) : 3000
+        await clock.advance({ milliseconds: Math.round(step) })
+      }
+      await minute('/')
+      read.rows = 0
+      const reads = await count(() => minute('/'))
+      const page = await (await request('/')).text()
+      return { requests: Object.values(reads).reduce((sum, each) => sum + each), rows: read.rows, page }
+    }
+    const [few, many] = [await open(100), await open(10_000)]
+    expect(many.requests).toBeLessThanOrEqual(2 * few.requests)
+    expect(many.rows).toBeLessThanOrEqual(2 * few.rows)
+    expect(many.page.length).toBeLessThan(2 * few.page.length)
+  })
+
   test('asks a store that is down no more often', async () => {
     const { count, minute, switches } = await countedStage()
     await minute('/')
@@ -97,7 +129,7 @@ test('nothing is read while nobody looks', async () => {
   expect(await count(() => clock.advance({ hours: 1 }))).toEqual({})
 })
 
-test('one call is a read of its record, and of its message where it failed', async () => {
+test('one call is a read of its record and one of its message', async () => {
   const { count, put, request, keep } = await countedStage()
   await put({ id: 'bad', state: 'failed', failedIn: 'low', lastError: 'Error: x' })
   await keep('bad', 'add', [1])

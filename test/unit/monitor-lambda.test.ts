@@ -1,6 +1,7 @@
+import { createHmac } from 'node:crypto'
 import { createExecutor, defineConfig } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
-import { deployedOptions, type MonitorHandlerOptions, monitorHandler } from 'errand/monitor'
+import { deployedOptions, type MonitorHandlerOptions, monitor, monitorHandler } from 'errand/monitor'
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { MonitorEnv } from '../../src/monitor/access.ts'
@@ -187,21 +188,31 @@ describe('with a token', () => {
     },
   )
 
-  test('everything but the log-in and its style is behind it', async () => {
-    const { ask } = lambdaMonitor({ auth: { secretArn }, manage: true })
-    for (const path of [
-      '/',
-      '/calls',
-      '/failed',
-      '/tasks',
-      '/queues/default',
-      '/assets/monitor.js',
-      '/nowhere',
-    ]) {
-      expect((await ask(path, { headers: json })).statusCode, path).toBe(401)
-    }
-    for (const path of ['/calls/x/cancel', '/failed/retry', '/queues/default/purge']) {
-      expect((await ask(path, act)).statusCode, path).toBe(401)
+  test('every route but the log-in and its style is behind it: without, with a wrong and with an expired log-in', async () => {
+    const { ask, executor } = lambdaMonitor({ auth: { secretArn }, manage: true })
+    const { routes } = monitor(executor, { authorize: () => false })
+    const known = routes.map(({ method, path }) => [
+      method === 'ALL' ? 'GET' : method,
+      path.replace('/assets/:name', '/assets/monitor.js').replace(/:\w+|\*/, 'x'),
+    ])
+    const distinct = new Map(known.map(([method = '', path = '']) => [`${method} ${path}`, { method, path }]))
+    expect(distinct.size).toBeGreaterThanOrEqual(16)
+    const until = Date.now() - 1000
+    const mac = createHmac('sha256', TOKEN).update(`errand-monitor ${until}`).digest('base64url')
+    const credentials: Asked[] = [
+      {},
+      { headers: { authorization: 'Bearer of-something-else-entirely' } },
+      { cookies: [`__Host-errand-monitor=${until}.${mac}`] },
+    ]
+    for (const { method, path } of distinct.values()) {
+      for (const given of credentials) {
+        const asked = { ...given, method, headers: { ...json, 'x-errand-monitor': '1', ...given.headers } }
+        const { statusCode, body } = await ask(path, asked)
+        expect([statusCode, body], `${method} ${path} ${JSON.stringify(given)}`).toEqual([
+          401,
+          'Not logged in.',
+        ])
+      }
     }
   })
 

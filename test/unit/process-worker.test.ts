@@ -184,7 +184,7 @@ describe('a call that takes long', () => {
     expect(stopped).toEqual([[60_000, 'lease-lost']])
   })
 
-  test('may take 11 hours, as long as SQS hides its message', async () => {
+  test('may take 11 hours, as long as SQS hides its message (F-19)', async () => {
     const log = keepLog()
     const on = processStage(config({ ...container, logLevel: 'info' }), (clock) => ({
       slow: taking(clock, 10.99 * HOUR),
@@ -198,7 +198,7 @@ describe('a call that takes long', () => {
     expect(log.said.map((line) => JSON.parse(line).message)).toEqual(['the worker runs'])
   })
 
-  test('and then waits longer for its retry than SQS hides its message is retried when it is due', async () => {
+  test('and then waits longer for its retry than SQS hides its message is retried when it is due (F-18, F-19)', async () => {
     const log = keepLog()
     const waits = { base: 39_600, random: 0.99 }
     const on = processStage(

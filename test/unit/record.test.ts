@@ -162,7 +162,7 @@ describe('final is final', () => {
     }
   })
 
-  test('for any order of any changes', async () => {
+  test('for any order of any changes (F-42, I2)', async () => {
     const all: readonly Change[] = Object.values(changes)
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(all.length - 1), { maxLength: 12 }), async (order) => {

@@ -101,7 +101,7 @@ describe('names', () => {
   })
 })
 
-describe('what is registered', () => {
+describe('what is registered (F-40)', () => {
   test('two tasks of one name are refused', () => {
     const registry = registryOf({ add: () => 1 })
     registry.names()

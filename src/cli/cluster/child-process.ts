@@ -80,17 +80,27 @@ function readLines(stream: Readable, say: (line: string) => void): void {
   createInterface({ input: stream }).on('line', say)
 }
 
+/**
+ * A parent that was held up itself finds its timers due before it finds the beats that came meanwhile: it looks once more
+ * after this time, in which it reads them.
+ */
+const LOOK_AGAIN_MS = 1000
+
 /** Kills it where it has not beaten for the worker's time-out; returns how to stop. */
-function watchLoop(child: ChildProcess, { clock, timeoutSeconds, say }: WorkerProcessOptions): () => void {
+export function watchLoop(
+  child: Pick<ChildProcess, 'on' | 'off' | 'kill'>,
+  { clock, timeoutSeconds, say }: Pick<WorkerProcessOptions, 'clock' | 'timeoutSeconds' | 'say'>,
+): () => void {
   let timer: Timer | undefined
+  const after = (ms: number, then: () => void) => {
+    timer?.cancel()
+    timer = clock.setTimer(then, ms, { background: true })
+  }
   const kill = () => {
     say(`its event loop was blocked for over ${timeoutSeconds} s, its time-out: killed, as Lambda does`)
     child.kill('SIGKILL')
   }
-  const wait = () => {
-    timer?.cancel()
-    timer = clock.setTimer(kill, timeoutSeconds * 1000, { background: true })
-  }
+  const wait = () => after(timeoutSeconds * 1000, () => after(LOOK_AGAIN_MS, kill))
   wait()
   child.on('message', wait)
   return () => {

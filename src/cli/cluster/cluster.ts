@@ -6,7 +6,7 @@ import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import type { ResolvedConfig } from '../../runtime/config.ts'
 import { UsageError } from '../exit-codes.ts'
-import { readClusterFile, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
+import { findRunningCluster, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
 import {
   environmentWith,
   type LocalAws,
@@ -52,14 +52,20 @@ interface State {
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const owner = ownerOf(options.app)
-  const running = readClusterFile(owner)
+  const running = await findRunningCluster(owner)
   if (running !== undefined) {
     throw new UsageError(
       `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
     )
   }
   const state: State = { options, aws: await startLocalAws(options.app.config, options), workers: new Map() }
-  announce(state, options.app)
+  try {
+    announce(state, options.app)
+  } catch (error) {
+    // Its servers would keep the process alive, with nobody to use them.
+    await state.aws.close()
+    throw error
+  }
   for (const name of processNames(options.app.config)) {
     const kept = keepWorker(starter(state, options.app.config, options.built, name), {
       clock: systemClock,

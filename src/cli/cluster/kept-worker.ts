@@ -61,9 +61,10 @@ export function keepWorker(
   return {
     ready: current.ready,
     async replace(how) {
-      const old = current
       const made = begin(how)
       if (!(await made.ready)) return false
+      // Only now: it may have ended meanwhile, and been started again.
+      const old = current
       timer?.cancel()
       start = how
       current = made

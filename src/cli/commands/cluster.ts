@@ -2,7 +2,9 @@
  * `errand cluster`: AWS on this machine, and a process for each declared worker.
  * @module
  */
+import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
+import { type MonitorBeside, startMonitorBeside } from '../cluster/monitor-beside.ts'
 import { createPrefixes } from '../cluster/prefixed-lines.ts'
 import { takeStopSignals } from '../cluster/stop-signals.ts'
 import { findApp, refuseStack, type SharedOptions } from '../connection.ts'
@@ -16,6 +18,9 @@ import { buildForWorkers, makeBuildFolder } from '../worker/built-app.ts'
 export interface ClusterCommandOptions extends SharedOptions {
   readonly sqsPort?: string
   readonly dynamodbPort?: string
+  readonly monitorPort?: string
+  /** False by `--no-monitor`. */
+  readonly monitor?: boolean
 }
 
 /** Runs until it is told to end. */
@@ -25,6 +30,7 @@ export async function cluster(screen: Screen, options: ClusterCommandOptions): P
   const app = findApp(options)
   const folder = makeBuildFolder()
   let running: Cluster | undefined
+  let monitor: MonitorBeside | undefined
   const signals = takeStopSignals(() => {
     running?.kill()
     folder.remove()
@@ -33,15 +39,29 @@ export async function cluster(screen: Screen, options: ClusterCommandOptions): P
     const built = await buildForWorkers(app, folder)
     running = await startCluster({ app, built, prefix: createPrefixes(screen), ...ports })
     tellVariables(screen, options, app.config.name, running.variables())
+    monitor = monitorOf(screen, options, app, running.variables())
     void running.ready.then((all) => screen.say(readiness(app.config.name, all)))
     await signals.first
     screen.say('errand: draining; Ctrl-C again ends it at once')
     await running.drain()
     return EXIT.ok
   } finally {
+    await monitor?.close()
     folder.remove()
     signals.release()
   }
+}
+
+/** The monitor that a cluster has, unless it is not wanted. */
+export function monitorOf(
+  { say }: Screen,
+  { monitor, ...options }: ClusterCommandOptions,
+  app: DiscoveredApp,
+  variables: Variables,
+): MonitorBeside | undefined {
+  if (monitor === false) return undefined
+  const { monitorPort: port } = readPorts(options)
+  return startMonitorBeside({ app, variables, port, say })
 }
 
 /** How other processes find it. */

@@ -6,6 +6,7 @@ import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { watchApp } from '../cluster/app-watch.ts'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { type CommandBeside, startBeside } from '../cluster/command-beside.ts'
+import type { MonitorBeside } from '../cluster/monitor-beside.ts'
 import { createPrefixes } from '../cluster/prefixed-lines.ts'
 import { type StopSignals, takeStopSignals } from '../cluster/stop-signals.ts'
 import { findApp, refuseStack } from '../connection.ts'
@@ -14,7 +15,7 @@ import { environmentWith } from '../local-aws/local-aws.ts'
 import { errorText, type Screen } from '../output/screen.ts'
 import { readPorts } from '../typed-values.ts'
 import { type BuildFolder, type BuiltApp, makeBuildFolder } from '../worker/built-app.ts'
-import { type ClusterCommandOptions, readiness, tellVariables } from './cluster.ts'
+import { type ClusterCommandOptions, monitorOf, readiness, tellVariables } from './cluster.ts'
 
 /** Runs until it is told to end, or the command beside it has ended. */
 export async function dev(
@@ -44,6 +45,7 @@ interface Session {
   readonly folder: BuildFolder
   cluster?: Cluster
   beside?: CommandBeside
+  monitor?: MonitorBeside | undefined
   stopWatching?: () => Promise<void>
 }
 
@@ -60,6 +62,7 @@ async function run(session: Session, signals: StopSignals): Promise<number> {
     return code
   } finally {
     await session.stopWatching?.()
+    await session.monitor?.close()
     await session.cluster?.drain()
   }
 }
@@ -76,6 +79,7 @@ async function follow(session: Session): Promise<void> {
       if (session.cluster === undefined)
         return start(session, found, built).then(started.resolve, started.reject)
       reloaded(screen, await session.cluster.reload(found, built))
+      await session.monitor?.follow(found, session.cluster.variables())
     },
     onFailed: (error) => {
       screen.say(
@@ -93,6 +97,7 @@ async function start(session: Session, app: DiscoveredApp, built: BuiltApp): Pro
   session.cluster = cluster
   const variables = cluster.variables()
   tellVariables(screen, options, name, variables)
+  session.monitor = monitorOf(screen, options, app, variables)
   if (command.length > 0) session.beside = await startBeside(command, environmentWith(process.env, variables))
   void cluster.ready.then((all) => screen.say(readiness(name, all)))
 }

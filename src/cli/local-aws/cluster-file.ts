@@ -4,7 +4,9 @@
  * @module
  */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { Variables } from './local-aws.ts'
 
@@ -48,7 +50,7 @@ export function writeClusterFile(owner: ClusterOwner, cluster: RunningCluster): 
   renameSync(draft, path)
 }
 
-/** The cluster of this app that runs here. The file of one that was killed is passed over. */
+/** The cluster of this app whose process is there. */
 export function readClusterFile(owner: ClusterOwner): RunningCluster | undefined {
   try {
     const cluster = JSON.parse(readFileSync(clusterFile(owner), 'utf8')) as RunningCluster
@@ -56,6 +58,29 @@ export function readClusterFile(owner: ClusterOwner): RunningCluster | undefined
   } catch {
     // None, or one that another version wrote.
     return undefined
+  }
+}
+
+/**
+ * The cluster of this app that runs here and listens: after one that was killed, its process's id may be another's, as in
+ * a container, whose ids begin anew.
+ */
+export async function findRunningCluster(owner: ClusterOwner): Promise<RunningCluster | undefined> {
+  const cluster = readClusterFile(owner)
+  return cluster !== undefined && (await listens(cluster.variables)) ? cluster : undefined
+}
+
+async function listens({ AWS_ENDPOINT_URL_DYNAMODB: endpoint = '' }: Variables): Promise<boolean> {
+  if (!URL.canParse(endpoint)) return false
+  const { hostname, port } = new URL(endpoint)
+  const socket = connect({ host: hostname, port: Number(port) })
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
   }
 }
 

@@ -36,8 +36,11 @@ async function startWorker(app: App, name: string): Promise<WorkerHere> {
   return {
     running: () => worker.load().running,
     async drain() {
-      await worker.drain()
-      await backend.close()
+      try {
+        await worker.drain()
+      } finally {
+        await backend.close()
+      }
     },
   }
 }

@@ -131,6 +131,20 @@ export function lazily<Client extends { destroy(): void }, Sdk>(
   }
 }
 
+/** Has the SDK put its middlewares in order once for each command, and not for each request. */
+const cached = { cacheMiddleware: true } as const
+
+/**
+ * Without the middleware that copies every request and answer for a logger that ours do not have. It and the order are
+ * 75 of the 260 µs that the SDK computes for a request (measured), which are most of what a busy worker computes at all.
+ */
+function withoutLogger<Client extends { readonly middlewareStack: { remove(name: string): boolean } }>(
+  client: Client,
+): Client {
+  client.middlewareStack.remove('loggerMiddleware')
+  return client
+}
+
 /** The SQS client, not yet made. */
 export function lazySqs(options: SqsOptions, env: Environment, region?: string): Lazy<SqsConnection> {
   return lazily(
@@ -139,7 +153,9 @@ export function lazySqs(options: SqsOptions, env: Environment, region?: string):
     (sdk) => {
       // The SDK checks the digests after the message was taken: a mismatch throws, and whoever sends again
       // sends a duplicate. TLS guards the bytes already.
-      return new sdk.SQSClient({ ...clientConfig('SQS', options, env, region), md5: false })
+      return withoutLogger(
+        new sdk.SQSClient({ ...clientConfig('SQS', options, env, region), ...cached, md5: false }),
+      )
     },
   )
 }
@@ -153,6 +169,7 @@ export function lazyDynamoDb(
   return lazily(
     () => import('@aws-sdk/client-dynamodb'),
     options.client,
-    (sdk) => new sdk.DynamoDBClient(clientConfig('DYNAMODB', options, env, region)),
+    (sdk) =>
+      withoutLogger(new sdk.DynamoDBClient({ ...clientConfig('DYNAMODB', options, env, region), ...cached })),
   )
 }

@@ -46,13 +46,13 @@ describe.concurrent('a task that', () => {
     expect(await ending('rejectsBehind')).toEqual({ state: 'succeeded', value: 2 })
   })
 
-  test('leaves a rejection behind keeps its result; the call that its environment thaws for is tried again', async () => {
+  test('leaves a rejection behind keeps its result; the call that its environment thaws for is tried again (F-35)', async () => {
     expect(await ending('leavesRejection')).toEqual({ state: 'succeeded', value: 1 })
     expect(await ending('leavesRejection')).toEqual({ state: 'succeeded', value: 2 })
     expect(kitchen.worker('untidy').environments()).toHaveLength(2)
   })
 
-  test('never settles, with nothing on the event loop, ends at its limit', async () => {
+  test('never settles, with nothing on the event loop, ends at its limit (F-14)', async () => {
     const outcome = await ending('neverSettles')
     expect(outcome).toMatchObject({
       state: 'failed',
@@ -65,7 +65,7 @@ describe.concurrent('a task that', () => {
     expect(await ending('sleeps')).toEqual({ state: 'succeeded', value: 2 })
   })
 
-  test('stands still for longer than its lease cannot overwrite the result of who took over', async () => {
+  test('stands still for longer than its lease cannot overwrite the result of who took over (F-20)', async () => {
     const worker = kitchen.worker('patient')
     const group = await rough('lingers')
     await worker.line('lingering, attempt 1')
