@@ -20,6 +20,23 @@ export function acknowledgeObjectKeys(grantee: IGrantable, bucket: IBucket, pref
   )
 }
 
+/** Schedules of long delays are named after ids of calls that are yet to come: they can only be named by their group. */
+export function acknowledgeSchedules(grantee: IGrantable, group: IConstruct, arn: string): void {
+  const principal: unknown = grantee.grantPrincipal
+  if (!Construct.isConstruct(principal)) return
+  const schedules = flatten(Stack.of(group).resolve(arn))
+  acknowledge(
+    principal,
+    `AwsSolutions-IAM5[Resource::${schedules}]`,
+    "schedules of this fleet's own group, named after ids of calls",
+  )
+}
+
+/** The pack knows a dead-letter queue by the queues that it is one of, and schedules are none. */
+export function acknowledgeDeadLetters(queue: IConstruct): void {
+  acknowledge(queue, 'AwsSolutions-SQS3', 'is itself the dead-letter queue, of schedules')
+}
+
 /** `ec2:Describe…` knows no resources, and Lambda makes the interfaces under ids of its own. */
 export function acknowledgeNetworkInterfaces(policy: IConstruct): void {
   const reason =

@@ -8,8 +8,8 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { type DiscoveredApp, runProgram } from '../src/app-discovery/index.ts'
 import type { BundleAnswer, BundleInputs, BundleRequest } from './bundling/build-bundle.ts'
 import { bytesUnder, copyFiles, measureFiles } from './bundling/copied-files.ts'
+import { importEager } from './bundling/eager-chunk.ts'
 import { checkSize, unbuildable } from './bundling/explain-problem.ts'
-import { preloaded } from './bundling/lean-sdk.ts'
 
 /** A bundle that was made. */
 export interface FunctionBundle {
@@ -129,7 +129,7 @@ export function entryText(
 ): string {
   const module = JSON.stringify(`./${basename(modulePath)}`)
   return [
-    ...preloaded.map((name) => `import ${JSON.stringify(name)}`),
+    importEager,
     ...imports,
     `import { ${JSON.stringify(exportName)} as app } from ${module}`,
     isFactory ? 'const executor = await app()' : 'const executor = app',

@@ -24,6 +24,8 @@ export function makeDeadLetterFunction(
   const sources = queues.flatMap(({ name, deadLetterQueue }): [string, IQueue][] =>
     deadLetterQueue === undefined ? [] : [[name, deadLetterQueue]],
   )
+  const { schedules } = parts.resources
+  if (schedules !== undefined) sources.push(['(schedules)', schedules.deadLetterQueue])
   if (sources.length === 0) return undefined
   const scope = new Construct(parent, 'DeadLetters')
   // It runs no task and needs nothing of the user's network; the code that it shares with the workers takes memory.

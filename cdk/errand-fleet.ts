@@ -18,6 +18,7 @@ import { writeOutput } from './fleet-output.ts'
 import { controlsOf, type FleetParts, makeParts } from './fleet-parts.ts'
 import type { ClientAccess, ErrandFleetProps } from './fleet-props.ts'
 import type { FleetQueue } from './fleet-queues.ts'
+import { schedulerVariable } from './fleet-schedules.ts'
 import { type FleetWorker, sorted } from './fleet-workers.ts'
 import { grantManage, grantRead, grantSubmit, grantWork } from './grants.ts'
 import {
@@ -117,7 +118,12 @@ export class ErrandFleet extends Construct {
 
   /** Those, and the one that tells who inspects or operates where the workers are. */
   get inspectEnvironment(): Readonly<Record<string, string>> {
-    return { ...this.#parts.environment, ...functionsVariable(this, [...this.#parts.workers.values()]) }
+    const { environment, resources, workers } = this.#parts
+    return {
+      ...environment,
+      ...schedulerVariable(this, resources.schedules),
+      ...functionsVariable(this, [...workers.values()]),
+    }
   }
 
   /**

@@ -7,6 +7,7 @@ import { CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-la
 import type { Construct } from 'constructs'
 import { ENV } from '../src/runtime/config.ts'
 import type { FleetQueue } from './fleet-queues.ts'
+import { type FleetSchedules, SCHEDULE_DEAD_LETTERS, schedulerVariable } from './fleet-schedules.ts'
 import { type FleetWorker, mappingIds } from './fleet-workers.ts'
 import type { FleetResources } from './grants.ts'
 import { refusal } from './refusal.ts'
@@ -33,18 +34,25 @@ export function fleetEnvironment(
     [ENV.table]: resources.table.table.tableName,
     [ENV.queueUrls]: toJson(scope, urls),
     ...(resources.blobs !== undefined && { [ENV.bucket]: resources.blobs.bucket.bucketName }),
+    ...(resources.schedules?.longDelays === true && schedulerVariable(scope, resources.schedules)),
     [ENV.fleet]: fleetName(scope),
     [ENV.version]: version,
   }
 }
 
 /** The dead-letter function knows its own queues too, as `<queue>-dead-letters`. */
-export function deadLetterUrls(scope: Construct, queues: readonly FleetQueue[]): Record<string, string> {
+export function deadLetterUrls(
+  scope: Construct,
+  queues: readonly FleetQueue[],
+  schedules: FleetSchedules | undefined,
+): Record<string, string> {
   const urls = queues.flatMap(({ name, queue, deadLetterQueue }) => [
     [name, queue.queueUrl] as const,
     ...(deadLetterQueue === undefined ? [] : [[`${name}-dead-letters`, deadLetterQueue.queueUrl] as const]),
   ])
-  return { [ENV.queueUrls]: toJson(scope, urls) }
+  const letters =
+    schedules === undefined ? [] : [[SCHEDULE_DEAD_LETTERS, schedules.deadLetterQueue.queueUrl] as const]
+  return { [ENV.queueUrls]: toJson(scope, [...urls, ...letters]) }
 }
 
 /** Who inspects asks the workers' functions, and their event source mappings. */

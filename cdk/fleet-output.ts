@@ -6,6 +6,7 @@ import { CfnOutput, Stack } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { fleetName } from './fleet-environment.ts'
 import type { FleetParts } from './fleet-parts.ts'
+import { schedulerResources } from './fleet-schedules.ts'
 import { mappingIds } from './fleet-workers.ts'
 
 /** What the output's JSON has. */
@@ -30,6 +31,8 @@ export interface FleetOutput {
   readonly workers: Readonly<Record<string, string>>
   /** The ids of the workers' event source mappings, by worker and queue. */
   readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** What its schedules are in, where it has any; `ERRAND_SCHEDULER` has the same. */
+  readonly scheduler?: { readonly group: string; readonly role: string; readonly deadLetters: string }
   /** The name of the function that ends dead letters. */
   readonly deadLetterFunction?: string
   /** The address of the monitor. */
@@ -56,6 +59,7 @@ export function writeOutput(scope: Construct, parts: FleetParts): void {
     ),
     workers: Object.fromEntries(workers.map(({ name, function: made }) => [name, made.functionName])),
     mappings: Object.fromEntries(workers.map((worker) => [worker.name, mappingIds(worker)])),
+    ...(resources.schedules !== undefined && { scheduler: schedulerResources(resources.schedules) }),
     ...(deadLetterFunction !== undefined && { deadLetterFunction: deadLetterFunction.functionName }),
     ...(monitor !== undefined && { monitor: monitor.url.url }),
   }

@@ -19,6 +19,7 @@ import type { FleetFunctionDefaults } from './fleet-function.ts'
 import { type FleetMonitor, makeMonitor } from './fleet-monitor.ts'
 import type { ErrandFleetProps } from './fleet-props.ts'
 import { type FleetQueue, makeQueue, useQueue } from './fleet-queues.ts'
+import { makeScheduleGroup, makeSchedules, schedulerVariable } from './fleet-schedules.ts'
 import { type FleetTable, makeTable, useTable } from './fleet-table.ts'
 import { type FleetWorker, makeWorker, sorted } from './fleet-workers.ts'
 import type { FleetBlobs, FleetResources } from './grants.ts'
@@ -56,15 +57,23 @@ export function makeParts(fleet: Construct, props: ErrandFleetProps): FleetParts
   const { version } = asset
   const queues = fleetQueues(fleet, config, props)
   const listed = [...queues.values()]
-  const resources = fleetResources(fleet, config, props, listed)
+  const { encryptionKey, removalPolicy = RemovalPolicy.RETAIN } = props
+  const scheduled = { app, queues, encryptionKey, removalPolicy }
+  const schedules = makeScheduleGroup(fleet, scheduled)
+  const resources = { ...fleetResources(fleet, config, props, listed), schedules }
   const environment = fleetEnvironment(fleet, resources, listed, version)
   const defaults = functionDefaults(fleet, asset, props, environment)
   const workers = fleetWorkers(fleet, config, props, { defaults, queues, resources })
   const deadLetterFunction = makeDeadLetterFunction(fleet, listed, {
-    defaults: { ...defaults, environment: { ...defaults.environment, ...deadLetterUrls(fleet, listed) } },
+    defaults: {
+      ...defaults,
+      environment: { ...defaults.environment, ...deadLetterUrls(fleet, listed, schedules) },
+    },
     resources,
     app: config.name,
   })
+  const knowing = [...workers.values()].map((worker) => worker.function)
+  makeSchedules(fleet, scheduled, schedules, knowing)
   const made = { config, version, queues, resources, environment, workers, deadLetterFunction }
   return { ...made, monitor: fleetMonitor(fleet, app, props, { ...made, defaults }) }
 }
@@ -104,7 +113,8 @@ function fleetMonitor(
       // The dead letters' URLs too: what lies there is shown.
       environment: {
         ...defaults.environment,
-        ...deadLetterUrls(fleet, [...parts.queues.values()]),
+        ...deadLetterUrls(fleet, [...parts.queues.values()], parts.resources.schedules),
+        ...schedulerVariable(fleet, parts.resources.schedules),
         ...functionsVariable(fleet, listed),
       },
     },
@@ -138,7 +148,7 @@ function fleetResources(
   config: ResolvedConfig,
   props: ErrandFleetProps,
   queues: readonly FleetQueue[],
-): FleetResources {
+): Omit<FleetResources, 'schedules'> {
   const { removalPolicy = RemovalPolicy.RETAIN, encryptionKey } = props
   const { listing } = config
   const table: FleetTable =

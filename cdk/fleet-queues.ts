@@ -48,12 +48,7 @@ export function makeQueue(
     ...orderedBy(fifo),
     removalPolicy: options.removalPolicy,
   }
-  const deadLetterQueue = new Queue(scope, 'DeadLetters', {
-    ...both,
-    // A standard queue's messages keep the age they had: what came late would else be gone on arrival.
-    retentionPeriod: Duration.seconds(LIMITS.maxRetentionSeconds),
-    visibilityTimeout: Duration.seconds(DEAD_LETTER_VISIBILITY_SECONDS),
-  })
+  const deadLetterQueue = deadLetters(scope, both)
   const queue = new Queue(scope, 'Queue', {
     ...both,
     retentionPeriod: Duration.seconds(retentionSeconds),
@@ -62,6 +57,23 @@ export function makeQueue(
   })
   if (!fifo && retentionSeconds > LIMITS.maxRetentionSeconds - DAY_SECONDS) warnOfRetention(scope, settings)
   return { name, queue, deadLetterQueue }
+}
+
+/** Makes the queue of what the schedules of a fleet could not send. */
+export function makeDeadLetters(
+  scope: Construct,
+  options: { readonly removalPolicy: RemovalPolicy; readonly encryptionKey: IKey | undefined },
+): Queue {
+  return deadLetters(scope, { ...guardedBy(options.encryptionKey), removalPolicy: options.removalPolicy })
+}
+
+function deadLetters(scope: Construct, props: QueueProps): Queue {
+  return new Queue(scope, 'DeadLetters', {
+    ...props,
+    // A standard queue's messages keep the age they had: what came late would else be gone on arrival.
+    retentionPeriod: Duration.seconds(LIMITS.maxRetentionSeconds),
+    visibilityTimeout: Duration.seconds(DEAD_LETTER_VISIBILITY_SECONDS),
+  })
 }
 
 const DAY_SECONDS = 86_400

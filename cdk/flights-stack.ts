@@ -78,9 +78,7 @@ function webFunction(scope: Construct): NodejsFunction {
       bundleAwsSDK: true,
       externalModules: [
         'errand/local-emulator',
-        '@aws-sdk/client-s3',
-        '@aws-sdk/client-lambda',
-        '@aws-sdk/client-cloudwatch',
+        ...['s3', 'lambda', 'cloudwatch', 'scheduler'].map((service) => `@aws-sdk/client-${service}`),
       ],
       // The SDK's CommonJS parts ask for Node's modules by `require`.
       banner: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

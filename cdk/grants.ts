@@ -9,6 +9,7 @@
  * | worker       | consume its queues, send             | put, get, batch get, update                 | both     |
  * | dead letters | consume dead letters, send           | put, get, update                            | both     |
  *
+ * With `longDelays`, all but readers make schedules too (`schedule-grants.ts`).
  * Puts and updates are of calls, not of notices. Who looks after the fleet is in `inspection-grants.ts`.
  *
  * A submit needs no read: DynamoDB sends the item that stood in the way of a conditional write along with its refusal,
@@ -20,7 +21,9 @@ import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { acknowledgeObjectKeys } from './acknowledgements.ts'
+import type { FleetSchedules } from './fleet-schedules.ts'
 import { CALL_PARTITIONS, type FleetTable } from './fleet-table.ts'
+import { grantDelays } from './schedule-grants.ts'
 
 /** Where a fleet's large payloads lie. */
 export interface FleetBlobs {
@@ -36,6 +39,8 @@ export interface FleetResources {
   readonly table: FleetTable
   /** Absent: the config has no `blobs`. */
   readonly blobs: FleetBlobs | undefined
+  /** Absent: the app has no schedules, and no `longDelays`. */
+  readonly schedules: FleetSchedules | undefined
 }
 
 /** To submit calls. */
@@ -43,6 +48,7 @@ export function grantSubmit(resources: FleetResources, grantee: IGrantable): voi
   grantSend(resources.queues, grantee)
   grantTable(resources.table, grantee, ['PutItem'])
   grantBlobs(resources.blobs, grantee, ['PutObject'])
+  grantDelays(resources.schedules, grantee)
 }
 
 /** To read futures. */
@@ -53,8 +59,9 @@ export function grantRead(resources: FleetResources, grantee: IGrantable): void 
 
 /** To cancel, abort and retry by hand: a retry reads the call, sends it again, and what followed its failure. */
 export function grantManage(resources: FleetResources, grantee: IGrantable): void {
-  const { queues, table, blobs } = resources
+  const { queues, table, blobs, schedules } = resources
   grantSend(queues, grantee)
+  grantDelays(schedules, grantee)
   grantTable(table, grantee, ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
   allow(grantee, ['dynamodb:Query'], table.failedIndexArn)
   grantBlobs(blobs, grantee, ['GetObject', 'PutObject'])
@@ -71,6 +78,7 @@ export function grantWork(
   if (submits) grantSend(resources.queues, grantee)
   grantTable(resources.table, grantee, ['BatchGetItem', 'GetItem', 'PutItem', 'UpdateItem'])
   grantBlobs(resources.blobs, grantee, ['GetObject', 'PutObject'])
+  grantDelays(resources.schedules, grantee)
 }
 
 /** To end dead letters, and to submit what follows a failure. */

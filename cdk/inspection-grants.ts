@@ -9,7 +9,7 @@
  *
  * The monitor besides reads large payloads, and metrics of CloudWatch, which know no resources.
  *
- * Mappings are known by their ids: `lambda:ListEventSourceMappings` could be granted on `*` alone.
+ * Of schedules see `schedule-grants.ts`. Mappings are known by their ids: `lambda:ListEventSourceMappings` could be granted on `*` alone.
  * @module
  */
 import { Grant, type IGrantable, Policy, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
@@ -18,6 +18,7 @@ import { acknowledgeMetrics } from './acknowledgements.ts'
 import { NOTICES_PARTITION } from './fleet-table.ts'
 import type { FleetWorker } from './fleet-workers.ts'
 import { allow, type FleetResources, grantBlobs, grantTable } from './grants.ts'
+import { grantScheduleReads, grantScheduleWrites } from './schedule-grants.ts'
 
 /** What somebody who looks after a fleet reaches. */
 export interface FleetControls extends FleetResources {
@@ -37,6 +38,7 @@ export function grantInspect(controls: FleetControls, grantee: IGrantable): void
   }
   grantTable(table, grantee, ['BatchGetItem', 'GetItem'])
   grantNotices(controls, grantee, ['Query'])
+  grantScheduleReads(controls.schedules, grantee)
   if (table.listingIndexArn !== undefined) allow(grantee, ['dynamodb:Query'], table.listingIndexArn)
 }
 
@@ -45,6 +47,7 @@ export function grantOperate(controls: FleetControls, grantee: IGrantable): void
   grantInspect(controls, grantee)
   for (const arn of mappingArns(controls.workers)) allow(grantee, ['lambda:UpdateEventSourceMapping'], arn)
   for (const queue of controls.queues) allow(grantee, ['sqs:PurgeQueue'], queue.queueArn)
+  grantScheduleWrites(controls.schedules, grantee)
   grantTable(controls.table, grantee, ['UpdateItem'])
   grantNotices(controls, grantee, ['PutItem'])
 }

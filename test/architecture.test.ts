@@ -48,7 +48,7 @@ const packages: Readonly<
 > = {
   'src/index.ts': { values: [], types: [] },
   'src/runtime/': {
-    values: ['devalue', 'fastest-levenshtein', 'tinyqueue', 'uuid'],
+    values: ['croner', 'devalue', 'fastest-levenshtein', 'tinyqueue', 'uuid'],
     types: ['@standard-schema/spec'],
   },
   'src/runtime/aws/': {

@@ -7,9 +7,10 @@ import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
-import { builtInsAtNeed } from './built-ins.ts'
+import { type BuiltInOptions, builtInsAtNeed, needsAnyName } from './built-ins.ts'
 import { giveNames } from './common-js-chunks.ts'
-import { leanSdk, needsAllSources } from './lean-sdk.ts'
+import { eagerChunk } from './eager-chunk.ts'
+import { type LeanOptions, leanSdk, needsAllSources } from './lean-sdk.ts'
 import { nameChunks } from './named-chunks.ts'
 
 /** What to build. */
@@ -56,7 +57,10 @@ const banner = [
 /** Counts as a file of the app's folder, whose own one of that name would be taken for it. */
 const ENTRY = 'errand-worker-entry.ts'
 
-function optionsOf(request: BundleRequest, hasAllSources: boolean) {
+/** Where a bundle may have to hold more than workers need. */
+type Leanness = BuiltInOptions & Pick<LeanOptions, 'hasAllSources'>
+
+function optionsOf(request: BundleRequest, { hasAllSources, takesAnyName }: Leanness) {
   const { modulePath, entry, root, outdir, minify, external, absent, clients } = request
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: ENTRY, loader: 'ts' },
@@ -77,7 +81,7 @@ function optionsOf(request: BundleRequest, hasAllSources: boolean) {
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external, ...absent],
-    plugins: [builtInsAtNeed, leanSdk({ clients, hasAllSources })],
+    plugins: [builtInsAtNeed({ takesAnyName }), leanSdk({ clients, hasAllSources }), eagerChunk],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',
@@ -90,13 +94,19 @@ function optionsOf(request: BundleRequest, hasAllSources: boolean) {
 
 type Esbuild = Awaited<ReturnType<typeof loadEsbuild>>
 
-/** Lean, or with more than a worker needs where the SDK would not have it otherwise. */
-async function bundle(esbuild: Esbuild, request: BundleRequest) {
+/** Lean, or with more than a worker needs where the SDK or the app would not have it otherwise. */
+async function bundle(
+  esbuild: Esbuild,
+  request: BundleRequest,
+  lean: Leanness = { hasAllSources: false, takesAnyName: false },
+) {
   try {
-    return await esbuild.build(optionsOf(request, false))
+    return await esbuild.build(optionsOf(request, lean))
   } catch (error) {
-    if (!needsAllSources(error)) throw error
-    return await esbuild.build(optionsOf(request, true))
+    const hasAllSources = lean.hasAllSources || needsAllSources(error)
+    const takesAnyName = lean.takesAnyName || needsAnyName(error)
+    if (hasAllSources === lean.hasAllSources && takesAnyName === lean.takesAnyName) throw error
+    return bundle(esbuild, request, { hasAllSources, takesAnyName })
   }
 }
 

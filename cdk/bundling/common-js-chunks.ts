@@ -1,10 +1,11 @@
 /**
- * What `import()` gives of CommonJS. esbuild exports nothing but `default` from such a chunk (its issue 3245), where Node
+ * What `import()` gives of CommonJS, and of Node's modules. esbuild exports nothing but `default` from such a chunk (its issue 3245), where Node
  * gives the names too, so that what runs on a laptop would not run in a worker.
  * @module
  */
 import { basename } from 'node:path'
 import type { Metafile, OutputFile } from 'esbuild'
+import { isBuiltIn } from './built-ins.ts'
 
 /**
  * An export `then` makes of a namespace what `import()` waits for, and so decides what it gives: what Node would, with
@@ -24,7 +25,8 @@ type OutputText = Pick<OutputFile, 'path' | 'text'>
 
 /** The files, in which the chunks that are made of CommonJS give `import()` what Node gives. */
 export function giveNames(files: readonly OutputText[], { inputs, outputs }: Metafile): OutputText[] {
-  const isCommonJs = (entryPoint?: string) => entryPoint !== undefined && inputs[entryPoint]?.format === 'cjs'
+  const isCommonJs = (entryPoint?: string) =>
+    entryPoint !== undefined && (inputs[entryPoint]?.format === 'cjs' || isBuiltIn(entryPoint))
   const chunks = Object.entries(outputs).filter(([, { entryPoint }]) => isCommonJs(entryPoint))
   const names = new Set(chunks.map(([path]) => basename(path)))
   return files.map(({ path, text }) => ({

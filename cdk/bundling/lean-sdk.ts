@@ -6,12 +6,13 @@
  * - Sources of credentials that Lambda has not: profiles, single sign-on, login, other processes, web identity, EC2's
  *   metadata. What stays are the variables, which is where Lambda puts them, and the container's endpoint.
  *   `@aws-sdk/credential-providers`, for a task that assumes a role, is whole.
+ * - The shared files of settings, where no variable names one; `mnemonist`, whose cache is a `Map` here.
  * - `bowser`, which reads the user agents of browsers, and the descriptions in the SDK's package.json files.
  * @module
  */
 import { readFile } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
 import type { BuildFailure, OnLoadResult, Plugin, PluginBuild } from 'esbuild'
+import { importEager } from './eager-chunk.ts'
 
 /** What errand uses of each client. A test holds it against the sources. */
 export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
@@ -44,13 +45,8 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-/**
- * For the entry: what every call needs and errand loads at the first of them. Lambda gives an environment more CPU while
- * it starts than a small function has later, and one graph of modules loads faster than one after the other.
- */
-export const preloaded = ['errand-preloaded:backend', 'errand-preloaded:sdk'] as const
-
 const notOnLambda = [
+  importEager,
   "const absent = () => async () => { throw Object.assign(new Error('left out of the worker bundle: Lambda has no such source of credentials'), { tryNextLink: true }) }",
   'export { absent as fromSSO, absent as fromIni, absent as fromProcess, absent as fromTokenFile }',
   'export { absent as fromContainerMetadata, absent as fromInstanceMetadata }',
@@ -76,12 +72,18 @@ export function leanSdk({ clients, hasAllSources }: LeanOptions): Plugin {
     name: 'lean-sdk',
     setup(build) {
       takeUsedClients(build, clients)
-      preload(build)
       if (!hasAllSources) leaveSources(build)
+      leaveSharedFiles(build)
+      build.onResolve({ filter: /^mnemonist\/lru-cache$/ }, ({ path, importer }) => {
+        return ofSdk.test(importer) ? { path, namespace: 'lru-cache', sideEffects: false } : undefined
+      })
+      build.onLoad({ filter: /./, namespace: 'lru-cache' }, () => ({ contents: lruCache }))
       build.onResolve({ filter: /^bowser$/ }, ({ path, importer }) => {
         return ofSdk.test(importer) ? { path, namespace: 'empty', sideEffects: false } : undefined
       })
-      build.onLoad({ filter: /./, namespace: 'empty' }, () => ({ contents: 'export default {}' }))
+      build.onLoad({ filter: /./, namespace: 'empty' }, () => ({
+        contents: `${importEager}\nexport default {}`,
+      }))
       build.onLoad({ filter: /[\\/]@aws-sdk[\\/][\w-]+[\\/]package\.json$/ }, async ({ path }) => {
         const { name, version } = JSON.parse(await readFile(path, 'utf8'))
         return { contents: JSON.stringify({ name, version }), loader: 'json' }
@@ -109,19 +111,8 @@ function takeUsedClients(build: PluginBuild, clients: readonly string[]): void {
   )
   build.onLoad({ filter: /./, namespace: 'used-of-sdk' }, ({ path, pluginData }): OnLoadResult => {
     const names = usedOfSdk[path] ?? []
-    const contents = `export { ${names.join(', ')} } from ${JSON.stringify(path)}`
+    const contents = `${importEager}\nexport { ${names.join(', ')} } from ${JSON.stringify(path)}`
     return { contents, resolveDir: pluginData as string }
-  })
-}
-
-function preload(build: PluginBuild): void {
-  build.onResolve({ filter: /^errand-preloaded:/ }, async ({ path, kind, resolveDir }) => {
-    // As errand itself finds them: the app need not have them in reach.
-    const { path: lambda } = await build.resolve('errand/lambda', { kind, resolveDir })
-    const backend = join(dirname(lambda), `../runtime/aws/aws-backend${extname(lambda)}`)
-    if (path === 'errand-preloaded:backend') return { path: backend, sideEffects: true }
-    const sdk = { path: '@aws-sdk/client-dynamodb', namespace: 'used-of-sdk' }
-    return { ...sdk, pluginData: dirname(backend), sideEffects: true }
   })
 }
 
@@ -142,3 +133,41 @@ function leaveSources(build: PluginBuild): void {
   })
   build.onLoad({ filter: /./, namespace: NOT_ON_LAMBDA }, () => ({ contents: notOnLambda }))
 }
+
+/** What the SDK uses of `mnemonist/lru-cache`, as a `Map` does it: every DynamoDB client makes one, and asks it nothing. */
+const lruCache = [
+  'export default class LRUCache {',
+  '  constructor(capacity) { this.capacity = capacity; this.items = new Map() }',
+  '  has(key) { return this.items.has(key) }',
+  '  peek(key) { return this.items.get(key) }',
+  '  get(key) { const value = this.items.get(key); if (this.items.delete(key)) this.items.set(key, value); return value }',
+  '  set(key, value) {',
+  '    this.items.delete(key); this.items.set(key, value)',
+  '    if (this.items.size > this.capacity) this.items.delete(this.items.keys().next().value)',
+  '  }',
+  '  clear() { this.items.clear() }',
+  '}',
+].join('\n')
+
+const SHARED_FILES = 'shared-files'
+
+/** Of an app without such files: a client looks for both at its first request, and again for each of its settings. */
+function leaveSharedFiles(build: PluginBuild): void {
+  const filter = /^\.\.\/shared-ini-file-loader\/loadSharedConfigFiles$/
+  build.onResolve({ filter }, ({ path, namespace, resolveDir }) => {
+    if (namespace === SHARED_FILES || !/[\\/]@smithy[\\/]/.test(resolveDir)) return undefined
+    return { path, namespace: SHARED_FILES, pluginData: resolveDir, sideEffects: false }
+  })
+  build.onLoad({ filter: /./, namespace: SHARED_FILES }, ({ path, pluginData }) => ({
+    contents: `import { loadSharedConfigFiles as load } from ${JSON.stringify(path)}\n${sharedIfNamed}`,
+    resolveDir: pluginData as string,
+  }))
+}
+
+const sharedIfNamed = [
+  'export const loadSharedConfigFiles = async (init) => {',
+  '  const { AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE } = process.env',
+  '  const named = AWS_CONFIG_FILE || AWS_SHARED_CREDENTIALS_FILE || init?.configFilepath || init?.filepath',
+  '  return named ? load(init) : { configFile: {}, credentialsFile: {} }',
+  '}',
+].join('\n')

@@ -13,4 +13,8 @@ export const config = defineConfig({
     bar: { concurrency: 4, memoryMiB: 512, timeoutSeconds: 60, logLevel: 'warn', queues: ['reports'] },
   },
   taskOptions: { 'reports.*': { maxAttempts: 3, timeoutSeconds: 30 } },
+  // A night whose report still goes when the next is due makes one report, not two.
+  schedules: {
+    nightly: { task: 'reports.nightly', cron: '0 2 * * *', timezone: 'America/New_York', overlap: 'skip' },
+  },
 })

@@ -3,7 +3,7 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { ResolvedConfig, ResolvedTaskOptions } from '../runtime/config.ts'
+import type { ResolvedConfig, ResolvedSchedule, ResolvedTaskOptions } from '../runtime/config.ts'
 import { longestMatch } from '../runtime/name-pattern.ts'
 
 /** One task of a discovered app. */
@@ -31,6 +31,10 @@ export interface DiscoveredApp {
   readonly backend?: string
   /** Sorted by name. */
   readonly tasks: readonly DiscoveredTask[]
+  /** Those of the config and of the code, sorted by name. */
+  readonly schedules: readonly ResolvedSchedule[]
+  /** The names of those that nothing is still to come of. */
+  readonly schedulesOver: readonly string[]
 }
 
 /** What the module itself does not tell: which of its exports it is. */
@@ -38,9 +42,10 @@ export type AppPlace = Pick<DiscoveredApp, 'modulePath' | 'exportName' | 'isFact
 
 /** A discovered app as JSON has it: maps are lists of entries. */
 export interface DiscoveredJson extends Omit<DiscoveredApp, 'config'> {
-  readonly config: Omit<ResolvedConfig, 'queues' | 'workers'> & {
+  readonly config: Omit<ResolvedConfig, 'queues' | 'workers' | 'schedules'> & {
     readonly queues: readonly EntryOf<ResolvedConfig['queues']>[]
     readonly workers: readonly EntryOf<ResolvedConfig['workers']>[]
+    readonly schedules: readonly EntryOf<ResolvedConfig['schedules']>[]
   }
 }
 
@@ -50,25 +55,29 @@ type EntryOf<M> = M extends ReadonlyMap<infer Key, infer Value> ? readonly [Key,
  * Tells of an app in a form that JSON holds. Reading the names registers the tasks.
  * @throws InvalidTaskError, InvalidOptionError where its tasks cannot be registered
  */
-export function describeApp({ config, backend, registry }: App, place: AppPlace): DiscoveredJson {
+export function describeApp(app: App, place: AppPlace): Omit<DiscoveredJson, 'schedulesOver'> {
+  const { config, backend, registry } = app
   const tasks = [...registry.names()].sort(byUnits).map((name): DiscoveredTask => {
     const task = registry.find(name) as { options: ResolvedTaskOptions; formerly?: readonly string[] }
     const queue = longestMatch(config.routes, name) ?? config.defaultQueue
     return { name, options: task.options, formerly: task.formerly ?? [], queue }
   })
-  const { queues, workers } = config
+  const schedules = [...app.schedules().values()].sort((one, other) => byUnits(one.name, other.name))
+  const [queues, workers] = [[...config.queues], [...config.workers]]
   return {
     ...place,
-    config: { ...config, queues: [...queues], workers: [...workers] },
+    config: { ...config, queues, workers, schedules: [...config.schedules] },
     ...(backend !== undefined && { backend }),
     tasks,
+    schedules,
   }
 }
 
 /** The app that `describeApp` told of. */
 export function reviveApp({ config, ...app }: DiscoveredJson): DiscoveredApp {
-  const { queues, workers } = config
-  return { ...app, config: { ...config, queues: new Map(queues), workers: new Map(workers) } }
+  const { queues, workers, schedules } = config
+  const maps = { queues: new Map(queues), workers: new Map(workers), schedules: new Map(schedules) }
+  return { ...app, config: { ...config, ...maps } }
 }
 
 /** By code units: the same order on every machine, whatever its language. */

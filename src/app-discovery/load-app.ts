@@ -4,6 +4,8 @@
  * @module
  */
 import { join } from 'node:path'
+import { systemClock } from '../runtime/clock.ts'
+import type { ResolvedSchedule } from '../runtime/config.ts'
 import { buildApp } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
@@ -45,10 +47,19 @@ async function load(): Promise<void> {
   // A turn, so that what was begun at import and rejects at once is heard of.
   await new Promise(setImmediate)
   try {
-    answer({ found: describeApp(app, { modulePath: request.path, exportName, isFactory }) })
+    const found = describeApp(app, { modulePath: request.path, exportName, isFactory })
+    answer({ found: { ...found, schedulesOver: await overOf(found.schedules) } })
   } catch (error) {
     throw new LoadFailure({ problem: 'declares tasks or options that are refused', error })
   }
+}
+
+/** @throws InvalidOptionError where a schedule has a zone that nobody knows, or never a time */
+async function overOf(schedules: readonly ResolvedSchedule[]): Promise<readonly string[]> {
+  if (schedules.length === 0) return []
+  // Most apps have none, and are found without the cron library.
+  const { isOver } = await import('../runtime/check-schedules.ts')
+  return schedules.filter((schedule) => isOver(schedule, systemClock.now())).map(({ name }) => name)
 }
 
 process.on('unhandledRejection', (error) => {

@@ -9,7 +9,10 @@ import { buildClient, type Client } from '../runtime/client.ts'
 import { type Config, ENV, type ResolvedConfig } from '../runtime/config.ts'
 import { NotWiredError } from '../runtime/errors.ts'
 import { buildExecutor, type Executor } from '../runtime/executor.ts'
-import type { QueueControl } from '../runtime/inspection.ts'
+import type { Future } from '../runtime/future.ts'
+import type { Inspect, QueueControl } from '../runtime/inspection.ts'
+import { noticedSchedules } from '../runtime/noticed-schedules.ts'
+import type { ScheduleContext, ScheduleControl } from '../runtime/schedule-control.ts'
 import { UsageError } from './exit-codes.ts'
 import { findRunningCluster } from './local-aws/cluster-file.ts'
 import { environmentWith, type Variables } from './local-aws/local-aws.ts'
@@ -36,7 +39,9 @@ export interface Connection {
   readonly app: DiscoveredApp
   readonly place: Place
   readonly client: Client<never>
+  readonly inspect: Inspect
   readonly queues: QueueControl
+  readonly schedules: ScheduleControl
   /** Without tasks: what looks after calls and queues needs none. */
   readonly executor: Executor
   close(): Promise<void>
@@ -65,7 +70,7 @@ async function connect(options: SharedOptions, say: (text: string) => void): Pro
 
 /** Connects an app to the cluster that these variables lead to, whatever this process's own say. */
 export function connectTo(app: DiscoveredApp, variables: Variables): Omit<Connection, 'place'> {
-  return openApp(app, optionsOf(variables))
+  return openApp(app, optionsOf(variables), variables[ENV.schedules] === 'notices')
 }
 
 function optionsOf(variables: Variables): AwsOptions {
@@ -75,30 +80,50 @@ function optionsOf(variables: Variables): AwsOptions {
     secretAccessKey: text('AWS_SECRET_ACCESS_KEY'),
   }
   const reach = (service: string) => ({ endpoint: text(`AWS_ENDPOINT_URL_${service}`), credentials })
-  const bucket = variables[ENV.bucket]
+  const [bucket, scheduler] = [variables[ENV.bucket], variables[ENV.scheduler]]
   return {
     ...{ tableName: text(ENV.table), queueUrls: JSON.parse(text(ENV.queueUrls)), functions: {} },
     ...{ region: text('AWS_REGION'), sqs: reach('SQS'), dynamodb: reach('DYNAMODB') },
     ...(bucket !== undefined && { bucket, s3: reach('S3') }),
+    ...(scheduler !== undefined && {
+      schedulerResources: JSON.parse(scheduler),
+      scheduler: reach('SCHEDULER'),
+    }),
   }
 }
 
-function openApp(app: DiscoveredApp, options: AwsOptions = {}): Omit<Connection, 'place'> {
+/** @param noticed whether a process of this machine fires the schedules; @default as the variables say */
+function openApp(app: DiscoveredApp, options: AwsOptions = {}, noticed = false): Omit<Connection, 'place'> {
   const declared = declaredConfig(app.config)
-  const backend = awsBackend(app.config, options)
+  const opened = awsBackend(app.config, options)
+  const backend = noticed ? { ...opened, schedules: noticedSchedules(opened.store) } : opened
   const client = buildClient<never, Config>(declared, {}, async () => backend)
-  const executor = buildExecutor(declared, {}, async () => backend) as unknown as Executor
+  const scheduled: ScheduleContext = {
+    config: app.config,
+    connect: () => backend,
+    schedules: () => new Map(app.schedules.map((schedule) => [schedule.name, schedule])),
+    submitByName: (task, args, queue) => submitterOf(client, queue)(task, ...args),
+  }
+  const executor = buildExecutor(declared, { scheduled }, async () => backend) as unknown as Executor
   const { queues } = executor
   return {
     app,
     client,
+    inspect: executor.inspect,
     queues,
+    schedules: executor.schedules,
     executor,
     async close() {
       await client.close()
       await backend.close()
     },
   }
+}
+
+/** Submits to a queue, by names that are known only now. */
+export function submitterOf(client: Client<never>, queue: string) {
+  const submit = client.with({ queue }).submit as unknown
+  return submit as (task: string, ...args: readonly unknown[]) => Promise<Future<unknown>>
 }
 
 /**
@@ -149,8 +174,9 @@ function replaceEnvironment(env: NodeJS.ProcessEnv): void {
   Object.assign(process.env, env)
 }
 
-/** A config that resolves to this one again. */
-function declaredConfig({ queues, workers, defaultQueue: _, blobs, ...rest }: ResolvedConfig): Config {
+/** A config that resolves to this one again, but for its schedules: those of the code are looked after with them. */
+function declaredConfig(config: ResolvedConfig): Config {
+  const { queues, workers, defaultQueue: _, schedules: __, blobs, ...rest } = config
   const [ownQueues, ownWorkers] = [new Map(queues), new Map(workers)].map(entriesWithoutNames)
   return {
     ...rest,

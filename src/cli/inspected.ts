@@ -13,4 +13,5 @@ export const inspected = [
   'stats',
   'queues',
   'calls',
+  'schedules',
 ] as const

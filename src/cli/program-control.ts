@@ -10,6 +10,7 @@ export function addControlCommands(program: Command): void {
   addSubmit(program)
   addCallCommands(program)
   addQueueCommands(program)
+  addSchedule(program)
 }
 
 function addSubmit(program: Command): void {
@@ -73,6 +74,25 @@ function addCallCommands(program: Command): void {
       '\nExamples:\n  $ errand retry 0192f0c1-…\n  $ errand retry --failed --task reports.build --since 1h',
     )
   runs(retry, async () => (await import('./commands/call-control.ts')).retry)
+}
+
+function addSchedule(program: Command): void {
+  const schedule = program
+    .command('schedule')
+    .description('run a schedule now, pause it, or resume it')
+    .argument('<action>', 'run, pause, resume')
+    .argument('<name>', 'the schedule')
+    .addHelpText(
+      'after',
+      `
+Paused, it fires no more; resumed, it fires at its next due time. What is to stay off has enabled: false in the config.
+
+Examples:
+  $ errand inspect schedules
+  $ errand schedule run nightly
+  $ errand schedule pause nightly`,
+    )
+  runs(schedule, async () => (await import('./commands/schedule.ts')).schedule)
 }
 
 function addQueueCommands(program: Command): void {

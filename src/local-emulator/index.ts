@@ -20,6 +20,7 @@ export {
   localBackend,
 } from './local-backend.ts'
 export { type QueueGate, queueGate } from './queue-gate.ts'
+export { type ScheduleFiring, type ScheduleFiringOptions, startSchedules } from './schedule-firing.ts'
 export { seededEntropy } from './seeded-entropy.ts'
 export { shareBackend } from './shared-backends.ts'
 export { type Span, type VirtualClock, virtualClock } from './virtual-clock.ts'

@@ -10,6 +10,7 @@ import type { ResolvedConfig } from '../runtime/config.ts'
 import { outsideAnyContext } from '../runtime/current-task.ts'
 import { type Entropy, systemEntropy } from '../runtime/entropy.ts'
 import { ClosedError } from '../runtime/errors.ts'
+import { noticedSchedules } from '../runtime/noticed-schedules.ts'
 import type { OneTimeSchedules } from '../runtime/one-time-schedules.ts'
 import { checkKeys } from '../runtime/option-checks.ts'
 import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
@@ -64,7 +65,7 @@ export interface LocalBackend extends Backend {
   /** What a queue, or its dead-letter queue (`<name>-dead-letters`), holds. */
   inspect: InProcessQueue['inspect']
   /** The messages that wait in schedules, for longer than a queue can delay them; none without `longDelays`. */
-  readonly schedules: Pick<InProcessSchedules, 'waiting' | 'nextAt'>
+  readonly waitingInSchedules: Pick<InProcessSchedules, 'waiting' | 'nextAt'>
   /** Closes it at once: attempts that run are killed, and no virtual time is waited for. */
   abandon(): Promise<void>
 }
@@ -161,7 +162,7 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     stopping: new Set(),
     paused: new Set(),
     counts: new Map(),
-    startedAt: 0,
+    ...{ firing: undefined, startedAt: 0 },
   }
   // A message may be left of a call that was cancelled; only where calls that wait have no record do messages count.
   const unfinished = () => sound.unfinished() + schedules.waiting().length
@@ -171,8 +172,9 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
     ...ports,
     kind: 'local',
     fleet: inProcessFleet(fleet, sound),
+    schedules: noticedSchedules(store),
     inspect: sound.inspect,
-    schedules,
+    waitingInSchedules: schedules,
     attach: (app) => outsideAnyContext(attachApp, fleet, app),
     start: async () => outsideAnyContext(startFleet, fleet),
     async close() {

@@ -7,6 +7,7 @@ import type { SQSEvent } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
 import type { Ports } from '../runtime/backend.ts'
 import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
+import { noticedSchedules } from '../runtime/noticed-schedules.ts'
 import { deadLettersOf } from '../runtime/queue.ts'
 import { type EventSourceMapping, startEventSourceMapping } from './event-source-mapping.ts'
 import type { FaultPlan } from './fault-plan.ts'
@@ -20,6 +21,7 @@ import {
   type WorkerHandler,
 } from './lambda-function.ts'
 import type { QueueGate } from './queue-gate.ts'
+import { type ScheduleFiring, startSchedules } from './schedule-firing.ts'
 
 /** What runs the calls. */
 export interface FleetOptions {
@@ -75,6 +77,8 @@ export interface LocalFleet {
   readonly paused: Set<string>
   /** By worker. */
   readonly counts: Map<string, WorkerCounts>
+  /** The schedules of the app, while its workers run. */
+  firing: ScheduleFiring | undefined
   /** When the workers were started, in epoch milliseconds. */
   startedAt: number
 }
@@ -203,6 +207,23 @@ export function startFleet(fleet: LocalFleet): void {
   fleet.startedAt = fleet.ports.clock.now()
   for (const worker of fleet.config.workers.values()) startWorker(fleet, worker)
   startDeadLetters(fleet)
+  fireSchedules(fleet, fleet.app)
+}
+
+/** Fires the schedules of this app, in place of an earlier one's. */
+function fireSchedules(fleet: LocalFleet, app: App): void {
+  const { config, ports, options } = fleet
+  const { clock, entropy, queue, store } = ports
+  fleet.firing?.stop()
+  fleet.firing = startSchedules({
+    ...{ config, clock, entropy, queue, states: noticedSchedules(store) },
+    schedules: app.schedules().values(),
+    onUnsent({ name, queue: where }, error) {
+      const { onError = sayError } = options
+      const cause = error instanceof Error ? error : new Error(String(error))
+      if (!isWanted(fleet, cause)) onError(cause, `schedule ${name}`, where)
+    },
+  })
 }
 
 /** Has the workers run the calls of this app, in place of an earlier one's. */
@@ -212,6 +233,7 @@ export function attachApp(fleet: LocalFleet, app: App): void {
   if (fleet.app !== undefined) warnOfMissing(fleet.config.name, fleet.app, app)
   fleet.app = app
   for (const lambda of fleet.functions) lambda.redeploy()
+  if (fleet.phase === 'running') fireSchedules(fleet, app)
   if (fleet.phase === 'wanted') startFleet(fleet)
 }
 
@@ -254,6 +276,7 @@ export function resumeQueue(fleet: LocalFleet, queue: string): void {
 /** Ends the workers after the invocations that run; no more are started. */
 export async function closeFleet(fleet: LocalFleet): Promise<void> {
   fleet.phase = 'closed'
+  fleet.firing?.stop()
   await Promise.all([...fleet.stopping, ...fleet.mappings.map(({ running }) => running?.stop())])
   await Promise.all(fleet.functions.map((lambda) => lambda.stopIdle()))
   for (const lambda of fleet.functions) lambda.killAll()

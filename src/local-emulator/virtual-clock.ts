@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { Clock } from '../runtime/clock.ts'
-import { deadlineHeap } from '../runtime/deadline-heap.ts'
+import type { Clock, Timer } from '../runtime/clock.ts'
+import { type DeadlineHeap, deadlineHeap } from '../runtime/deadline-heap.ts'
 import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** How far to go on. */
@@ -32,6 +32,8 @@ export interface VirtualClock extends Clock {
   readonly pendingTimers: number
   /** When the next timer fires, in epoch milliseconds; `undefined` where none is set. */
   readonly nextTimerAt: number | undefined
+  /** Whether no timer is left but those of schedules, which go on for ever. */
+  readonly isIdle: boolean
 }
 
 // Taken when this module loads, so that a test runner's fake timers cannot stop time itself.
@@ -90,6 +92,7 @@ export function millisecondsOf(span: Span): number {
 export function virtualClock(startMs: number = START_MS): VirtualClock {
   const timers = deadlineHeap<() => void>()
   let nowMs = startMs
+  const endless = { count: 0 }
 
   /** Goes to the next timer at or before `untilMs`, and fires it. */
   function fireNext(untilMs: number): boolean {
@@ -102,10 +105,12 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
 
   return {
     now: () => nowMs,
-    setTimer(task, delayMs) {
+    setTimer(task, delayMs, options) {
       // An endless wait is no timer: it would only ever be jumped to.
       if (delayMs === Number.POSITIVE_INFINITY) return { cancel: () => {} }
-      const timer = timers.add(nowMs + Math.max(delayMs, 0), task)
+      const at = nowMs + Math.max(delayMs, 0)
+      if (options?.endless === true) return endlessTimer(timers, endless, at, task)
+      const timer = timers.add(at, task)
       return { cancel: () => timers.cancel(timer) }
     },
     async advance(span) {
@@ -123,16 +128,39 @@ export function virtualClock(startMs: number = START_MS): VirtualClock {
       promise.then(done, done)
       await settle()
       while (!settled) {
-        if (fireNext(Number.POSITIVE_INFINITY)) await settle()
-        else await settleOrThrow(() => settled || timers.size() > 0)
+        if (timers.size() > endless.count && fireNext(Number.POSITIVE_INFINITY)) await settle()
+        else await settleOrThrow(() => settled || timers.size() > endless.count)
       }
       return promise
     },
     get pendingTimers() {
       return timers.size()
     },
+    get isIdle() {
+      return timers.size() === endless.count
+    },
     get nextTimerAt() {
       return timers.next()?.at
+    },
+  }
+}
+
+/** A timer of what goes on for ever: counted, so that the others are told apart. */
+function endlessTimer(
+  timers: DeadlineHeap<() => void>,
+  endless: { count: number },
+  at: number,
+  task: () => void,
+): Timer {
+  endless.count += 1
+  const timer = timers.add(at, () => {
+    endless.count -= 1
+    task()
+  })
+  return {
+    cancel() {
+      if (timer.item !== undefined) endless.count -= 1
+      timers.cancel(timer)
     },
   }
 }

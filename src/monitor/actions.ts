@@ -1,5 +1,5 @@
 /**
- * What can be done: to a call, to what failed, to a queue. Each is a POST of a form, and leads back to where it came
+ * What can be done: to a call, to what failed, to a queue, to a schedule. Each is a POST of a form, and leads back to where it came
  * from, or says as JSON what it did.
  * @module
  */
@@ -58,6 +58,16 @@ export function addActions(app: Hono<MonitorEnv>, sources: Sources): void {
   action('/queues/:name/resume', async (c) => {
     await executor.queues.resume(nameOf(c))
     return { data: { paused: false }, path: queuePath(c) }
+  })
+  for (const verb of ['pause', 'resume'] as const) {
+    action(`/schedules/:name/${verb}`, async (c) => {
+      await executor.schedules[verb](nameOf(c))
+      return { data: { paused: verb === 'pause' }, path: '/schedules' }
+    })
+  }
+  action('/schedules/:name/run', async (c) => {
+    const { id } = await executor.schedules.run(nameOf(c))
+    return { data: { id }, path: `/calls/${encodeURIComponent(id)}` }
   })
   action('/queues/:name/purge', async (c) => purge(c, sources))
 }

@@ -21,7 +21,7 @@ export function wantsJson(c: Context): boolean {
 /** What a page knows besides its data. */
 export async function frameOf(
   c: MonitorContext,
-  { executor, backend, refreshSeconds }: Sources,
+  { executor, backend, hasSchedules, refreshSeconds }: Sources,
 ): Promise<Frame> {
   // The page that says that the backend cannot be reached needs a frame as well.
   const [now, seconds] = await Promise.all([
@@ -34,6 +34,7 @@ export async function frameOf(
   return {
     ...{ app: executor.config.name, base: c.get('base'), formToken: c.get('formToken') },
     ...{ canManage: c.get('grant') === 'manage', now, refreshSeconds: seconds },
+    hasSchedules: hasSchedules(),
     query: new URL(c.req.url).searchParams,
   }
 }

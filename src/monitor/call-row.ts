@@ -66,7 +66,8 @@ export function callRow(call: InspectedCall, redactor: Redactor): CallRow {
 }
 
 /** With payloads hidden, the error's name remains: that is no data. */
-function shownError(text: string, task: string, redactor: Redactor): string {
+/** What a call failed with, as far as its task may be shown. */
+export function shownError(text: string, task: string, redactor: Redactor): string {
   if (redactor.hidesAll(task)) return /^[A-Za-z_$][\w$.]{0,99}(?=:|$)/.exec(text)?.[0] ?? 'Error'
   return visible(redactor.text(task, text))
 }

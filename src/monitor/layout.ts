@@ -18,6 +18,8 @@ export interface Frame {
   readonly base: string
   /** Whether actions are offered. */
   readonly canManage: boolean
+  /** Whether the app has schedules. */
+  readonly hasSchedules: boolean
   /** Goes into every form that acts. */
   readonly formToken: string
   readonly now: number
@@ -31,7 +33,7 @@ export interface Frame {
 export interface PageContent {
   readonly title: string
   /** Which entry of the navigation it is. */
-  readonly section?: 'Overview' | 'Calls' | 'Failed' | 'Tasks'
+  readonly section?: 'Overview' | 'Calls' | 'Failed' | 'Tasks' | 'Schedules'
   readonly body: Html
   /** Whether it is asked for again and again while it is open. @default false */
   readonly isLive?: boolean
@@ -42,12 +44,14 @@ const sections = [
   ['Calls', '/calls'],
   ['Failed', '/failed'],
   ['Tasks', '/tasks'],
+  ['Schedules', '/schedules'],
 ] as const
 
 /** A whole page. */
 export function layout(frame: Frame, { title, section, body, isLive = false }: PageContent): Html {
   const { app, base, now, refreshSeconds } = frame
-  const links = sections.map(
+  const shown = sections.filter(([name]) => frame.hasSchedules || name !== 'Schedules')
+  const links = shown.map(
     ([name, path]) =>
       html`<a href="${address(frame, path)}"${name === section ? html` aria-current="page"` : ''}>${name}</a>`,
   )

@@ -25,6 +25,7 @@ import { messagePage } from './message-page.ts'
 import { type MonitorOptions, resolveMonitorOptions } from './monitor-options.ts'
 import { overviewPage, readOverview } from './overview-page.ts'
 import { queuePage, readQueue } from './queue-page.ts'
+import { readSchedules, schedulesPage } from './schedules-page.ts'
 import { createSources, type MonitoredExecutor, type Sources } from './sources.ts'
 import { staticFile } from './static-files.ts'
 import { readTaskList, tasksPage } from './tasks-page.ts'
@@ -111,6 +112,7 @@ function addPages(app: Hono<MonitorEnv>, sources: Sources): void {
   page('/failed', withChoices, failedPage)
   page('/failed/retry', failed, retryAllPage)
   page('/tasks', (c) => readTaskList(sources, rangeOf(c)), tasksPage)
+  page('/schedules', () => readSchedules(sources), schedulesPage)
   page('/queues/:name', (c) => readQueue(sources, c.req.param('name') ?? ''), queuePage)
 }
 

@@ -8,6 +8,7 @@ import { type Calls, createCalls } from '../runtime/calls.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
 import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
 import type { CallRecord } from '../runtime/record.ts'
+import type { InspectedSchedule } from '../runtime/schedule-control.ts'
 import { type Reading, type Shared, shared } from './cached.ts'
 import { type CallRow, callRow } from './call-row.ts'
 import { type CallWindow, createWindowReader } from './call-window.ts'
@@ -18,7 +19,7 @@ import { createSeriesSource, type SeriesSource } from './series-source.ts'
 /** What a monitor asks of its executor, whatever its tasks are. */
 export type MonitoredExecutor = Pick<
   Executor,
-  'config' | 'inspect' | 'queues' | 'future' | 'retry' | 'retryAll'
+  'config' | 'inspect' | 'queues' | 'schedules' | 'future' | 'retry' | 'retryAll'
 >
 
 /** What pages read from. */
@@ -37,6 +38,10 @@ export interface Sources {
   readonly queues: () => Promise<Reading<Readonly<Record<string, QueueStats>>>>
   /** What the workers say. */
   readonly workers: () => Promise<Reading<Readonly<Record<string, WorkerStats>>>>
+  /** The schedules. */
+  readonly schedules: () => Promise<Reading<readonly InspectedSchedule[]>>
+  /** Whether there are any. */
+  readonly hasSchedules: () => boolean
   /** The newest calls. */
   readonly window: () => Promise<Reading<CallWindow>>
   /** What charts show, by the workers' metrics where they are to be had. */
@@ -47,7 +52,7 @@ export interface Sources {
   readonly forget: () => void
 }
 
-/** How often workers are asked on AWS, in seconds: each answer is an invocation. */
+/** How often workers and schedules are asked for on AWS, in seconds: each worker's answer is an invocation. */
 const WORKERS_SECONDS = 60
 
 /** Makes the sources of a monitor. */
@@ -59,6 +64,7 @@ export function createSources(executor: MonitoredExecutor, options: ResolvedMoni
   const windowReader = createWindowReader(config, options.lookAt)
   const queues = shared(() => executor.inspect.queues())
   const workers = shared(async () => (await executor.inspect.stats()).workers)
+  const schedules = shared(() => executor.inspect.schedules())
   const window = shared(async () => windowReader.read(await connect()))
   const refreshOf = ({ kind }: Backend) => options.refreshSeconds ?? (kind === 'aws' ? 10 : 2)
   const read = async <Value>(from: Shared<Value>, leastSeconds = 0) => {
@@ -74,11 +80,20 @@ export function createSources(executor: MonitoredExecutor, options: ResolvedMoni
     rowOf: (record) => callRow(inspectedOf(calls, record), redactor),
     queues: () => read(queues),
     workers: () => read(workers, WORKERS_SECONDS),
+    schedules: () => read(schedules, WORKERS_SECONDS),
+    hasSchedules() {
+      try {
+        return executor.schedules.names().length > 0
+      } catch {
+        // Their page says which of them breaks a rule.
+        return true
+      }
+    },
     window: readWindow,
     series: createSeriesSource(connect, readWindow),
     refreshSeconds: async () => refreshOf(await connect()),
     forget() {
-      for (const each of [queues, workers, window]) each.forget()
+      for (const each of [queues, workers, schedules, window]) each.forget()
     },
   }
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Codec } from './codec.ts'
-import type { ResolvedConfig } from './config.ts'
+import type { ResolvedConfig, ResolvedSchedule } from './config.ts'
 import type { Middleware } from './middleware.ts'
 import type { Registry } from './registry.ts'
 import type { SubmitFromTask } from './submit.ts'
@@ -20,6 +20,11 @@ export interface App {
   readonly backend?: string
   readonly registry: Registry
   readonly codec: Codec
+  /**
+   * All schedules, of the config and of the code, by name.
+   * @throws InvalidOptionError, UnregisteredTaskError where one that the code declares breaks a rule
+   */
+  schedules(): ReadonlyMap<string, ResolvedSchedule>
   readonly middleware: readonly Middleware[]
   readonly startHooks: readonly StartHook[]
   readonly stopHooks: readonly StopHook[]

@@ -23,7 +23,7 @@ import {
   UnknownTaskError,
 } from './errors.ts'
 import { expiredError } from './expiry.ts'
-import { type Claimed, fail, keepForRetry, settle } from './finish-attempt.ts'
+import { type Claimed, fail, keepForRetry, settle, skip } from './finish-attempt.ts'
 import { afterFinal } from './follow-up.ts'
 import { recordRetentionSeconds } from './follow-up-id.ts'
 import { keepForPeople } from './kept-message.ts'
@@ -32,6 +32,7 @@ import type { Log } from './log.ts'
 import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import type { Marks } from './marks.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
+import { runInTheWay } from './overlap.ts'
 import { FIRST_RETRY_MS } from './persist.ts'
 import {
   type Claim,
@@ -122,6 +123,8 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     reportKill(environment, claimed)
     const verdict = verdictOf(environment, claimed)
     if (verdict !== undefined) return await verdict
+    const inTheWay = envelope.overlap === undefined ? undefined : await runInTheWay(ports, claimed)
+    if (inTheWay !== undefined) return await skip(environment, claimed, inTheWay)
     // The claim may have taken long, or its environment stood still: what began now would outlive its lease.
     const begunAt = ports.clock.now()
     const leftMs = delivery.deadline - begunAt - PROTOCOL.finishReserveSeconds * 1000

@@ -10,6 +10,7 @@ import type { Entropy } from './entropy.ts'
 import type { Fleet } from './fleet.ts'
 import type { OneTimeSchedules } from './one-time-schedules.ts'
 import type { Queue } from './queue.ts'
+import type { Schedules } from './schedules.ts'
 import type { Store } from './store.ts'
 
 /** The three kinds of backend. */
@@ -34,6 +35,8 @@ export interface Backend extends Ports {
   readonly kind: BackendKind
   /** Whether a submit rejects with the error of a call that failed: an option of `eager`. @default false */
   readonly propagate?: boolean
+  /** The schedules as seen from outside. Without it nobody can look at them, or pause one. */
+  readonly schedules?: Schedules
   /** The workers as seen from outside. Without it nobody can ask for their status, or pause a queue. */
   readonly fleet?: Fleet
   /** What attempts came to over time. Without it that is told from the newest calls. */

@@ -101,7 +101,11 @@ export function buildClient<Tasks, C extends Config>(
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const sender = createSender({ config, codec, calls, connect, middleware, resolve: resolveName })
-  const { status, inspect } = createInspection({ config, calls, connect, resolve: resolveName })
+  const { status, inspect } = createInspection({
+    ...{ config, calls, connect, resolve: resolveName },
+    schedules: () => config.schedules,
+    submitByName: (name, args, queue) => sender.submit(name as unknown as AnyFunction, args, { queue }),
+  })
   return {
     status,
     inspect,

@@ -16,9 +16,18 @@ export interface Clock {
   now(): number
   /**
    * Runs `task` once, `delayMs` from now. A timer with `background: true` does not keep the process alive;
-   * the default does: a worker that awaits something on an otherwise empty event loop must not exit.
+   * the default does: a worker that awaits something on an otherwise empty event loop must not exit. One with
+   * `endless: true` will be set again and again: a virtual clock does not go on for its sake alone.
    */
-  setTimer(task: () => void, delayMs: number, options?: { readonly background?: boolean }): Timer
+  setTimer(task: () => void, delayMs: number, options?: TimerOptions): Timer
+}
+
+/** What a timer is to others. */
+export interface TimerOptions {
+  /** @default false */
+  readonly background?: boolean
+  /** @default false */
+  readonly endless?: boolean
 }
 
 /** The longest delay that `setTimeout` keeps, about 24.8 days; longer ones would fire at once. */

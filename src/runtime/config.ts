@@ -3,6 +3,9 @@
  * variables, each exactly once.
  * @module
  */
+import type { ConfigSchedule, ResolvedSchedule, ScheduleOptions } from './schedule-options.ts'
+
+export type { ConfigSchedule, ResolvedSchedule, ScheduleOptions } from './schedule-options.ts'
 
 /** How one queue is made. */
 export interface QueueOptions {
@@ -136,6 +139,8 @@ export interface Config {
    * AWS. @default false
    */
   readonly longDelays?: boolean
+  /** Calls that are due again and again, or once, by the schedule's name; see docs/scheduling.md. @default {} */
+  readonly schedules?: Readonly<Record<string, ConfigSchedule>>
 }
 
 /** Defaults of everything optional in a config. */
@@ -156,6 +161,7 @@ export const DEFAULTS = {
   listing: true,
   blobs: { prefix: 'errand/' },
   longDelays: false,
+  schedule: { timezone: 'UTC', enabled: true, jitterMinutes: 0, overlap: 'allow' },
 } as const satisfies {
   queue: string
   queueRetentionSeconds: number
@@ -166,6 +172,7 @@ export const DEFAULTS = {
   listing: boolean
   blobs: BlobOptions
   longDelays: boolean
+  schedule: ScheduleOptions
 }
 
 /** Limits of AWS, with where they are stated, and our own. */
@@ -182,6 +189,8 @@ export const LIMITS = {
   expirySeconds: 31_536_000 + 1_209_600,
   /** EventBridge Scheduler: the `Input` of a target is 256 KB. */
   scheduleInputBytes: 262_144,
+  /** EventBridge Scheduler: `MaximumWindowInMinutes`. */
+  jitterMinutes: 1440,
   /** SQS: visibility, counted from the receipt. */
   visibilitySeconds: 43_200,
   /** SQS: `WaitTimeSeconds` of a receive. */
@@ -250,6 +259,13 @@ export const PROTOCOL = {
   unknownTaskSeconds: 3600,
   /** When, after its expiry, a call is seen as ended by who may not write so: a claim of that moment has been answered by then. */
   expiryMarginSeconds: 60,
+  /**
+   * For how long EventBridge Scheduler sends again what SQS does not take, before it is a dead letter: less than the half
+   * day for which a worker believes that a call without a record is new.
+   */
+  firingAgeSeconds: 21_600,
+  /** How often at most: EventBridge Scheduler's own default, and its most. */
+  firingAttempts: 185,
   /** How far the clocks of senders and workers may be apart before a message counts as forged. */
   clockSkewSeconds: 3600,
   /** Marks of attempts older than this are read, this often. */
@@ -277,10 +293,16 @@ export const ENV = {
   /** The bucket's name, where the config has `blobs`. */
   bucket: 'ERRAND_BUCKET',
   /**
-   * Where the config has `longDelays`, what makes their schedules, as a JSON object: `group` (its name), `role` (its ARN,
+   * Where the config has `longDelays`, what makes their schedules, and where it has schedules, who inspects is told where they
+   * are, as a JSON object: `group` (its name), `role` (its ARN,
    * which the schedules send by) and `deadLetters` (the ARN of the queue for messages that a schedule could not send).
    */
   scheduler: 'ERRAND_SCHEDULER',
+  /**
+   * `notices`: a process of this machine fires the schedules, and sees by notices in the table which are paused.
+   * `errand cluster` and `errand dev` set it.
+   */
+  schedules: 'ERRAND_SCHEDULES',
   /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
   /** Which worker of the config this function or process is. Without it, the first. */
@@ -334,6 +356,8 @@ export interface ResolvedConfig {
   /** Absent: large payloads have nowhere to go. */
   readonly blobs?: Required<BlobOptions>
   readonly longDelays: boolean
+  /** Those that the config declares; an app may declare more. */
+  readonly schedules: ReadonlyMap<string, ResolvedSchedule>
 }
 
 /** The names of a config's queues, as a type. */

@@ -9,6 +9,7 @@ import { MalformedMessageError } from './errors.ts'
 import { areHeaders, type Headers } from './headers.ts'
 import { showValue } from './nearest-name.ts'
 import { parseJson } from './parse-json.ts'
+import { completeScheduled, type ScheduledMessage } from './scheduled-call.ts'
 
 /** The version that this code writes, and the newest that it reads. */
 export const ENVELOPE_VERSION = 1
@@ -39,6 +40,10 @@ export interface Envelope {
   readonly headers?: Headers
   /** Arguments that no message can hold lie in a blob of this fingerprint, and not in \`args\`. Its key is made of the id. */
   readonly blob?: ArgumentsFingerprint
+  /** The schedule whose run it is. */
+  readonly schedule?: string
+  /** Of a schedule's run: it does not begin while an earlier one goes. */
+  readonly overlap?: 'skip'
 }
 
 /** An envelope as a worker reads it. */
@@ -58,8 +63,8 @@ const everyRefused = new RegExp(refusedBySqs, 'g')
  * The message body: `args` is the codec's JSON text, spliced in so that it is not quoted a second time; left out where
  * they lie in a blob.
  */
-export function encodeEnvelope(envelope: Envelope, args: string): string {
-  if (envelope.blob !== undefined) return JSON.stringify(envelope)
+export function encodeEnvelope(envelope: Envelope | ScheduledMessage, args: string): string {
+  if ('blob' in envelope && envelope.blob !== undefined) return JSON.stringify(envelope)
   const body = `${JSON.stringify(envelope).slice(0, -1)},"args":${args}}`
   if (!refusedBySqs.test(body)) return body
   return body.replaceAll(everyRefused, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)
@@ -81,6 +86,7 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
         'deploy the workers before the clients',
     )
   }
+  completeScheduled(fields)
   for (const name of requiredTexts) checkText(fields, name, true)
   for (const name of optionalTexts) checkText(fields, name, false)
   for (const name of times) {
@@ -98,6 +104,8 @@ export function decodeEnvelope(body: string): ReceivedEnvelope {
     throw malformed('`version` is no code version')
   }
   if (fields.headers !== undefined && !areHeaders(fields.headers)) throw malformed('`headers` are no headers')
+  if (fields.overlap !== undefined && fields.overlap !== 'skip')
+    throw malformed('`overlap` is no word of ours')
   checkFollowed(fields)
   checkArguments(fields)
   return fields as unknown as ReceivedEnvelope
@@ -136,7 +144,7 @@ function isWhole(value: unknown, max: number): boolean {
 }
 
 const requiredTexts = ['id', 'task', 'queue', 'payloadHash'] as const
-const optionalTexts = ['tenant', 'parent', 'onSucceeded', 'onFailed'] as const
+const optionalTexts = ['tenant', 'parent', 'onSucceeded', 'onFailed', 'schedule'] as const
 const times = ['createdAt', 'dueAt'] as const
 const numbers = ['depth', 'sends'] as const
 

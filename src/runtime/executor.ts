@@ -5,11 +5,12 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type App, announceApp, type StartHook, type StopHook, withdrawApp } from './app.ts'
+import { createAppSchedules } from './app-schedules.ts'
 import type { Backend } from './backend.ts'
 import { type CallOptions, NO_OPTIONS } from './call-options.ts'
 import { type Calls, type Connect, createCalls } from './calls.ts'
 import { createCodec, type ErrorClass } from './codec.ts'
-import type { Config, QueueName, ResolvedConfig } from './config.ts'
+import type { Config, QueueName, ResolvedConfig, ScheduleOptions } from './config.ts'
 import { outsideAnyContext, type WorkerContext } from './current-task.ts'
 import { sizeOfGroup } from './entropy.ts'
 import { ClosedError, InvalidOptionError } from './errors.ts'
@@ -22,6 +23,7 @@ import { checkFunction } from './option-checks.ts'
 import { createRegistry, type TaskTree } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
 import { createRetries, type Retried, type RetryFilter } from './retry-by-hand.ts'
+import type { ScheduleContext } from './schedule-control.ts'
 import { createSender } from './submit.ts'
 import {
   type AnyFunction,
@@ -30,6 +32,7 @@ import {
   type InputFunction,
   type InputTaskDefinition,
   type ResultOf,
+  type ScheduledArgs,
   type Task,
   type TaskDefinition,
   type TaskSender,
@@ -71,6 +74,14 @@ export interface Executor<Tasks extends TaskTree = TaskTree, C extends Config = 
   with(options: CallOptions<QueueName<C>>): Submitter
   /** Declares a task and registers it under `name`. */
   readonly task: TaskRegistrar
+  /**
+   * Declares a schedule of a registered task in code, as `schedules` of the config does; what breaks a rule is refused
+   * where the app is started, deployed or looked at.
+   *
+   * @example
+   * executor.schedule('nightly', reports.build, { cron: '0 2 * * *', timezone: 'Europe/Berlin', args: ['2026-10'] })
+   */
+  schedule<F extends AnyFunction>(name: string, target: F, schedule: ScheduleOptions & ScheduledArgs<F>): void
   /** The future of a call, from any process. Makes no request. */
   future<T = unknown>(id: string): Future<T>
   /** The futures of a `map`, from any process. Makes no request. */
@@ -197,10 +208,18 @@ export function closedError(config: ResolvedConfig): ClosedError {
   )
 }
 
+/** What an executor is built of, beside its config. */
+export interface BuildOptions<Tasks extends TaskTree> extends SharedOptions {
+  readonly tasks?: Tasks
+  readonly backend?: unknown
+  /** The schedules of an app that was read elsewhere; @default those of the config and of the code */
+  readonly scheduled?: Pick<ScheduleContext, 'schedules' | 'submitByName'>
+}
+
 /** Makes an executor; `open` picks its backend at the first use. */
 export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   declared: C,
-  options: SharedOptions & { readonly tasks?: Tasks; readonly backend?: unknown },
+  options: BuildOptions<Tasks>,
   open: OpenBackend,
 ): Executor<Tasks, C> {
   const config = resolveConfig(declared)
@@ -213,7 +232,9 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     map: (target, lists, callOptions) => realSender.map(target, lists, callOptions),
   }
   const registry = createRegistry(config, options.tasks ?? {}, sender)
-  const parts = { config, registry, codec, middleware, startHooks, stopHooks }
+  const scheduled = createAppSchedules(config, registry, sender)
+  const { schedules } = scheduled
+  const parts = { config, registry, codec, schedules, middleware, startHooks, stopHooks }
   const app: App = { ...parts, ...named(options), submit: sender.submit }
   announceApp(app)
   const connection = createConnection(config, () => open(config, app))
@@ -228,16 +249,15 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
     ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
-    ...createInspection({ config, calls, connect, resolve: registry.taskOf }),
-    use: (layer) => {
-      middleware.push(checkMiddleware(layer))
-    },
-    onWorkerStart: (hook) => {
-      startHooks.push(checkFunction('the hook of onWorkerStart', hook))
-    },
-    onWorkerStop: (hook) => {
-      stopHooks.push(checkFunction('the hook of onWorkerStop', hook) as StopHook)
-    },
+    ...createInspection({
+      config,
+      calls,
+      connect,
+      resolve: registry.taskOf,
+      ...(options.scheduled ?? scheduled),
+    }),
+    schedule: scheduled.declare,
+    ...hooksOf(middleware, startHooks, stopHooks),
     start: async () => (await connect()).start(),
     close: async () => {
       registry.release()
@@ -255,6 +275,25 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
   }
   internals.set(executor, { app, connect, lend })
   return executor
+}
+
+/** What adds to these lists. */
+function hooksOf(
+  middleware: Middleware[],
+  startHooks: StartHook[],
+  stopHooks: StopHook[],
+): Pick<Executor, 'use' | 'onWorkerStart' | 'onWorkerStop'> {
+  return {
+    use: (layer) => {
+      middleware.push(checkMiddleware(layer))
+    },
+    onWorkerStart: (hook) => {
+      startHooks.push(checkFunction('the hook of onWorkerStart', hook))
+    },
+    onWorkerStop: (hook) => {
+      stopHooks.push(checkFunction('the hook of onWorkerStop', hook) as StopHook)
+    },
+  }
 }
 
 function named({ backend }: { readonly backend?: unknown }): Pick<App, 'backend'> {

@@ -220,6 +220,16 @@ export async function keepForRetry(
   return done !== undefined
 }
 
+/** Ends a schedule's run without running it: an earlier one still goes. */
+export function skip(environment: Environment, claimed: Claimed, earlier: CallRecord): Promise<Settlement> {
+  const lastError = `skipped: the run ${earlier.id} was still ${earlier.state}, and the schedule has overlap 'skip'`
+  environment.log('info', 'run skipped: an earlier one of its schedule still goes', {
+    id: claimed.envelope.id,
+    earlier: earlier.id,
+  })
+  return finish(environment, claimed, { state: 'cancelled', lastError, failure: false })
+}
+
 /** A large result goes to an item of its own first: the final write must not refer to what is not there. */
 function finishWithResult(
   environment: Environment,

@@ -1,6 +1,6 @@
 /**
  * What goes on, for people who look: the status of the workers, what they run, what waits, what the queues hold. And
- * the three things that they then do to a queue.
+ * what they then do to a queue, or a schedule.
  *
  * Nothing here is on the way of a call, and nothing shows arguments or results.
  * @module
@@ -34,6 +34,13 @@ import { putPaused } from './heartbeat.ts'
 import { showValue } from './nearest-name.ts'
 import { checkKeys, checkNumber } from './option-checks.ts'
 import type { CallRecord } from './record.ts'
+import {
+  createScheduleControl,
+  type InspectedSchedule,
+  inspectSchedules,
+  type ScheduleContext,
+  type ScheduleControl,
+} from './schedule-control.ts'
 
 /** A filter of a method that looks for states of its own. */
 export type StatelessFilter<Queue extends string = string> = Omit<CallFilter<Queue>, 'state'>
@@ -88,6 +95,11 @@ export interface Inspect<Queue extends string = string> {
   stats(): Promise<Stats>
   /** What each queue holds, and whether it is paused. */
   queues(): Promise<Readonly<Record<Queue, QueueStats>>>
+  /**
+   * The schedules: when each is due, and what became of its last run. A client knows those of the config alone.
+   * @throws NotWiredError, AccessDeniedError, InvalidOptionError
+   */
+  schedules(): Promise<readonly InspectedSchedule[]>
 }
 
 /** What became of `queues.purge`. */
@@ -130,10 +142,11 @@ export interface Inspection<Queue extends string = string> {
   status(): Promise<Status>
   readonly inspect: Inspect<Queue>
   readonly queues: QueueControl<Queue>
+  readonly schedules: ScheduleControl
 }
 
 /** What it needs of its executor or client. */
-export interface InspectionContext extends ListingContext {
+export interface InspectionContext extends ListingContext, ScheduleContext {
   readonly connect: Connect
 }
 
@@ -197,8 +210,10 @@ export function createInspection(context: InspectionContext): Inspection {
         const [told, holdings] = await Promise.all(reading)
         return queueStats(config, holdings, told)
       },
+      schedules: () => inspectSchedules(context),
     },
     queues: controlOf(context),
+    schedules: createScheduleControl(context),
   }
 }
 

@@ -41,6 +41,8 @@ export interface Registry {
   find(name: string): RegisteredTask | undefined
   /** The task that this function is, or `UnregisteredTaskError` with the line to add. */
   taskOf(target: unknown): RegisteredTask
+  /** The names of the tasks by their functions. */
+  functions(): ReadonlyMap<unknown, string>
   /** All names, in the order of registration; former ones are not among them. */
   names(): readonly string[]
   /** Registers one more. */
@@ -100,6 +102,10 @@ export function createRegistry(config: ResolvedConfig, tasks: TaskTree, sender: 
       const name = entries.byFunction.get(target)
       if (name === undefined) throw unregistered(target, entries)
       return entries.byName.get(name) as RegisteredTask
+    },
+    functions() {
+      readTasks()
+      return entries.byFunction
     },
     names() {
       readTasks()
@@ -236,11 +242,17 @@ export function checkTaskName(name: string): void {
     throw say('use letters, digits, `_`, `$`, `-`, `:` and `/`, in parts separated by dots')
 }
 
-/** A route or options for a task that does not exist would silently do nothing. */
+/** A route, options or a schedule for a task that does not exist would silently do nothing. */
 function checkTaskNames(config: ResolvedConfig, { byName, byFormerName }: Entries): void {
-  for (const option of ['routes', 'taskOptions'] as const) {
-    for (const name of Object.keys(config[option])) {
-      if (name.includes('*') || byName.has(name)) continue
+  const { routes, taskOptions, schedules } = config
+  const named = {
+    routes: Object.keys(routes),
+    taskOptions: Object.keys(taskOptions),
+    schedules: [...schedules.values()].map(({ task }) => task),
+  }
+  for (const option of ['routes', 'taskOptions', 'schedules'] as const) {
+    for (const name of named[option]) {
+      if (byName.has(name) || (option !== 'schedules' && name.includes('*'))) continue
       const heir = byFormerName.get(name)
       if (heir !== undefined) {
         throw new InvalidOptionError(

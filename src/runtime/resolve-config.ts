@@ -20,6 +20,7 @@ import { namedOptions } from './named-options.ts'
 import { quoteNames, showValue, suggestName } from './nearest-name.ts'
 import { checkFlag, checkKeys, checkName, checkNumber, checkTexts, checkWord } from './option-checks.ts'
 import { resolveQueues } from './resolve-queues.ts'
+import { resolveSchedules } from './resolve-schedules.ts'
 import { resolveWorkers } from './resolve-workers.ts'
 
 const appName = /^[A-Za-z][A-Za-z0-9-]{0,39}$/
@@ -55,6 +56,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     'listing',
     'blobs',
     'longDelays',
+    'schedules',
   ])
   const name = checkName(
     'config `name`',
@@ -68,13 +70,16 @@ export function resolveConfig(config: Config): ResolvedConfig {
   const queues = resolveQueues(queueOptions, workers)
   const drainingNames = queueNames.filter((queue) => queues.get(queue)?.draining === true)
   const blobs = resolveBlobs(config.blobs)
+  const defaultQueue = queueNames[0] as string
+  const routes = checkRoutes(config.routes ?? {}, queueNames, drainingNames)
   const longDelays = checkFlag('config `longDelays`', config.longDelays, DEFAULTS.longDelays)
   const resolved: ResolvedConfig = {
     name,
     queues,
-    defaultQueue: queueNames[0] as string,
+    defaultQueue,
     workers,
-    routes: checkRoutes(config.routes ?? {}, queueNames, drainingNames),
+    routes,
+    schedules: resolveSchedules(config.schedules, { queues, routes, defaultQueue }),
     taskOptions: checkTaskOptions(config.taskOptions ?? {}, workers, longDelays),
     record: checkWord('config `record`', config.record, ['on-submit', 'on-claim'], DEFAULTS.record),
     listing: checkFlag('config `listing`', config.listing, DEFAULTS.listing),

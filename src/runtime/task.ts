@@ -5,7 +5,7 @@
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { CallOptions } from './call-options.ts'
-import type { TaskOptions } from './config.ts'
+import type { ScheduleOptions, TaskOptions } from './config.ts'
 import { InvalidInputError, InvalidTaskError, UnregisteredTaskError } from './errors.ts'
 import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
@@ -31,11 +31,32 @@ export type ArgumentLists<F extends AnyFunction> =
   | Iterable<Readonly<Parameters<F>>>
   | AsyncIterable<Readonly<Parameters<F>>>
 
+/** What a function is called with: may be left out where it can do without. */
+export type ScheduledArgs<F extends AnyFunction> =
+  [] extends Parameters<F>
+    ? { readonly args?: Readonly<Parameters<F>> }
+    : { readonly args: Readonly<Parameters<F>> }
+
+/** A schedule that is declared on its task. */
+export type TaskSchedule<F extends AnyFunction> = ScheduleOptions &
+  ScheduledArgs<F> & {
+    /** @default the task's name, with `-` for its dots */
+    readonly name?: string
+  }
+
 /** A declared task: still the function it was made of, and it can be submitted. */
 export type Task<F extends AnyFunction = AnyFunction> = F &
   TaskSubmitter<F> & {
     /** Options of the sender for the calls that follow. */
     with(options: CallOptions): TaskSubmitter<F>
+    /**
+     * Declares a schedule of the task, and returns the task; what breaks a rule is refused where the app is started,
+     * deployed or looked at.
+     *
+     * @example
+     * export const build = task(async (month?: string) => { … }).schedule({ cron: '0 2 1 * *', timezone: 'Europe/Berlin' })
+     */
+    schedule(schedule: TaskSchedule<F>): Task<F>
   }
 
 /** How a task with options is declared. */
@@ -72,6 +93,7 @@ interface TaskState {
   readonly declaration: Declaration
   /** The executors that the task is registered on; a submit by the task itself needs exactly one. */
   readonly senders: Set<TaskSender>
+  readonly schedules: TaskSchedule<AnyFunction>[]
 }
 
 const states = new WeakMap<object, TaskState>()
@@ -92,6 +114,11 @@ export function offUnboundTask(read: () => void): void {
 /** What a declared task was declared with, or `undefined` for anything else. */
 export function declarationOf(value: unknown): Declaration | undefined {
   return typeof value === 'function' ? states.get(value)?.declaration : undefined
+}
+
+/** The schedules that were declared on a task; of anything else there are none. */
+export function taskSchedulesOf(value: unknown): readonly TaskSchedule<AnyFunction>[] {
+  return typeof value === 'function' ? (states.get(value)?.schedules ?? []) : []
 }
 
 /** Makes `task.submit` go through this sender. */
@@ -137,9 +164,14 @@ export function task(definition: unknown): unknown {
   const declaration = { run: run as Declaration['run'], input, options }
   const callable = input === undefined ? directCall(declaration) : parsedCall(declaration, input)
   Object.defineProperty(callable, 'name', { value: run.name, configurable: true })
-  states.set(callable, { declaration, senders: new Set() })
+  const schedules: TaskSchedule<AnyFunction>[] = []
+  states.set(callable, { declaration, senders: new Set(), schedules })
   return Object.assign(callable, submitterOf(callable, {}), {
     with: (callOptions: CallOptions) => submitterOf(callable, callOptions),
+    schedule: (schedule: TaskSchedule<AnyFunction>) => {
+      schedules.push(schedule)
+      return callable
+    },
   })
 }
 

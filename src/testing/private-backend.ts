@@ -73,7 +73,7 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
     backend: sent.through(backend),
     nextMessageAt() {
       const hidden = queues.flatMap(backend.inspect).filter(({ state }) => state !== 'visible')
-      const scheduledAt = backend.schedules.nextAt()
+      const scheduledAt = backend.waitingInSchedules.nextAt()
       const times = [
         ...hidden.map(({ visibleAt }) => visibleAt),
         ...(scheduledAt === undefined ? [] : [scheduledAt]),
@@ -81,7 +81,7 @@ export function privateBackend(app: App, options: TestExecutorOptions): PrivateB
       return times.length === 0 ? undefined : Math.min(...times)
     },
     async isEmpty() {
-      if (backend.schedules.nextAt() !== undefined) return false
+      if (backend.waitingInSchedules.nextAt() !== undefined) return false
       for (const name of queues) {
         const { visible, inFlight, delayed } = await backend.queue.counts(name)
         if (visible + inFlight + delayed > 0) return false

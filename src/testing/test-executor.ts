@@ -153,6 +153,8 @@ async function drain(stage: PrivateBackend): Promise<void> {
 
 async function advance(stage: PrivateBackend, span: Span): Promise<void> {
   const untilMs = stage.clock.now() + millisecondsOf(span)
+  // Schedules fire from here on, where nothing was submitted that started them.
+  await stage.backend.start()
   const isThere = () => stage.clock.now() >= untilMs && stage.running.horizon() === undefined
   await moveTime(stage, isThere, untilMs)
 }

@@ -86,7 +86,9 @@ async function goOn(run: VirtualRun, untilMs: number): Promise<boolean> {
     return true
   }
   const next = clock.nextTimerAt
-  if (next !== undefined && next <= untilMs) {
+  // Schedules alone would go on for ever.
+  const goesOn = untilMs < Number.POSITIVE_INFINITY || !clock.isIdle
+  if (next !== undefined && next <= untilMs && goesOn) {
     await goTo(clock, next)
     return true
   }

@@ -34,6 +34,17 @@ test('the web app and the monitor are asked with a signature of IAM only, and th
   expect(resourcesOf(template, 'AWS::Lambda::Permission').size).toBe(0)
 })
 
+test('it makes a report every night', () => {
+  const [nightly, ...others] = [...resourcesOf(template, 'AWS::Scheduler::Schedule').values()]
+  expect(others).toEqual([])
+  expect(nightly?.Properties).toMatchObject({
+    Name: 'nightly',
+    ScheduleExpression: 'cron(0 2 * * ? *)',
+    ScheduleExpressionTimezone: 'America/New_York',
+    State: 'ENABLED',
+  })
+})
+
 describe('the web app', () => {
   test('may submit, read and cancel, and write its log', () => {
     const table = 'FleetTable'
@@ -62,7 +73,7 @@ describe('the web app', () => {
 })
 
 describe("cdk-nag's AwsSolutions", () => {
-  test('finds nothing, and nothing is acknowledged but what CloudWatch leaves no choice about', () => {
+  test('finds nothing, and nothing is acknowledged but what CloudWatch leaves no choice about, and a dead-letter queue', () => {
     const { violations } = new AwsSolutionsChecks(stack).validateScope(stack)
     const findings = violations.flatMap(({ ruleName, violatingResources }) =>
       violatingResources.map(({ constructPath }) => `${ruleName} ${constructPath}`),
@@ -73,6 +84,7 @@ describe("cdk-nag's AwsSolutions", () => {
       .flatMap(({ node }) => node.metadata)
       .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
     expect(acknowledged.flatMap(({ data }) => Object.keys(data as object))).toEqual([
+      expect.stringMatching(/AwsSolutions-SQS3$/),
       expect.stringMatching(/AwsSolutions-IAM5\[Resource::\*\]$/),
     ])
   })

@@ -13,6 +13,8 @@ export const apps = {
   shop: 'test/fixtures/cdk-app/errand.ts',
   /** One queue, one worker, no listing, no bucket. */
   small: 'test/fixtures/cdk-app/small.ts',
+  /** Schedules in the config and in code, and long delays. */
+  scheduled: 'test/fixtures/cdk-app/scheduled.ts',
 } as const
 
 /** A stack with a fleet that is yet to be synthesised. */

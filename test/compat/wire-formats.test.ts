@@ -131,7 +131,7 @@ describe('today', () => {
     const every: Record<keyof Required<Envelope>, true> = {
       ...{ v: true, id: true, task: true, queue: true, payloadHash: true, createdAt: true, dueAt: true },
       ...{ tenant: true, parent: true, depth: true, sends: true, onSucceeded: true, onFailed: true },
-      ...{ version: true, headers: true, blob: true, startBy: true },
+      ...{ version: true, headers: true, blob: true, startBy: true, schedule: true, overlap: true },
     }
     const shown = new Set(fixturesOf(newest).calls.flatMap(({ envelope }) => Object.keys(envelope)))
     expect([...shown].sort()).toEqual(Object.keys(every).sort())

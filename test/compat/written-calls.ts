@@ -11,7 +11,10 @@ import { type RunningTask, runAs } from '../../src/runtime/current-task.ts'
 import type { Entropy } from '../../src/runtime/entropy.ts'
 import { decodeEnvelope, type Envelope } from '../../src/runtime/envelope.ts'
 import type { OutgoingMessage } from '../../src/runtime/queue.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
+import { type CallRecord, expiryOf } from '../../src/runtime/record.ts'
+import { resolveConfig } from '../../src/runtime/resolve-config.ts'
+import { resolveSchedule } from '../../src/runtime/resolve-schedules.ts'
+import { messageDueAt } from '../../src/runtime/scheduled-call.ts'
 import { argumentLists } from './kept-values.ts'
 
 /** The app that the fixtures' calls are of. Like the values, it may grow and never lose anything. */
@@ -130,6 +133,18 @@ const sendWithHeaders: Send = (stage, args) => {
   return sendWith({})(stage, args)
 }
 
+/** As EventBridge Scheduler sends it: nobody writes a record before its claim, and this one is the claim's. */
+const sendBySchedule: Send = async ({ messages, store }, args) => {
+  const options = { cron: '0 2 * * *', args, overlap: 'skip', expiresInSeconds: 3600 } as const
+  const { body, queue } = resolveSchedule('compat', 'nightly', 'echo', options, resolveConfig(config))
+  const message = { body: messageDueAt(body, START) }
+  messages.push(message)
+  const { id, task, payloadHash, createdAt, dueAt, startBy } = decodeEnvelope(message.body)
+  const call = { id, task, queue, payloadHash, createdAt, dueAt, ...(startBy !== undefined && { startBy }) }
+  const expiresAtSeconds = expiryOf(dueAt, 345_600)
+  await store.put({ ...call, state: 'pending', attempts: 0, failures: 0, expiresAtSeconds }, ['id', 'absent'])
+}
+
 const cases: readonly (readonly [name: string, args: string, send: Send, version?: string])[] = [
   ['plain', 'plain', sendWith({})],
   ['no arguments', 'none', sendWith({})],
@@ -147,6 +162,7 @@ const cases: readonly (readonly [name: string, args: string, send: Send, version
   ['of a code version', 'plain', sendWith({}), '1a2b3c4d5e6f'],
   ['in a blob', 'large', sendWith({})],
   ['with headers', 'plain', sendWithHeaders],
+  ['of a schedule', 'plain', sendBySchedule],
 ]
 
 /** All of them. */

@@ -56,6 +56,11 @@ export const BECOMES: Readonly<Record<string, Readonly<Record<string, Becomes>>>
       local: 'timers of this process',
       eager: "whether such delays are taken: they move the backend's own clock",
     },
+    schedules: {
+      aws: 'a schedule of EventBridge Scheduler each, in a group of the fleet, with a role and a dead-letter queue',
+      local: 'timers of this process; with `errand cluster` and `errand dev` of that one',
+      eager: 'nothing: they are not fired',
+    },
   },
   BlobOptions: {
     prefix: {

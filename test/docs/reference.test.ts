@@ -33,7 +33,7 @@ describe('docs/configuration.md', () => {
     )
   })
 
-  const { queue, queueRetentionSeconds, worker, task, backoff, blobs, ...ofApp } = DEFAULTS
+  const { queue, queueRetentionSeconds, worker, task, backoff, blobs, schedule: _, ...ofApp } = DEFAULTS
   const defaults: readonly (readonly [name: string, defaults: object])[] = [
     ['Config', { ...ofApp, queues: [queue] }],
     ['QueueOptions', { retentionSeconds: queueRetentionSeconds }],
@@ -70,6 +70,19 @@ describe('docs/configuration.md', () => {
       'local.startWorkers': 'boolean',
     })
   })
+})
+
+test('docs/scheduling.md lists every option of a schedule, and its default', () => {
+  const rows = rowsBelow('docs/scheduling.md', '## Schedules')
+  const path = 'src/runtime/schedule-options.ts'
+  const declared = ['ScheduleTimes', 'ScheduleOptions', 'ConfigSchedule'].flatMap((name) =>
+    optionsOf(path, name).map((option) => option.name),
+  )
+  expect(declared.filter((option) => !rows.has(option))).toEqual([])
+  for (const [option, value] of Object.entries(DEFAULTS.schedule)) {
+    const shown = typeof value === 'string' ? `'${value}'` : String(value)
+    expect(rows.get(option)?.at(-1), option).toContain(`\`${shown}\``)
+  }
 })
 
 /** A default as its docstring writes it, as a pattern. */

@@ -37,6 +37,13 @@ async function refusal(response: Response | Promise<Response>) {
 
 afterAll(() => executor.close())
 
+test('the nightly report is that of all flights', async () => {
+  const future = await executor.schedules.run('nightly')
+  expect(await future.result()).toEqual(expectedReport(0, 5000))
+  const [nightly] = await executor.inspect.schedules()
+  expect(nightly).toMatchObject({ name: 'nightly', state: 'enabled', next: expect.any(Date) })
+})
+
 describe('a report', () => {
   test.each([
     { minDistance: 0, maxDistance: 5000, chunks: 16 },

@@ -60,6 +60,7 @@ function backendOf(server: WireServer, listing: boolean) {
     record: 'on-submit',
     listing,
     longDelays: false,
+    schedules: new Map(),
   }
   const client = new DynamoDBClient({ region: loopbackRegion, ...connectionTo(server) })
   const requests = countCapacity(client)

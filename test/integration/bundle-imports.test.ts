@@ -66,6 +66,49 @@ test.each([true, false])(
   },
 )
 
+test.each([
+  ['known', 'inspect', 'function'],
+  // Where the app is found, nobody loads that package: Lambda's Node may have names that the one here has not.
+  ['unknown', 'ofTomorrow', 'undefined'],
+])('imports of Node are what they are without a bundle, beside one that is %s', async (_, name, kind) => {
+  const cwd = writeApp({
+    'errand.ts': `
+      import process, { env, argv as words } from 'node:process'
+      import * as path from 'path'
+      import fs from 'node:fs'
+      import { old } from './old.cjs'
+      ${shop}
+      globalThis.see = async () => [
+        process === globalThis.process, env === process.env, words === process.argv, path.posix.join('a', 'b'), fs === old,
+        (await import('later')).kind,
+      ]`,
+    ...packageOf(
+      'later',
+      `import { ${name} } from 'node:util'\nexport const kind = typeof ${name}`,
+      'module',
+    ),
+    'old.cjs': "exports.old = require('fs')",
+  })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toEqual([true, true, true, 'a/b', true, kind])
+})
+
+test('an app may wait at its top level for what it loads then, which imports errand too', async () => {
+  const cwd = writeApp({
+    'errand.ts': `${imports}
+      const { sep } = await import('node:path')
+      const { current } = await import('./later.js')
+      export async function createApp() {
+        const { again } = await import('./later.js')
+        return again(${executorText('shop')})
+      }
+      globalThis.see = () => [sep, current.active]`,
+    'later.js': "export { currentTask as current } from 'errand'\nexport const again = (app) => app",
+  })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  expect(await seenIn(join(directory, 'index.mjs'))).toEqual(['/', false])
+})
+
 test('an app may be in a file of any name', async () => {
   const text = `${shop}\nglobalThis.see = () => 'the app'`
   const cwd = writeApp({ 'src/index.ts': text })

@@ -4,6 +4,8 @@
  * @module
  */
 import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -13,6 +15,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundleWorkers } from '../../cdk/bundle-workers.ts'
 import { discoverApp } from '../../src/app-discovery/index.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
+import { createCodec } from '../../src/runtime/codec.ts'
+import { encodeEnvelope } from '../../src/runtime/envelope.ts'
 import { writeApp } from '../support/app-folder.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { createTable } from '../support/dynamodb-table.ts'
@@ -50,11 +54,24 @@ const add = (_a: number, _b: number): number => 0
 const chain = (_a: number): { id: string; text: string } => ({ id: '', text: '' })
 const fail = () => {}
 
+const envelope = {
+  v: 1,
+  id: '019a0000-0000-7000-8000-000000000001',
+  task: 'add',
+  queue: 'default',
+  payloadHash: 'AAAAAAAAAAAAAAAAAAAAAA',
+} as const
+
 /** What Lambda does with an event, in a process of its own. */
-async function invoke(directory: string, event: object): Promise<{ answer: object; log: string }> {
+async function invoke(
+  directory: string,
+  event: object,
+  more: NodeJS.ProcessEnv = {},
+): Promise<{ answer: object; loaded: string[]; log: string }> {
   const url = pathToFileURL(join(directory, 'index.mjs')).href
   const code = `import(${JSON.stringify(url)}).then(async ({ handler }) => {
-    process.stdout.write(JSON.stringify(await handler(${JSON.stringify(event)}, { getRemainingTimeInMillis: () => 30000 })))
+    const answer = await handler(${JSON.stringify(event)}, { getRemainingTimeInMillis: () => 30000 })
+    process.stdout.write(JSON.stringify({ answer, loaded: process.moduleLoadList }))
     process.exit()
   })`
   const env = {
@@ -66,9 +83,10 @@ async function invoke(directory: string, event: object): Promise<{ answer: objec
     ERRAND_TABLE: tableName,
     ERRAND_QUEUE_URLS: JSON.stringify(sqs.queueUrls),
     ERRAND_WORKER: 'worker-1',
+    ...more,
   }
   const { stdout, stderr } = await run(process.execPath, ['-e', code], { cwd: directory, env })
-  return { answer: JSON.parse(stdout), log: stderr }
+  return { ...JSON.parse(stdout), log: stderr }
 }
 
 test('calls succeed, submit others, store large results, and are hidden when they fail', async () => {
@@ -95,8 +113,10 @@ test('calls succeed, submit others, store large results, and are hidden when the
     attributes: { ApproximateReceiveCount: '1' },
     eventSourceARN: arnOf('default'),
   }))
-  const { answer, log } = await invoke(directory, { Records })
+  const { answer, loaded, log } = await invoke(directory, { Records })
   expect(log).not.toContain('visibility not changed')
+  // 20 ms of every cold start, where anything imports node:http as ESM does.
+  expect(loaded.filter((name) => name.includes('undici'))).toEqual([])
   const rows = await store.read(
     futures.map(({ id }) => id),
     { consistent: true },
@@ -109,4 +129,29 @@ test('calls succeed, submit others, store large results, and are hidden when the
   expect(text.length).toBe(10_000)
   expect((await store.read([id], { consistent: true }))[0]?.state).toBe('pending')
   await executor.close()
+})
+
+test('a file of settings is read where a variable names it, and not looked for otherwise', async () => {
+  const agents: string[] = []
+  const server = createServer((request, response) => {
+    agents.push(String(request.headers['user-agent']))
+    response.writeHead(400).end('{"__type":"ValidationException"}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const settings = '[default]\nsdk_ua_app_id = from-the-file\n'
+  const cwd = writeApp({ 'errand.ts': app, 'settings.ini': settings, '.aws/config': settings })
+  const { directory } = bundleWorkers(discoverApp({ cwd }), { outdir: join(cwd, 'out') })
+  const now = Date.now()
+  const args = createCodec().encode([1, 2], 'arguments')
+  const body = encodeEnvelope({ ...envelope, createdAt: now, dueAt: now }, args)
+  const event = { Records: [{ messageId: 'one', body, eventSourceARN: arnOf('default') }] }
+  const reachable = { AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${port}`, HOME: cwd }
+  for (const named of [{}, { AWS_CONFIG_FILE: join(cwd, 'settings.ini') }]) {
+    await invoke(directory, event, { ...reachable, ...named })
+    const isNamed = 'AWS_CONFIG_FILE' in named
+    const asked = agents.splice(0).map((agent) => agent.includes('app/from-the-file'))
+    expect(new Set(asked)).toEqual(new Set([isNamed]))
+  }
+  await new Promise((resolve) => server.close(resolve))
 })

@@ -91,6 +91,27 @@ describe('the asset', () => {
     expect(readdirSync(made.directory).filter((name) => !name.endsWith('.mjs'))).toEqual([])
   })
 
+  test('is one file that every call needs, beside the app, and none of what some calls need', () => {
+    const cwd = writeApp({ 'errand.ts': shop })
+    const made = bundle(cwd)
+    const texts = textsOf(made.directory)
+    const imported = (name: string) =>
+      [...(texts[name] ?? '').matchAll(/\b(?:import|from)"\.\/([^"]+)"/g)].map(([, file = '']) => file)
+    const [eager = '', ...others] = imported('index.mjs')
+    expect([...others, ...imported(eager)]).toEqual([])
+    const map = textsOf(made.sourceMap ?? '')[`${eager}.map`] ?? '{}'
+    const { sources } = JSON.parse(map) as { sources: string[] }
+    const holds = (part: string) => sources.some((path) => path.includes(part))
+    expect(
+      ['src/handlers/worker.ts', 'aws/aws-backend.ts', 'client-dynamodb', 'node-http-handler'].map(holds),
+    ).toEqual([true, true, true, true])
+    expect(
+      ['client-sqs', 'client-s3', 'client-lambda', 'credential-provider-http', 'event-streams/'].map(holds),
+    ).toEqual([false, false, false, false, false])
+    // Each is loaded later, and what it shares with the eager file is not torn out of it.
+    expect(Object.keys(texts).length).toBeGreaterThan(5)
+  })
+
   test('holds the S3 client where the app has blobs', () => {
     const text = `${imports}\nexport const executor = createExecutor({ name: 'shop', blobs: true })\n`
     const cwd = writeApp({ 'errand.ts': text })

@@ -81,7 +81,7 @@ describe('a delay', () => {
     const { executor, tasks, t, runs } = stage()
     const future = await executor.with({ delaySeconds: DAY }).submit(tasks.note, 'x')
     expect(await future.cancel()).toBe(true)
-    const { schedules } = t.backend as unknown as ReturnType<typeof localBackend>
+    const { waitingInSchedules: schedules } = t.backend as unknown as ReturnType<typeof localBackend>
     expect(schedules.waiting()).toEqual([])
     await t.advance({ days: 2 })
     expect(runs).toEqual([])
@@ -95,7 +95,7 @@ describe('a delay', () => {
     await t.advance({ hours: 12 })
     const second = await keyed.submit(tasks.note, 'x')
     expect(second.id).toBe(first.id)
-    const { schedules } = t.backend as unknown as ReturnType<typeof localBackend>
+    const { waitingInSchedules: schedules } = t.backend as unknown as ReturnType<typeof localBackend>
     expect(schedules.waiting()).toHaveLength(1)
     await t.drain()
     expect(runs).toEqual([['x', DAY]])

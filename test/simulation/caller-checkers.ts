@@ -7,14 +7,14 @@ import { createCodec } from '../../src/runtime/codec.ts'
 import { type CallState, isFinal } from '../../src/runtime/record.ts'
 import { FIRST_CHILD, FOLLOW_UP, type Returned } from './programs.ts'
 import type { Of, RunView } from './run-view.ts'
-import { MAX_EVENTS } from './simulation.ts'
+import { callIn, MAX_EVENTS } from './simulation.ts'
 
 const codec = createCodec({})
 
 /** The ids that messages were sent for. */
 function sentIds(view: RunView): Set<string> {
   const ids = new Set<string>()
-  for (const { body } of view.of('sent')) ids.add(JSON.parse(body).id as string)
+  for (const { body } of view.of('sent')) ids.add(callIn(body).id)
   return ids
 }
 
@@ -26,7 +26,7 @@ function givenUp(view: RunView): Set<string | undefined> {
     if (!queue.endsWith('-dead-letters')) continue
     for (const body of bodies) {
       try {
-        ids.add(JSON.parse(body).id)
+        ids.add(callIn(body).id)
       } catch {
         // Poison is of no call.
       }

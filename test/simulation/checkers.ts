@@ -48,6 +48,8 @@ import {
   expiredNeverBegins,
   longWaitsEndInTime,
   onlyUnbegunExpires,
+  overlapIsRespected,
+  scheduledRunsAreOfDueTimes,
 } from './time-checkers.ts'
 
 export type { Violation } from './run-view.ts'
@@ -66,6 +68,8 @@ export const checkers: readonly Checker[] = [
   dueTimeOfMessagesIsKept,
   expiredNeverBegins,
   onlyUnbegunExpires,
+  overlapIsRespected,
+  scheduledRunsAreOfDueTimes,
   attemptBeginsInTime,
   attemptsAreCounted,
   executionsAreBounded,

@@ -48,6 +48,8 @@ const rates = {
   'late-schedule': 0.1,
   /** A schedule fires twice. */
   'twin-schedule': 0.15,
+  /** A schedule that fires again and again leaves a time out. */
+  'lost-schedule': 0.1,
 } as const
 
 /** The kinds of faults. */

@@ -3,10 +3,11 @@
  * @module
  */
 import type { CallRecord } from '../../src/runtime/record.ts'
+import { scheduleRowId } from '../../src/runtime/scheduled-call.ts'
 import type { Store, Written } from '../../src/runtime/store.ts'
 import { request, strikes } from './request.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
-import type { Simulation } from './simulation.ts'
+import { RECURRING, type Simulation } from './simulation.ts'
 
 /** An eventually consistent read may lag behind by so much; most lag by far less. */
 const LAG_MS = 12_000
@@ -28,12 +29,17 @@ async function write(
 ): Promise<Written> {
   const before = sim.store.peek(id)
   const answer = await apply()
-  if (answer.written) {
+  // The row of a schedule is of no call.
+  if (answer.written && !isScheduleRow(id)) {
     remember(sim, answer.record)
     const after = answer.record
     sim.history.add({ kind: 'write', id, process: process.name, invocation, before, after })
   }
   return answer
+}
+
+function isScheduleRow(id: string): boolean {
+  return id === scheduleRowId(RECURRING)
 }
 
 function readOf(sim: Simulation, id: string, consistent: boolean): CallRecord | undefined {

@@ -5,6 +5,7 @@
 import { scheduleName } from '../../src/runtime/one-time-schedules.ts'
 import { isFinal, sendsOf } from '../../src/runtime/record.ts'
 import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
+import { callIn } from './simulation.ts'
 
 /** The names of the schedules that were made by then: each sends a message of its own. */
 function scheduledBy(view: RunView, at: number): Set<string> {
@@ -72,15 +73,13 @@ function messagesOf(view: RunView): Map<number, Of<'received'>[]> {
 
 /** The calls of a task that no worker knows. */
 function strangersOf(view: RunView): Set<string> {
-  const bodies = view.of('sent').map(({ body }) => JSON.parse(body) as { id: string; task: string })
+  const bodies = view.of('sent').map(({ body }) => callIn(body))
   return new Set(bodies.filter(({ task }) => task === 'unknown').map(({ id }) => id))
 }
 
 /** The due times of messages, as their envelopes say. */
 function dueTimesOf(view: RunView): Map<string, number> {
-  return new Map(
-    view.of('sent').map(({ messageId, body }) => [messageId, (JSON.parse(body) as { dueAt: number }).dueAt]),
-  )
+  return new Map(view.of('sent').map(({ messageId, body }) => [messageId, callIn(body).dueAt]))
 }
 
 /** Without faults, a message whose call is over is deleted by the invocation that meets it at its time, or later. */

@@ -58,6 +58,14 @@ export interface PlannedRequest {
   readonly atMs: number
 }
 
+/** A schedule that fires in the course of a run. */
+export interface PlannedSchedule {
+  readonly overlap: 'skip' | 'allow'
+  readonly program: Program
+  /** Its due times, in whole seconds: closer than a minute, so that runs meet. */
+  readonly dueAtMs: readonly number[]
+}
+
 /** Everything that a seed decides beside its faults. */
 export interface Plan {
   readonly seed: number
@@ -79,6 +87,7 @@ export interface Plan {
   readonly quietAtMs: number
   /** Whether calls may be delayed, and wait for a retry, for hours: by schedules. */
   readonly longDelays: boolean
+  readonly schedule: PlannedSchedule | undefined
   /** Whether messages are delivered once more after the records of their calls have expired. */
   readonly echoesLater: boolean
 }
@@ -200,6 +209,18 @@ function stretchTimes(chance: Chance, calls: readonly PlannedCall[], hasLongDela
   })
 }
 
+/** A seed's schedule; by chances of its own, so that the rest of a plan stays. */
+function scheduleOf(chance: Chance, timeoutSeconds: number): PlannedSchedule | undefined {
+  if (!chance.happens(0.15)) return undefined
+  const everyMs = chance.pick([1000, 3000, 10_000])
+  const firstMs = chance.whole(0, 10) * 1000
+  return {
+    overlap: chance.happens(0.7) ? 'skip' : 'allow',
+    program: { ...programOf(chance, timeoutSeconds), children: 0 },
+    dueAtMs: Array.from({ length: chance.whole(1, 4) }, (_, index) => firstMs + index * everyMs),
+  }
+}
+
 /** The plan of a seed. */
 export function planOf(seed: number): Plan {
   const chance = chanceOf(seed, 'plan')
@@ -235,6 +256,7 @@ export function planOf(seed: number): Plan {
     poison: hasPoison ? poisonOf(chance) : [],
     quietAtMs: chance.whole(20_000, 90_000),
     longDelays,
+    schedule: scheduleOf(chanceOf(seed, 'schedule'), timeoutSeconds),
     echoesLater: chance.happens(0.15),
   }
 }

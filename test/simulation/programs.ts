@@ -30,6 +30,9 @@ const LARGE = 'x'.repeat(4200)
 /** The number of a follow-up. */
 export const FOLLOW_UP = 2000
 
+/** The number of the runs of a schedule. */
+export const SCHEDULED = 3000
+
 /** The child of a call does nothing but be there. */
 const childProgram: Program = {
   durationMs: 10,

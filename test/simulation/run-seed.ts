@@ -12,7 +12,7 @@ import { deadLetterEnvironment, type LambdaSide, lambdaSide } from './fleet.ts'
 import { lineOf, type RunResult } from './history.ts'
 import type { Mode } from './modes.ts'
 import { RETENTION_SECONDS } from './plan.ts'
-import { queueNames, type Simulation, START_MS, simulationOf } from './simulation.ts'
+import { queueNames, RECURRING, type Simulation, START_MS, simulationOf } from './simulation.ts'
 
 /** How long everything may take to come to rest once the faults are over: an unknown task waits for an hour. */
 const QUIET_MS = 4 * 3600 * 1000
@@ -34,6 +34,7 @@ export async function runSeed(seed: number, mode: Mode, only?: ReadonlySet<strin
   const clients = clientsOf(sim)
   clients.begin()
   sendPoison(sim)
+  fireSchedule(sim)
   const { world, plan } = sim
   const isOver = () => sim.isQuiet && isAtRest(sim, lambdas, clients)
   await world.run(() => false, START_MS + plan.quietAtMs)
@@ -78,6 +79,13 @@ function sendPoison(sim: Simulation): void {
         .send('default', [{ body: body === '' ? ' ' : body }])
         .then(() => sim.onQueueChange('default'))
     })
+  }
+}
+
+function fireSchedule({ plan, resolved, schedules }: Simulation): void {
+  const schedule = resolved.schedules.get(RECURRING)
+  for (const atMs of plan.schedule?.dueAtMs ?? []) {
+    if (schedule !== undefined) schedules.recur(schedule.body, schedule.queue, START_MS + atMs)
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type OneTimeSchedule,
   type OneTimeSchedules,
 } from '../../src/runtime/one-time-schedules.ts'
+import { messageDueAt } from '../../src/runtime/scheduled-call.ts'
 import { acceptMessage } from './faulty-queue.ts'
 import { request, strikes } from './request.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -18,6 +19,8 @@ import type { VirtualWorld } from './virtual-world.ts'
 export interface SimulatedSchedules {
   make(schedule: OneTimeSchedule): void
   forget(name: string): void
+  /** Has the schedule that fires again and again fire for this time. */
+  recur(body: string, queue: string, dueAtMs: number): void
   /** How many have not fired. */
   size(): number
 }
@@ -52,6 +55,20 @@ export function simulatedSchedules(simulation: () => Simulation): SimulatedSched
       const event = world.after(Math.max(minuteAt + within + late - world.now(), 0), () => {
         events.delete(name)
         void fire(schedule, delaySeconds)
+      })
+      events.set(name, event)
+    },
+    recur(body, queue, dueAtMs) {
+      const sim = simulation()
+      const { world, latency } = sim
+      const name = `recurring-${dueAtMs}`
+      if (strikes(sim, 'lost-schedule', name)) return
+      const late = strikes(sim, 'late-schedule', name)
+        ? sim.faults.amount('late-schedule') ** 3 * 7_200_000
+        : 0
+      const event = world.after(dueAtMs - world.now() + latency.whole(0, 5000) + late, () => {
+        events.delete(name)
+        void fire({ name, queue, dueAt: dueAtMs, message: { body: messageDueAt(body, dueAtMs) } }, 0)
       })
       events.set(name, event)
     },

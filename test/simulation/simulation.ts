@@ -5,14 +5,15 @@
 import { type InProcessQueue, inProcessQueue } from '../../src/local-emulator/in-process-queue.ts'
 import { type InProcessStore, inProcessStore } from '../../src/local-emulator/in-process-store.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
-import type { Config, ResolvedConfig } from '../../src/runtime/config.ts'
+import type { Config, ConfigSchedule, ResolvedConfig } from '../../src/runtime/config.ts'
 import { deadLettersOf } from '../../src/runtime/queue.ts'
 import type { CallRecord } from '../../src/runtime/record.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { type Faults, faultsOf } from './faults.ts'
 import { type History, historyOf } from './history.ts'
 import type { Mode } from './modes.ts'
-import { type Plan, planOf, RETENTION_SECONDS } from './plan.ts'
+import { type Plan, type PlannedSchedule, planOf, RETENTION_SECONDS } from './plan.ts'
+import { SCHEDULED } from './programs.ts'
 import { type SimulatedSchedules, simulatedSchedules } from './schedules.ts'
 import { type Chance, chanceOf } from './seeded-chance.ts'
 import { seededEntropy } from './seeded-entropy.ts'
@@ -69,6 +70,14 @@ export const START_MS = Date.UTC(2026, 0, 1)
 /** A run that goes on after so many events is a loop. */
 export const MAX_EVENTS = 30_000
 
+/** The name of the schedule, where a plan has one. */
+export const RECURRING = 'recurring'
+
+/** What it says of its times is of no account: the plan fires it. */
+function scheduleOf({ overlap, program }: PlannedSchedule): ConfigSchedule {
+  return { task: 'work', cron: '* * * * *', overlap, args: [SCHEDULED, SCHEDULED, program] }
+}
+
 function configOf(plan: Plan, { renewsLeases }: Mode): Config {
   const { visibilitySeconds } = plan
   const queue = { visibilitySeconds, retentionSeconds: RETENTION_SECONDS }
@@ -86,6 +95,7 @@ function configOf(plan: Plan, { renewsLeases }: Mode): Config {
     workers: { main: worker },
     record: plan.record,
     longDelays: plan.longDelays,
+    ...(plan.schedule !== undefined && { schedules: { [RECURRING]: scheduleOf(plan.schedule) } }),
     taskOptions: {
       '*': task,
       fragile: { ...task, maxAttempts: 1 },
@@ -164,9 +174,18 @@ function memoized<T>(make: (text: string) => T): (text: string) => T {
   }
 }
 
+/** What a message says of its call; that of a schedule has no id, and it is made here once more. */
+export function callIn(body: string): { readonly id: string; readonly task: string; readonly dueAt: number } {
+  const { id, task, dueAt, schedule, scheduledAt } = JSON.parse(body)
+  if (scheduledAt === undefined) return { id, task, dueAt }
+  const time = String(scheduledAt).replaceAll(/[-:]/g, '')
+  return { id: `schedule:${schedule}:${time}`, task, dueAt: Date.parse(scheduledAt) }
+}
+
 function callOfBody(body: string): CallOfMessage {
   try {
-    const { id, payloadHash, sends = 1 } = JSON.parse(body)
+    const { payloadHash, sends = 1 } = JSON.parse(body)
+    const { id } = callIn(body)
     if (typeof id === 'string' && typeof payloadHash === 'string') return { id, payloadHash, sends }
   } catch {
     // Poison is of no call.

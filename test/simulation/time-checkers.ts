@@ -5,13 +5,15 @@
  */
 import { LIMITS, PROTOCOL } from '../../src/runtime/config.ts'
 import { isFinal } from '../../src/runtime/record.ts'
+import { SCHEDULED } from './programs.ts'
 import { isClaim, type RunView } from './run-view.ts'
+import { callIn } from './simulation.ts'
 
 /** Messages and schedules are of calls that were due at this time, by the clock of their sender. */
 function dueTimes(view: RunView): Map<string, number> {
   const earliest = new Map<string, number>()
   for (const { body } of [...view.of('sent'), ...view.of('scheduled')]) {
-    const { id, dueAt } = JSON.parse(body) as { id: string; dueAt: number }
+    const { id, dueAt } = callIn(body)
     earliest.set(id, Math.min(earliest.get(id) ?? Number.POSITIVE_INFINITY, dueAt))
   }
   return earliest
@@ -63,5 +65,28 @@ export function* onlyUnbegunExpires(view: RunView): Generator<[string, number]> 
     if (startBy > at + view.result.plan.skewMs) yield [`${id} expired ${startBy - at} ms too early`, at]
     const ran = view.of('run').find((run) => run.id === id && run.at <= at)
     if (ran !== undefined) yield [`${id} had run, and expired`, at]
+  }
+}
+
+/** A run of a schedule is of a due time that was fired, and of the id that is made of it. */
+export function* scheduledRunsAreOfDueTimes(view: RunView): Generator<[string, number]> {
+  const fired = new Set(view.of('sent').map(({ body }) => callIn(body).id))
+  for (const { id, call, at } of view.of('run')) {
+    if (call === SCHEDULED && !fired.has(id)) yield [`${id} runs, which no schedule fired`, at]
+  }
+}
+
+/** Under `skip` no run of a schedule begins while another one that has begun goes. */
+export function* overlapIsRespected(view: RunView): Generator<[string, number]> {
+  if (view.result.plan.schedule?.overlap !== 'skip') return
+  const begun = new Set<string>()
+  for (const { id, call, at } of view.of('run')) {
+    if (call !== SCHEDULED) continue
+    for (const other of begun) {
+      const last = view.writesOf(other).findLast((write) => write.at <= at)
+      if (other !== id && !isFinal(last?.after.state ?? 'pending'))
+        yield [`${id} begins while ${other} goes`, at]
+    }
+    begun.add(id)
   }
 }

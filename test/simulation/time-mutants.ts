@@ -8,9 +8,41 @@ const attempt = 'src/runtime/attempt.ts'
 const longWait = 'src/runtime/long-wait.ts'
 const oneTime = 'src/runtime/one-time-schedules.ts'
 const record = 'src/runtime/record.ts'
+const scheduled = 'src/runtime/scheduled-call.ts'
+const overlap = 'src/runtime/overlap.ts'
 
 /** Breaks of the times of calls. */
 export const timeMutants: readonly Mutant[] = [
+  {
+    name: 'the id of a run of a schedule is not made of its due time',
+    edits: [
+      edit(
+        scheduled,
+        'fields.id = scheduledCallId(schedule, seconds * 1000)',
+        'fields.id = scheduledCallId(schedule, Math.floor(seconds / 60) * 60_000)',
+      ),
+    ],
+  },
+  {
+    name: 'a run of a schedule begins while an earlier one waits for its retry',
+    edits: [
+      edit(
+        overlap,
+        'if (isLive(earlier, now) && !isFinal(earlier.state)) return earlier',
+        "if (isLive(earlier, now) && earlier.state === 'running') return earlier",
+      ),
+    ],
+  },
+  {
+    name: 'two runs of a schedule take its row from the same one that is over',
+    edits: [
+      edit(
+        overlap,
+        "holder === undefined ? ['owner', 'absent'] : ['owner', '=', holder]",
+        "['owner', 'present']",
+      ),
+    ],
+  },
   {
     name: 'an expired call is begun',
     edits: [

@@ -206,5 +206,5 @@ test('an app is read with the variables that its workers will have, less those t
 test("the example's app is found", () => {
   const app = discoverApp({ cwd: join(root, 'examples/flights') })
   expect(app).toMatchObject({ exportName: 'executor', config: { name: 'flights' } })
-  expect(app.tasks.map(({ name }) => name)).toEqual(['reports.summarise'])
+  expect(app.tasks.map(({ name }) => name)).toEqual(['reports.nightly', 'reports.summarise'])
 })

@@ -19,6 +19,7 @@ const config: ResolvedConfig = {
   record: 'on-submit',
   listing: true,
   longDelays: false,
+  schedules: new Map(),
 }
 
 /** The error that `run` throws. */

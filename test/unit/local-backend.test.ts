@@ -47,13 +47,12 @@ function configOf(...workers: ResolvedWorker[]): ResolvedConfig {
     routes: {},
     taskOptions: {},
     record: 'on-submit',
-    longDelays: false,
-    listing: false,
+    ...{ longDelays: false, listing: false, schedules: new Map() },
   }
 }
 
-// The backend passes an app on without looking into it.
-const appOf = (version: string) => ({ version }) as unknown as App
+// The backend passes an app on, and looks for its schedules alone.
+const appOf = (version: string) => ({ version, schedules: () => new Map() }) as unknown as App
 const success = { batchItemFailures: [] }
 const backends: LocalBackend[] = []
 

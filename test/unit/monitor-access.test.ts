@@ -62,7 +62,9 @@ describe('who is let in', () => {
     const posts = routesOf(stage).filter(({ method }) => method === 'POST')
     expect(posts.map(({ path }) => path)).toEqual([
       ...['/calls/an-id/cancel', '/calls/an-id/abort', '/calls/an-id/retry', '/failed/retry'],
-      ...['/queues/low/pause', '/queues/low/resume', '/queues/low/purge'],
+      ...['/queues/low/pause', '/queues/low/resume'],
+      ...['pause', 'resume', 'run'].map((verb) => `/schedules/monitor.css/${verb}`),
+      '/queues/low/purge',
     ])
     for (const { path } of posts) {
       const response = await stage.request(path, { method: 'POST', headers: { 'x-errand-monitor': '1' } })

@@ -5,8 +5,9 @@
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { currentTask } from 'errand'
+import { FLIGHT_COUNT } from './flight-count.ts'
 import { loadFlights } from './flights.ts'
-import { addFlights, emptySummary, type Filter, type Summary } from './summary.ts'
+import { addFlights, emptySummary, type Filter, type Report, reportOf, type Summary } from './summary.ts'
 
 /** One part of a report: the flights in [from, to). A range, so that no data travels in messages. */
 export interface Chunk {
@@ -33,6 +34,13 @@ export async function summarise({ from, to, filter, pauseMs }: Chunk): Promise<S
     await rest(pauseMs)
   }
   return summary
+}
+
+/** The report of all flights, made every night by the schedule of the config. */
+export async function nightly(): Promise<Report> {
+  const filter = { minDistance: 0, maxDistance: 5000 }
+  const summary = await summarise({ from: 0, to: FLIGHT_COUNT, filter, pauseMs: 0 })
+  return reportOf(filter, [summary])
 }
 
 /** Lets the rest of the process run, and ends at once where the call is aborted. */

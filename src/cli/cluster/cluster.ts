@@ -17,6 +17,7 @@ import {
 import type { BuiltApp } from '../worker/built-app.ts'
 import { DEAD_LETTERS } from '../worker/worker-here.ts'
 import { startWorkerProcess } from './child-process.ts'
+import { type ClusterSchedules, fireSchedules } from './fire-schedules.ts'
 import { type KeptWorker, keepWorker, type StartProcess } from './kept-worker.ts'
 
 /** A cluster that runs. */
@@ -44,6 +45,7 @@ interface State {
   readonly options: ClusterOptions
   readonly aws: LocalAws
   readonly workers: Map<string, KeptWorker>
+  readonly firing: ClusterSchedules
 }
 
 /**
@@ -58,7 +60,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
     )
   }
-  const state: State = { options, aws: await startLocalAws(options.app.config, options), workers: new Map() }
+  const aws = await startLocalAws(options.app.config, options)
+  const firing = fireSchedules(aws, { say: options.prefix('schedules') })
+  const state: State = { options, aws, workers: new Map(), firing }
   try {
     announce(state, options.app)
   } catch (error) {
@@ -66,6 +70,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await state.aws.close()
     throw error
   }
+  firing.use(options.app)
   for (const name of processNames(options.app.config)) {
     const kept = keepWorker(starter(state, options.app.config, options.built, name), {
       clock: systemClock,
@@ -79,6 +84,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   )
   const end = async () => {
     removeClusterFile(owner, process.pid)
+    await firing.stop()
     await state.aws.close()
   }
   return {
@@ -87,6 +93,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     reload: (app, built) => reload(state, app, built),
     async drain() {
       isEnding = true
+      // What fired from now on would find no worker.
+      await firing.stop()
       await Promise.all([...state.workers.values()].map((worker) => worker.drain()))
       await end()
     },
@@ -135,6 +143,7 @@ function starter(
 async function reload(state: State, app: DiscoveredApp, built: BuiltApp): Promise<readonly string[]> {
   const { workers, aws, options } = state
   await aws.addQueues(app.config)
+  state.firing.use(app)
   announce(state, app)
   const names = processNames(app.config)
   const replaced = names.map(async (name) => {

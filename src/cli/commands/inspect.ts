@@ -7,6 +7,7 @@ import type { QueueStats } from '../../runtime/fleet-status.ts'
 import type { Inspect, Stats } from '../../runtime/inspection.ts'
 import { showValue, suggestName } from '../../runtime/nearest-name.ts'
 import type { CallState } from '../../runtime/record.ts'
+import type { InspectedSchedule } from '../../runtime/schedule-control.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import { inspected } from '../inspected.ts'
@@ -35,9 +36,9 @@ export async function inspect(screen: Screen, options: InspectOptions, word: str
   }
   const what = word as What
   refuseUseless(what, options)
-  return connected(options, screen.say, async ({ client }) => {
-    if (options.json) screen.json(plainValue(await dataOf(client.inspect, what, options)))
-    else await show(screen, client.inspect, what, options)
+  return connected(options, screen.say, async ({ inspect: from }) => {
+    if (options.json) screen.json(plainValue(await dataOf(from, what, options)))
+    else await show(screen, from, what, options)
     return EXIT.ok
   })
 }
@@ -66,6 +67,7 @@ function dataOf(from: Inspect, what: What, options: InspectOptions): Promise<unk
     case 'registered':
     case 'stats':
     case 'queues':
+    case 'schedules':
       return from[what]()
   }
 }
@@ -104,6 +106,8 @@ async function show(screen: Screen, from: Inspect, what: What, options: InspectO
       return showStats(screen, await from.stats())
     case 'queues':
       return showQueues(screen, await from.queues())
+    case 'schedules':
+      return showSchedules(screen, await from.schedules())
     default:
       return showCalls(screen, (await dataOf(from, what, options)) as CallPage)
   }
@@ -125,6 +129,16 @@ function showQueues(screen: Screen, queues: Readonly<Record<string, QueueStats>>
     return [name, visible, inFlight, delayed, dead, polled]
   })
   return screen.table(['queue', 'waiting', 'in flight', 'delayed', 'dead letters', 'paused'], rows)
+}
+
+function showSchedules(screen: Screen, schedules: readonly InspectedSchedule[]): Promise<void> {
+  const rows = schedules.map(({ name, task, expression, timezone, state, next, last }): Row => {
+    const outcome = last?.reason === undefined ? last?.state : `${last.state} (${last.reason})`
+    const times = [next?.toISOString(), last?.dueAt.toISOString()]
+    return [name, task, expression, timezone, state, ...times, outcome]
+  })
+  const heads = ['schedule', 'task', 'due', 'time zone', 'state', 'next run', 'last run', 'outcome']
+  return screen.table(heads, rows)
 }
 
 async function showCalls(screen: Screen, { calls, lookedAt, complete, next }: CallPage): Promise<void> {

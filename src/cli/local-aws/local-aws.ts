@@ -71,6 +71,7 @@ export async function startLocalAws(
         [ENV.queueUrls]: JSON.stringify(queueUrls),
         // No worker is a function: all of them are processes.
         [ENV.functions]: '{}',
+        [ENV.schedules]: 'notices',
       }),
       async addQueues(changed) {
         const added = queuesOf(changed).filter(({ name }) => !Object.hasOwn(queueUrls, name))

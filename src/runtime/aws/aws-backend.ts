@@ -11,7 +11,9 @@ import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
 import { codeVersionOf } from '../envelope.ts'
 import { InvalidOptionError, NotWiredError } from '../errors.ts'
+import { noticedSchedules } from '../noticed-schedules.ts'
 import type { OneTimeSchedules } from '../one-time-schedules.ts'
+import type { Schedules } from '../schedules.ts'
 import {
   type DynamoDbOptions,
   type Environment,
@@ -22,6 +24,7 @@ import {
 } from './aws-clients.ts'
 import { type CloudWatchConnection, type CloudWatchOptions, lazyCloudWatch } from './cloudwatch-client.ts'
 import { cloudWatchMetrics } from './cloudwatch-metrics.ts'
+import { declaredSchedules } from './declared-schedules.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
 import { eventBridgeSchedules, type SchedulerResources } from './eventbridge-schedules.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
@@ -48,7 +51,7 @@ export interface AwsOptions {
   /** A `client`, or an `endpoint` and `credentials`, for S3. @default the SDK's own */
   readonly s3?: S3Options
   /**
-   * Where the config has `longDelays`, what makes their schedules: `{ group, role, deadLetters }`, the name of their group,
+   * What makes the schedules of `longDelays`, and where the declared ones are: `{ group, role, deadLetters }`, the name of their group,
    * the ARN of the role by which they send, and that of the queue for what they could not send. @default `ERRAND_SCHEDULER`
    */
   readonly schedulerResources?: SchedulerResources
@@ -97,27 +100,30 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   const sqs = lazySqs(options.sqs ?? {}, env, region)
   const dynamodb = lazyDynamoDb(options.dynamodb ?? {}, env, region)
   const large = blobsOf(config, options, env)
-  const delays = schedulesOf(config, options, env, queueUrls)
+  const scheduling = schedulingOf(config, options, env, queueUrls)
   const version = codeVersionOf(env[ENV.version])
   const lambda = lazyLambda(options.lambda ?? {}, env, region)
   const cloudwatch = lazyCloudWatch(options.cloudwatch ?? {}, env, region)
   const metrics = metricsOf(config, options.fleet ?? env[ENV.fleet], cloudwatch)
   const functions = options.functions ?? byName(ENV.functions, env[ENV.functions], isFunction, FUNCTIONS)
+  const store = dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy })
+  const schedules = env[ENV.schedules] === 'notices' ? noticedSchedules(store) : scheduling?.declared
   return {
     kind: 'aws',
     clock,
     entropy,
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
-    store: dynamoDbStore({ tableName, dynamodb, listing: config.listing, clock, entropy }),
+    store,
     fleet: lambdaFleet({ config, functions, lambda, queueUrls, sqs }),
     ...(metrics !== undefined && { metrics }),
     ...(large !== undefined && { blobs: large.blobs }),
-    ...(delays !== undefined && { oneTimeSchedules: delays.schedules }),
+    ...(scheduling?.oneTime !== undefined && { oneTimeSchedules: scheduling.oneTime }),
+    ...(schedules !== undefined && { schedules }),
     ...(version !== undefined && { version }),
     async start() {},
     async close() {
       await Promise.all([
-        ...[sqs.close(), dynamodb.close(), large?.close(), delays?.close()],
+        ...[sqs.close(), dynamodb.close(), large?.close(), scheduling?.close()],
         ...[lambda.close(), cloudwatch.close()],
       ])
     },
@@ -156,21 +162,32 @@ function blobsOf(
   return { blobs: s3Blobs({ bucket, prefix, s3 }), close: s3.close }
 }
 
-function schedulesOf(
+/** The schedules of long delays, where the config has them, and those that the construct made. */
+interface Scheduling {
+  readonly oneTime: OneTimeSchedules | undefined
+  readonly declared: Schedules
+  close(): Promise<void>
+}
+
+function schedulingOf(
   config: ResolvedConfig,
   options: AwsOptions,
   env: Environment,
   queueUrls: Readonly<Record<string, string>>,
-): { readonly schedules: OneTimeSchedules; close(): Promise<void> } | undefined {
-  if (!config.longDelays) return undefined
+): Scheduling | undefined {
   const resources = options.schedulerResources ?? resourcesOf(env[ENV.scheduler])
+  if (resources === undefined && !config.longDelays) return undefined
   if (resources === undefined) {
     throw new NotWiredError(
       `app "${config.name}" has \`longDelays\` and no ${ENV.scheduler} (or the option \`schedulerResources\`): the construct sets it; deploy the stack again, or take \`longDelays\` out of the config`,
     )
   }
   const scheduler = lazyScheduler(options.scheduler ?? {}, env, options.region)
-  return { schedules: eventBridgeSchedules({ resources, scheduler, queueUrls }), close: scheduler.close }
+  return {
+    oneTime: config.longDelays ? eventBridgeSchedules({ resources, scheduler, queueUrls }) : undefined,
+    declared: declaredSchedules({ group: resources.group, scheduler }),
+    close: scheduler.close,
+  }
 }
 
 function resourcesOf(json: string | undefined): SchedulerResources | undefined {

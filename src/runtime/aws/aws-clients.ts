@@ -3,6 +3,7 @@
  * each, measured), so a process that never uses a service never loads its client.
  * @module
  */
+import type { Readable } from 'node:stream'
 import type * as DynamoDbSdk from '@aws-sdk/client-dynamodb'
 import type * as SqsSdk from '@aws-sdk/client-sqs'
 
@@ -86,9 +87,23 @@ export function regionOf(env: Environment, region?: string): string | undefined 
   return region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined)
 }
 
+/**
+ * Reads a response. The SDK's own asks first whether it is a web stream, and Node loads those when they are named: 2 ms of
+ * a cold start.
+ */
+export function collectBody(stream: Readable): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  return new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Uint8Array) => chunks.push(chunk))
+    stream.on('end', () => resolve(Buffer.concat(chunks)))
+    stream.on('error', reject)
+  })
+}
+
 /** What a client is made with. */
 export interface ClientConfig<Credentials> {
   readonly requestHandler: typeof requestHandler
+  readonly streamCollector: typeof collectBody
   readonly region?: string
   readonly endpoint?: string
   readonly credentials?: Credentials
@@ -106,6 +121,7 @@ export function clientConfig<Client, Credentials>(
   const { credentials } = options
   return {
     requestHandler,
+    streamCollector: collectBody,
     ...(ownRegion !== undefined && { region: ownRegion }),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),

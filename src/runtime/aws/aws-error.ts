@@ -52,7 +52,9 @@ const accessOf: Readonly<Record<string, Access>> = {
   'lambda:InvokeFunction': 'inspect',
   'lambda:GetEventSourceMapping': 'inspect',
   'sqs:GetQueueAttributes': 'inspect',
+  'scheduler:GetSchedule': 'inspect',
   'lambda:UpdateEventSourceMapping': 'operate',
+  'scheduler:UpdateSchedule': 'operate',
   'sqs:PurgeQueue': 'operate',
   'cloudwatch:GetMetricData': 'monitor',
 }

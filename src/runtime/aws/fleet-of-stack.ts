@@ -105,6 +105,7 @@ export function variablesOf(
     [ENV.version]: fleet.version,
     ...(fleet.fleet !== undefined && { [ENV.fleet]: fleet.fleet }),
     ...(fleet.bucket !== undefined && { [ENV.bucket]: fleet.bucket }),
+    ...(fleet.scheduler !== undefined && { [ENV.scheduler]: JSON.stringify(fleet.scheduler) }),
   }
 }
 
@@ -126,6 +127,7 @@ interface FleetOutput {
   readonly queues: Readonly<Record<string, string>>
   readonly deadLetters: Readonly<Record<string, string>>
   readonly workers: Readonly<Record<string, string>>
+  readonly scheduler?: unknown
   readonly mappings: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type * as SchedulerSdk from '@aws-sdk/client-scheduler'
+import { PROTOCOL } from '../config.ts'
 import { NotWiredError } from '../errors.ts'
 import {
   clientConfig,
@@ -37,12 +38,16 @@ export interface ScheduleToMake {
   readonly input: string
 }
 
-/** EventBridge Scheduler, connected: the two requests that are made of it. */
+/** EventBridge Scheduler, connected: the requests that are made of it. */
 export interface SchedulerConnection {
   /** Rejects with the SDK's `ConflictException` where there is one of this name. */
   create(schedule: ScheduleToMake): Promise<void>
   /** Rejects with the SDK's `ResourceNotFoundException` where there is none. */
   delete(name: string, group: string): Promise<void>
+  /** Whether it fires. Rejects with the SDK's `ResourceNotFoundException` where there is none. */
+  isEnabled(name: string, group: string): Promise<boolean>
+  /** Has it fire, or fire no more; nothing else of it changes. */
+  setEnabled(name: string, group: string, isEnabled: boolean): Promise<void>
 }
 
 /** A batch of long delays may meet the limit of `CreateSchedule` requests a second, 250 in small regions. */
@@ -50,15 +55,6 @@ const MAX_ATTEMPTS = 8
 
 /** Any action of any service, called by EventBridge Scheduler itself: only so can SQS be told to delay. */
 const SEND_MESSAGE = 'arn:aws:scheduler:::aws-sdk:sqs:sendMessage'
-
-/**
- * For how long a message that SQS does not take is sent again, before it is a dead letter: less than the half day for
- * which a worker believes that a call without a record is new.
- */
-const MAX_EVENT_AGE_SECONDS = 21_600
-
-/** EventBridge Scheduler's own default, and its most. */
-const MAX_RETRY_ATTEMPTS = 185
 
 /** The EventBridge Scheduler client, not yet made. */
 export function lazyScheduler(
@@ -81,10 +77,27 @@ export function lazyScheduler(
         async delete(name, group) {
           await client.send(new sdk.DeleteScheduleCommand({ Name: name, GroupName: group }))
         },
+        async isEnabled(name, group) {
+          const { State } = await client.send(new sdk.GetScheduleCommand({ Name: name, GroupName: group }))
+          return State !== 'DISABLED'
+        },
+        async setEnabled(name, group, isEnabled) {
+          const found = await client.send(new sdk.GetScheduleCommand({ Name: name, GroupName: group }))
+          const State = isEnabled ? 'ENABLED' : 'DISABLED'
+          if (found.State === State) return
+          await client.send(new sdk.UpdateScheduleCommand({ ...wholeOf(found), State }))
+        },
       }
     },
     close: connection.close,
   }
+}
+
+/** All that a schedule is made of: an update replaces it, and what is left out falls back to its default. */
+function wholeOf(found: SchedulerSdk.GetScheduleCommandOutput): SchedulerSdk.UpdateScheduleCommandInput {
+  const { Arn: _, CreationDate: __, LastModificationDate: ___, $metadata: ____, ...whole } = found
+  // What every schedule has, though the SDK's types do not say so.
+  return whole as SchedulerSdk.UpdateScheduleCommandInput
 }
 
 function requestOf(schedule: ScheduleToMake): SchedulerSdk.CreateScheduleCommandInput {
@@ -103,8 +116,8 @@ function requestOf(schedule: ScheduleToMake): SchedulerSdk.CreateScheduleCommand
       Input: schedule.input,
       DeadLetterConfig: { Arn: schedule.deadLetters },
       RetryPolicy: {
-        MaximumEventAgeInSeconds: MAX_EVENT_AGE_SECONDS,
-        MaximumRetryAttempts: MAX_RETRY_ATTEMPTS,
+        MaximumEventAgeInSeconds: PROTOCOL.firingAgeSeconds,
+        MaximumRetryAttempts: PROTOCOL.firingAttempts,
       },
     },
   }
@@ -114,7 +127,7 @@ function requestOf(schedule: ScheduleToMake): SchedulerSdk.CreateScheduleCommand
 function loadSdk(): Promise<typeof SchedulerSdk> {
   return import('@aws-sdk/client-scheduler').catch((cause: unknown) => {
     throw new NotWiredError(
-      'the config has `longDelays`, and the package @aws-sdk/client-scheduler cannot be loaded (see cause): `npm i @aws-sdk/client-scheduler`',
+      'schedules and `longDelays` need the package @aws-sdk/client-scheduler, which cannot be loaded (see cause): `npm i @aws-sdk/client-scheduler`',
       { cause },
     )
   })
