@@ -47,7 +47,7 @@ test('every snippet compiles', async () => {
   const places = snippets.map(({ path, page, line }) => `${path} is ${page}:${line}`)
   const guide = places.filter((place) => stdout.includes(place.split(' ')[0] ?? ''))
   expect(stdout, guide.join('\n')).toBe('')
-})
+}, 120_000)
 
 test('no snippet shows an output without being run', () => {
   const silent = snippets.filter((snippet) => !snippet.run && snippet.prints.length > 0)

@@ -4,9 +4,9 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { imports, writeApp } from '../support/app-folder.ts'
-import { type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+import { isThere, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
 
 const app = `${imports}
 import { answer } from './answer.ts'
@@ -87,6 +87,19 @@ test('the command beside it gets the variables, and ends it with its exit code',
   const dev = startDev(cwd, '--', process.execPath, '-e', script)
   expect(await dev.ended).toBe(7)
   expect(dev.output()).toContain('table dev-calls aws')
+}, 100_000)
+
+test('the command beside it ends with it, however that is: no server is left on its port', async () => {
+  const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
+  // It does not heed SIGTERM.
+  const script =
+    "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('pid', process.pid)"
+  const dev = startDev(cwd, '--', process.execPath, '-e', script)
+  await dev.prints(/pid \d+/)
+  const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
+  expect(isThere(pid)).toBe(true)
+  dev.child.kill('SIGKILL')
+  await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
 }, 100_000)
 
 test('a command that is not there is named', async () => {

@@ -23,6 +23,9 @@ export const executor = createExecutor(config, { tasks: { add: (a: number, b: nu
 `
 const config = defineConfig({ name: 'shop', queues: ['low', 'high'], workers: ['foo', 'bar'] })
 
+/** Each command is a process, and takes seconds on a busy machine. */
+const LIMIT_MS = 120_000
+
 let sqs: FauxqsServer
 let dynamodb: WireServer
 let fleet: DeployedFleet
@@ -89,32 +92,40 @@ const signedIn = (): NodeJS.ProcessEnv => ({
 const run = (words: string, env: NodeJS.ProcessEnv = signedIn()) =>
   runCommand(words.split(' '), { cwd: writeApp({ 'errand.ts': shop }), env })
 
-test('leads to the fleet: its functions answer, its queues are paused, its calls are read', async () => {
-  const status = await run('status --json --stack jobs')
-  expect(status.stderr).toBe('')
-  expect(JSON.parse(status.stdout)).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
-  expect(cloudFormation.requests.at(-1)).toBe('DescribeStacks jobs by test')
+test(
+  'leads to the fleet: its functions answer, its queues are paused, its calls are read',
+  async () => {
+    const status = await run('status --json --stack jobs')
+    expect(status.stderr).toBe('')
+    expect(JSON.parse(status.stdout)).toEqual({ ping: true, workers: { foo: 'OK', bar: 'OK' } })
+    expect(cloudFormation.requests.at(-1)).toBe('DescribeStacks jobs by test')
 
-  const paused = await run('pause low --stack jobs')
-  expect(paused).toMatchObject({ code: 0, stderr: '' })
-  const states = Object.entries(fleet.api.states()).filter(([mapping]) => mapping.includes('-low-'))
-  expect(states.map(([, state]) => state)).toEqual(['Disabling', 'Disabling'])
+    const paused = await run('pause low --stack jobs')
+    expect(paused).toMatchObject({ code: 0, stderr: '' })
+    const states = Object.entries(fleet.api.states()).filter(([mapping]) => mapping.includes('-low-'))
+    expect(states.map(([, state]) => state)).toEqual(['Disabling', 'Disabling'])
 
-  const submitted = await run('submit add 1 2 --stack jobs')
-  expect(submitted).toMatchObject({ code: 0, stderr: '' })
-  const result = await run(`result ${submitted.stdout.trim()} --json --stack jobs`)
-  expect(JSON.parse(result.stdout)).toMatchObject({ state: 'pending' })
-})
+    const submitted = await run('submit add 1 2 --stack jobs')
+    expect(submitted).toMatchObject({ code: 0, stderr: '' })
+    const result = await run(`result ${submitted.stdout.trim()} --json --stack jobs`)
+    expect(JSON.parse(result.stdout)).toMatchObject({ state: 'pending' })
+  },
+  LIMIT_MS,
+)
 
-test('wins over what the shell has of another fleet', async () => {
-  const env = {
-    ...signedIn(),
-    ERRAND_TABLE: 'other',
-    ERRAND_QUEUE_URLS: '{"low":"http://127.0.0.1:9/0/low"}',
-  }
-  const status = await run('status --json --stack jobs', env)
-  expect(JSON.parse(status.stdout)).toMatchObject({ ping: true })
-})
+test(
+  'wins over what the shell has of another fleet',
+  async () => {
+    const env = {
+      ...signedIn(),
+      ERRAND_TABLE: 'other',
+      ERRAND_QUEUE_URLS: '{"low":"http://127.0.0.1:9/0/low"}',
+    }
+    const status = await run('status --json --stack jobs', env)
+    expect(JSON.parse(status.stdout)).toMatchObject({ ping: true })
+  },
+  LIMIT_MS,
+)
 
 describe('what is wrong is told with what to do', () => {
   /** In this process: what the shell has, and nothing of the machine's own AWS. */

@@ -86,4 +86,4 @@ test('tables, progress, questions, and nothing of what tasks would have a termin
   )
   expect([mistyped?.code, typed?.code]).toEqual([2, 0])
   expect(typed?.output).toContain('purged default')
-}, 60_000)
+}, 120_000)

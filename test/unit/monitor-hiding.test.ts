@@ -44,7 +44,8 @@ async function secretive(options: StageOptions) {
     ...{ id: 'bad', state: 'failed', reason: 'threw', failedIn: 'low', failures: 1, task: 'auth.login' },
     ...{ lastError: 'TypeError: password=S3CRET-11', result: encoded(error), progress: encoded(secrets) },
   })
-  await stage.keep('bad', 'auth.login', ['POSITIONAL', secrets])
+  const headers = { authorization: 'Bearer S3CRET-13', 'x-trace': 'a trace' }
+  await stage.keep('bad', 'auth.login', ['POSITIONAL', secrets], { headers })
   await stage.put({
     id: 'good',
     task: 'auth.login',

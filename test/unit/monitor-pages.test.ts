@@ -84,6 +84,28 @@ describe('each page has its data at the same address', () => {
     expect(await json<CallDetail>('/calls/child')).toMatchObject({ parent: 'bad', submitted: [] })
   })
 
+  test('the attempts of a call, and the arguments of one that succeeded where they are kept', async () => {
+    const { json, html, put, keep, clock } = await monitorStage()
+    const at = clock.now()
+    await put({ id: 'kept', attempts: 3, failures: 1, history: '1:0:rs:TypeError', finishedAt: at + 250 })
+    await keep('kept', 'add', [1, 2], { headers: { 'x-request': 'r-1' } })
+    const call = await json<CallDetail>('/calls/kept')
+    expect(call).toMatchObject({ arguments: ['1', '2'], headers: "{ 'x-request': 'r-1' }", kills: 1 })
+    expect(call.history).toEqual([
+      {
+        ...{ attempt: 1, ended: 'failed', startedAt: new Date(at).toISOString() },
+        ...{ runMilliseconds: 1000, error: 'TypeError' },
+      },
+      { attempt: 2, ended: 'killed' },
+      { attempt: 3, ended: 'succeeded', startedAt: new Date(at).toISOString(), runMilliseconds: 250 },
+    ])
+    expect(await html('/calls/kept')).toContain('3 attempts: 1 failed, 1 killed.')
+    await put({ id: 'plain' })
+    expect(await html('/calls/plain')).toContain('tasks that say so by keepArguments')
+    await put({ id: 'waits', attempts: 0, state: 'pending' })
+    expect(await json<CallDetail>('/calls/waits')).toMatchObject({ history: [] })
+  })
+
   test('a result, also one that looks like a promise', async () => {
     const { json, put } = await monitorStage()
     await put({ id: 'good', result: encoded({ then: 'no promise', at: new Date(0) }) })

@@ -2,9 +2,12 @@
  * The command that runs beside the workers: it has the terminal, and the variables that lead to the queues.
  * @module
  */
-import { spawn } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { UsageError } from '../exit-codes.ts'
+import type { BesideMessage } from './beside-child.ts'
 
 /** A command that runs. */
 export interface CommandBeside {
@@ -13,37 +16,26 @@ export interface CommandBeside {
   kill(signal: NodeJS.Signals): void
 }
 
-/** What shells add to the number of a signal. */
-const SIGNALLED = 128
-const signalNumbers: Readonly<Partial<Record<NodeJS.Signals, number>>> = {
-  SIGINT: 2,
-  SIGKILL: 9,
-  SIGTERM: 15,
-}
+const program = fileURLToPath(new URL(`./beside-child${extname(import.meta.url)}`, import.meta.url))
 
 /**
  * Starts it.
  * @throws UsageError where there is no such command
  */
 export async function startBeside(words: readonly string[], env: NodeJS.ProcessEnv): Promise<CommandBeside> {
-  const [command = '', ...args] = words
-  const child = spawn(command, args, { env, stdio: 'inherit' })
-  const exited = once(child, 'exit')
-  // Waited for later; where it could not be started there is none.
-  exited.catch(() => {})
-  try {
-    await once(child, 'spawn')
-  } catch (cause) {
-    throw new UsageError(
-      `the command ${JSON.stringify(command)} cannot be started: ${(cause as Error).message}`,
-    )
+  const child = fork(program, [JSON.stringify(words)], { env, execArgv: ['--no-warnings'], stdio: 'inherit' })
+  const ended = once(child, 'exit').then(([code]) => (code as number | null) ?? 1)
+  const told = once(child, 'message').then(([message]) => message as BesideMessage)
+  // What ends at once may end before its word is here.
+  const answer = await Promise.race([told, ended])
+  if (typeof answer === 'object') {
+    throw new UsageError(`the command ${JSON.stringify(words[0])} cannot be started: ${answer.failed}`)
   }
   return {
-    ended: exited.then(
-      ([code, signal]) => code ?? SIGNALLED + (signalNumbers[signal as NodeJS.Signals] ?? 0),
-    ),
+    ended,
     kill: (signal) => {
-      child.kill(signal)
+      // It may have ended meanwhile; then there is nobody to tell.
+      if (child.connected) child.send(signal, () => {})
     },
   }
 }
