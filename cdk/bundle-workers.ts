@@ -81,10 +81,12 @@ export function makeBundle(app: DiscoveredApp, parts: BundleParts, options: Bund
     mkdirSync(folder, { recursive: true })
   }
   const { blobs, longDelays } = app.config
+  const hasSchedules = app.schedules.length > 0
   const clients = [
     ...parts.clients,
     ...(blobs === undefined ? [] : ['@aws-sdk/client-s3']),
-    ...(longDelays ? ['@aws-sdk/client-scheduler'] : []),
+    // Workers make schedules for long delays; who looks on asks for those that are declared.
+    ...(longDelays || (hasSchedules && name === 'monitor') ? ['@aws-sdk/client-scheduler'] : []),
   ]
   const inputs = build(name, {
     modulePath: app.modulePath,
@@ -97,6 +99,7 @@ export function makeBundle(app: DiscoveredApp, parts: BundleParts, options: Bund
     external: externalModules,
     absent: absent.filter((each) => !externalModules.includes(each)),
     clients,
+    hasSchedules,
   })
   checkSize(inputs, sizes)
   copyFiles(files, directory)

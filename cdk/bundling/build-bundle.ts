@@ -9,6 +9,7 @@ import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { type BuiltInOptions, builtInsAtNeed, needsAnyName } from './built-ins.ts'
 import { giveNames } from './common-js-chunks.ts'
+import { cronAtNeed } from './cron-at-need.ts'
 import { eagerChunk } from './eager-chunk.ts'
 import { type LeanOptions, leanSdk, needsAllSources } from './lean-sdk.ts'
 import { nameChunks } from './named-chunks.ts'
@@ -30,6 +31,8 @@ export interface BundleRequest {
   readonly absent: readonly string[]
   /** Clients of the SDK that errand loads when they are needed, and that are in it; where one is not installed, it is Lambda's own. */
   readonly clients: readonly string[]
+  /** Whether the app has schedules, which its functions may be asked for. */
+  readonly hasSchedules: boolean
 }
 
 /** What stood in the way, and where it is imported. */
@@ -61,7 +64,7 @@ const ENTRY = 'errand-worker-entry.ts'
 type Leanness = BuiltInOptions & Pick<LeanOptions, 'hasAllSources'>
 
 function optionsOf(request: BundleRequest, { hasAllSources, takesAnyName }: Leanness) {
-  const { modulePath, entry, root, outdir, minify, external, absent, clients } = request
+  const { modulePath, entry, root, outdir, minify, external, absent, clients, hasSchedules } = request
   return {
     stdin: { contents: entry, resolveDir: dirname(modulePath), sourcefile: ENTRY, loader: 'ts' },
     outdir,
@@ -81,7 +84,12 @@ function optionsOf(request: BundleRequest, { hasAllSources, takesAnyName }: Lean
     // The SDK's ESM form is a third smaller: the CommonJS one cannot be shaken.
     mainFields: ['module', 'main'],
     external: [...external, ...absent],
-    plugins: [builtInsAtNeed({ takesAnyName }), leanSdk({ clients, hasAllSources }), eagerChunk],
+    plugins: [
+      builtInsAtNeed({ takesAnyName }),
+      leanSdk({ clients, hasAllSources }),
+      cronAtNeed({ hasSchedules }),
+      eagerChunk,
+    ],
     banner: { js: banner },
     legalComments: 'none',
     sourcemap: 'external',

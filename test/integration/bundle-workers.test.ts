@@ -33,6 +33,19 @@ function textsOf(folder: string, isWanted = (_name: string) => true): Record<str
   )
 }
 
+/** The files that are loaded with this one, before anything runs. */
+function eagerOf(
+  texts: Readonly<Record<string, string>>,
+  name: string,
+  found = new Set<string>(),
+): Set<string> {
+  if (found.has(name) || texts[name] === undefined) return found
+  found.add(name)
+  for (const [, next = ''] of texts[name].matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g))
+    eagerOf(texts, next, found)
+  return found
+}
+
 /** The modules that went into it, by their paths' last parts. */
 function sourcesOf({ sourceMap = '' }: FunctionBundle): string[] {
   return Object.values(textsOf(sourceMap)).flatMap(
@@ -72,9 +85,9 @@ describe('the asset', () => {
     expect(sources.some((path) => path.endsWith('src/handlers/worker.ts'))).toBe(true)
     expect(sources.some((path) => path.includes('client-dynamodb'))).toBe(true)
     const strangers =
-      /src\/(local-emulator|testing|cli|monitor)\/|aws-cdk-lib|\/esbuild\/|credential-provider-(sso|ini|process|login)|\/bowser\/|client-(s3|lambda|cloudwatch|secrets-manager)\//
+      /src\/(local-emulator|testing|cli|monitor)\/|aws-cdk-lib|\/esbuild\/|credential-provider-(sso|ini|process|login)|\/bowser\/|client-(s3|lambda|cloudwatch|scheduler|secrets-manager)\//
     expect(sources.filter((path) => strangers.test(path))).toEqual([])
-    expect(made.bytes).toBeLessThan(440 * 1024)
+    expect(made.bytes).toBeLessThan(456 * 1024)
     expect(readdirSync(made.directory).filter((name) => !name.endsWith('.mjs'))).toEqual([])
   })
 
@@ -104,6 +117,20 @@ describe('the asset', () => {
     const cwd = writeApp({ 'errand.ts': text })
     // Not installed in this folder; but errand's own place has it.
     expect(sourcesOf(bundle(cwd)).some((path) => path.includes('client-s3'))).toBe(true)
+  })
+
+  test('holds the client of EventBridge Scheduler where the app has long delays, and loads it at the first alone', () => {
+    const client = /client-scheduler\/dist/
+    const of = (options: string) =>
+      writeApp({ 'errand.ts': `${imports}\nexport const executor = createExecutor(${options})\n` })
+    expect(sourcesOf(bundle(of("{ name: 'shop' }"))).some((path) => client.test(path))).toBe(false)
+    const made = bundle(of("{ name: 'shop', longDelays: true }"))
+    const maps = textsOf(made.sourceMap ?? '')
+    const chunks = Object.keys(maps).filter((name) => client.test(maps[name] ?? ''))
+    expect(chunks.length).toBeGreaterThan(0)
+    const eager = eagerOf(textsOf(made.directory), 'index.mjs')
+    expect(eager.size).toBeGreaterThan(1)
+    expect(chunks.filter((name) => eager.has(name.replace(/\.map$/, '')))).toEqual([])
   })
 
   test.each([true, false])('runs by itself, minified: %s', async (minify) => {

@@ -225,7 +225,7 @@ describe('on a port of its own', () => {
         expect(await response.text()).not.toContain('shop')
       }
     }
-    expect(routes.filter(({ method }) => method === 'POST')).toHaveLength(7)
+    expect(routes.filter(({ method }) => method === 'POST')).toHaveLength(10)
     expect((await fetch(running.url, { redirect: 'manual' })).status).toBe(303)
   })
 
