@@ -32,7 +32,13 @@ export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
     'UpdateEventSourceMappingCommand',
   ],
   '@aws-sdk/client-s3': ['GetObjectCommand', 'PutObjectCommand', 'S3Client'],
-  '@aws-sdk/client-scheduler': ['CreateScheduleCommand', 'DeleteScheduleCommand', 'SchedulerClient'],
+  '@aws-sdk/client-scheduler': [
+    'CreateScheduleCommand',
+    'DeleteScheduleCommand',
+    'GetScheduleCommand',
+    'SchedulerClient',
+    'UpdateScheduleCommand',
+  ],
   '@aws-sdk/client-secrets-manager': ['GetSecretValueCommand', 'SecretsManagerClient'],
   '@aws-sdk/client-sqs': [
     'ChangeMessageVisibilityBatchCommand',
