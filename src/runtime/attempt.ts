@@ -94,9 +94,10 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     // A schedule sends up to a minute before the time.
     if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)
     if (isPast(envelope.startBy, now)) {
-      const expired = await endExpired(environment, envelope, delivery, now)
+      const expired =
+        now < delivery.deadline ? await endExpired(environment, envelope, delivery, now) : undefined
       if (expired !== undefined) return expired
-      // The answer may have come to a later invocation: nothing of this one's time is left then.
+      // Either may have come to a later invocation, this one's time being over: a claim would be no lease.
       now = ports.clock.now()
       if (now >= delivery.deadline) return hide(undefined)
     }

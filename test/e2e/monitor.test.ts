@@ -60,7 +60,16 @@ const nothing: Misdeeds = { executed: 0, complaints: [], external: [] }
 const phone = { width: 375, height: 1000 }
 /** What axe looks at: each page once, with few rows where it can have many, and calls of each kind. */
 const seenByAxe = [
-  ...['overview', 'calls-filtered', 'calls-refused', 'failed-some', 'retry-all', 'tasks', 'queue-paused'],
+  ...[
+    'overview',
+    'calls-filtered',
+    'calls-refused',
+    'failed-some',
+    'retry-all',
+    'tasks',
+    'schedules',
+    'queue-paused',
+  ],
   ...['call-missing', 'call-retried', 'call-killed', 'call-running', 'call-report', 'call-pending'],
 ]
 

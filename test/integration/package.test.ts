@@ -262,7 +262,13 @@ describe('errand/cdk', () => {
 })
 
 describe('errand, the command line, beside esbuild and none of the other peers', () => {
-  beforeAll(writeShop)
+  // What stands above has linked it, and what stands below needs it.
+  const linked = join(app, 'node_modules/hono')
+  beforeAll(() => {
+    writeShop()
+    rmSync(linked, { recursive: true, force: true })
+  })
+  afterAll(() => linkPackage(app, 'hono'))
 
   test.each([
     [

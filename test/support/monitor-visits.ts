@@ -59,6 +59,7 @@ export async function visitsOf(shop: BusyShop): Promise<readonly Visit[]> {
     { name: 'failed-none', path: '/failed?task=nobody', route: '/failed' },
     { name: 'retry-all', path: '/failed/retry?task=orders.charge', route: '/failed/retry' },
     { name: 'tasks', path: '/tasks', route: '/tasks' },
+    { name: 'schedules', path: '/schedules', route: '/schedules' },
     { name: 'queue', path: '/queues/billing', route: '/queues/:name' },
     { name: 'queue-paused', path: '/queues/imports', route: '/queues/:name' },
     { name: 'call-missing', path: '/calls/nobody', route: '/calls/:id', status: 404 },
