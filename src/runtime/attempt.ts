@@ -32,6 +32,7 @@ import { type Leases, renewedLeaseUntil } from './leases.ts'
 import type { Log } from './log.ts'
 import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import type { Marks } from './marks.ts'
+import { outlivesMessage } from './message-life.ts'
 import { quoteNames, suggestName } from './nearest-name.ts'
 import { runInTheWay } from './overlap.ts'
 import { FIRST_RETRY_MS } from './persist.ts'
@@ -333,15 +334,19 @@ async function settleRefused(
   }
 }
 
-/** A message that came before its time is hidden, or where that is too long, sent again by a schedule. */
+/** A message that came before its time is hidden, or where that is too long for SQS, sent again by a schedule. */
 function wait(
   environment: Environment,
   envelope: ReceivedEnvelope,
-  { body, deadline }: Delivery,
+  { body, deadline, sentAt, isDeadLetter }: Delivery,
   waiting: CallRecord,
 ): Settlement | Promise<Settlement> {
-  const { ports } = environment
-  const isLong = waiting.dueAt - ports.clock.now() > LIMITS.backoffSeconds * 1000
+  const { app, ports } = environment
+  const seconds = (waiting.dueAt - ports.clock.now()) / 1000
+  const retentionSeconds = app.config.queues.get(envelope.queue)?.retentionSeconds
+  // Whoever wrote the record may have died before it made the schedule. A dead letter lives longer than its queue's.
+  const isLost = isDeadLetter !== true && outlivesMessage(waiting.dueAt, sentAt, retentionSeconds)
+  const isLong = seconds > LIMITS.backoffSeconds || (isLost && seconds > LIMITS.delaySeconds)
   if (isLong && longestWaitSeconds(environment, envelope, body) > LIMITS.backoffSeconds) {
     return waitInSchedule(environment, envelope, waiting, deadline)
   }

@@ -232,7 +232,7 @@ describe('a retry', () => {
 })
 
 /** A local backend whose faults are asked for one by one. */
-function faultyStage(task: (attempt: number) => unknown, maxAttempts = 3) {
+function faultyStage(task: (attempt: number) => unknown, maxAttempts = 3, retentionSeconds = 345_600) {
   const clock = virtualClock()
   const plan = faultPlan()
   const runs: number[] = []
@@ -247,6 +247,7 @@ function faultyStage(task: (attempt: number) => unknown, maxAttempts = 3) {
     name: 'delays',
     longDelays: true,
     workers: { main: { logLevel: 'error' } },
+    queues: { default: { retentionSeconds } },
     taskOptions: { work: { maxAttempts } },
   })
   const executor = createExecutor(given, {
@@ -293,6 +294,23 @@ describe('a crash of the worker that retries much later', () => {
       expect(runs).toEqual([0, DAY])
     },
   )
+
+  test('loses nothing that SQS would drop before its time, where its schedule was not made at once', async () => {
+    const hours = (attempt: number) => {
+      if (attempt === 1) throw new RetryAfterError(5 * 3600)
+      return 'done'
+    }
+    const killed = faultyStage(hours, 3, 7200)
+    killed.plan.killNext('work', 'afterFinish')
+    const refused = faultyStage(hours, 3, 7200)
+    refused.plan.requestNext('createSchedule', 'throttle', 20)
+    for (const { executor, tasks, clock, runs } of [killed, refused]) {
+      const future = await executor.submit(tasks.work)
+      await clock.advance({ hours: 6 })
+      expect(await future.state()).toBe('succeeded')
+      expect(runs).toEqual([0, 5 * 3600])
+    }
+  })
 
   test('at a submit whose schedule may not have been made throws, and submitted again is one call', async () => {
     const { executor, tasks, clock, plan, runs } = faultyStage(() => 'done')
