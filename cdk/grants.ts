@@ -81,7 +81,7 @@ export function grantWork(
   grantDelays(resources.schedules, grantee)
 }
 
-/** To end dead letters, and to submit what follows a failure. */
+/** To end dead letters, to have a schedule send what is not due for longer than they live, and to submit what follows a failure. */
 export function grantDeadLetters(
   resources: FleetResources,
   deadLetterQueues: readonly IQueue[],
@@ -91,6 +91,7 @@ export function grantDeadLetters(
   grantSend(resources.queues, grantee)
   grantTable(resources.table, grantee, ['GetItem', 'PutItem', 'UpdateItem'])
   grantBlobs(resources.blobs, grantee, ['GetObject', 'PutObject'])
+  grantDelays(resources.schedules, grantee)
 }
 
 /** `Grant` rather than the resources' own `grant…`, which give more: `sqs:GetQueueUrl`, `dynamodb:Scan`, `index/*`. */

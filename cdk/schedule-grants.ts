@@ -1,5 +1,6 @@
 /**
- * What schedules take of those who make, see and change them: single actions on the schedules of the fleet's own group.
+ * What schedules take of those who make, see and change them: single actions on the schedules of the fleet's own group,
+ * to make and to delete on one-time schedules alone.
  *
  * | role                                  | EventBridge Scheduler                       | IAM                                       |
  * | ------------------------------------- | ------------------------------------------- | ----------------------------------------- |
@@ -16,7 +17,8 @@ import type { FleetSchedules } from './fleet-schedules.ts'
 /** To make and to delete the one-time schedules of `longDelays`. */
 export function grantDelays(schedules: FleetSchedules | undefined, grantee: IGrantable): void {
   if (schedules === undefined || !schedules.longDelays) return
-  const all = scheduleArn(schedules, '*')
+  // As `scheduleName` of `src/runtime/one-time-schedules.ts` begins them: the declared ones are nobody's to delete.
+  const all = scheduleArn(schedules, '_*')
   allow(grantee, ['scheduler:CreateSchedule', 'scheduler:DeleteSchedule'], [all])
   passRole(schedules, grantee)
   acknowledgeSchedules(grantee, schedules.group, all)

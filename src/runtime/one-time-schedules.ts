@@ -39,6 +39,9 @@ export interface OneTimeSchedules {
 /** The dead-letter queue of the schedules, by its name among the queues' URLs; no queue of a config can be named so. */
 export const SCHEDULE_DEAD_LETTERS = '(schedules)-dead-letters'
 
+/** How the name of every one-time schedule begins; as `cdk/schedule-grants.ts` has it. */
+const ONE_TIME_PREFIX = '_'
+
 /** What a call waits for, as far as it makes the name of its schedule. */
 export interface Awaited {
   readonly id: string
@@ -48,9 +51,12 @@ export interface Awaited {
   readonly attempts: number
 }
 
-/** The name of the schedule that a call waits for: 43 characters of base64url. */
+/**
+ * The name of the schedule that a call waits for: `_` and 43 characters of base64url. No declared schedule begins so, and
+ * grants to make and delete these are none to delete those.
+ */
 export function scheduleName({ id, sends = 1, attempts }: Awaited): string {
-  return hash('sha256', `${id}\n${sends}\n${attempts}`, 'base64url')
+  return ONE_TIME_PREFIX + hash('sha256', `${id}\n${sends}\n${attempts}`, 'base64url')
 }
 
 const MINUTE_MS = 60_000

@@ -123,7 +123,7 @@ describe('EventBridge Scheduler on the wire', () => {
     client.destroy()
   })
 
-  test('a name is 43 characters, of those that AWS takes, and another for each wait of a call', () => {
+  test('a name is `_` and 43 characters, of those that AWS takes, and another for each wait of a call', () => {
     const waits = [
       { id: 'a', attempts: 0 },
       { id: 'a', attempts: 1 },
@@ -132,7 +132,7 @@ describe('EventBridge Scheduler on the wire', () => {
     ]
     const names = waits.map(scheduleName)
     expect(new Set(names).size).toBe(4)
-    for (const name of names) expect(name).toMatch(/^[0-9a-zA-Z-_]{43}$/)
+    for (const name of names) expect(name).toMatch(/^_[0-9a-zA-Z-_]{43}$/)
     expect(scheduleName({ id: 'a', sends: 1, attempts: 0 })).toBe(names[0])
   })
 
