@@ -82,16 +82,20 @@ async function fire(
   dueAt: number,
   after: (delayMs: number, task: () => void) => void,
   tries = 1,
+  isAllowed = false,
 ): Promise<void> {
+  let isDue = isAllowed
   try {
-    if (tries === 1 && (await options.states.isEnabled(schedule)) !== true) return
+    // Once, until it is answered: what was fired before a pause is still sent.
+    isDue ||= (await options.states.isEnabled(schedule)) === true
+    if (!isDue) return
     const message = messageOf(options.config, schedule, dueAt)
     const [result] = await options.queue.send(schedule.queue, [message])
     if (result !== undefined && 'error' in result) throw result.error
   } catch (error) {
     if (tries === TRIES) return options.onUnsent?.(schedule, error)
     const waitMs = Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), LAST_WAIT_MS)
-    after(waitMs, () => void fire(options, schedule, dueAt, after, tries + 1))
+    after(waitMs, () => void fire(options, schedule, dueAt, after, tries + 1, isDue))
   }
 }
 
