@@ -15,16 +15,33 @@ const FOREVER_SECONDS = 9_999_999_999
 
 /** The port, by notices; a schedule that nobody paused or resumed is as it is declared. */
 export function noticedSchedules(store: Pick<Store, 'notices' | 'putNotice'>): Schedules {
+  let reading: Promise<ReadonlyMap<string, string>> | undefined
+  // Hundreds of schedules that are asked for at once are one read.
+  const read = () => {
+    if (reading !== undefined) return reading
+    const begun = readTexts(store).finally(() => {
+      if (reading === begun) reading = undefined
+    })
+    reading = begun
+    return begun
+  }
   return {
     async isEnabled({ name, enabled }: ResolvedSchedule) {
-      const notice = (await store.notices()).find(({ key }) => key === PREFIX + name)
-      return notice === undefined ? enabled : notice.text === 'on'
+      const text = (await read()).get(PREFIX + name)
+      return text === undefined ? enabled : text === 'on'
     },
-    setEnabled: ({ name }, isEnabled) =>
-      store.putNotice({
+    async setEnabled({ name }, isEnabled) {
+      await store.putNotice({
         key: PREFIX + name,
         text: isEnabled ? 'on' : 'off',
         expiresAtSeconds: FOREVER_SECONDS,
-      }),
+      })
+      // One that began before does not know of it.
+      reading = undefined
+    },
   }
+}
+
+async function readTexts(store: Pick<Store, 'notices'>): Promise<ReadonlyMap<string, string>> {
+  return new Map((await store.notices()).map(({ key, text }) => [key, text]))
 }

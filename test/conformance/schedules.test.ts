@@ -69,3 +69,23 @@ test('what a role may not do is said with the grant to give', async () => {
   wire.refusal = 'AccessDeniedException'
   await expect(schedules.isEnabled(nightly)).rejects.toThrow(/scheduler:GetSchedule.*\{ inspect: true \}/)
 })
+
+test('hundreds of schedules that are looked at at once are one read of the notices, and a pause is seen by the next', async () => {
+  const store = inProcessStore({ clock: virtualClock() })
+  let reads = 0
+  const counted = {
+    putNotice: store.putNotice,
+    notices: () => {
+      reads += 1
+      return store.notices()
+    },
+  }
+  const schedules = noticedSchedules(counted)
+  const asked = Array.from({ length: 300 }, () => schedules.isEnabled(nightly))
+  expect(new Set(await Promise.all(asked))).toEqual(new Set([true]))
+  expect(reads).toBe(1)
+  const before = schedules.isEnabled(nightly)
+  await schedules.setEnabled(nightly, false)
+  expect(await schedules.isEnabled(nightly)).toBe(false)
+  await before
+})
