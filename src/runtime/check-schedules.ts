@@ -23,6 +23,13 @@ export function timesOf({ name, expression, timezone }: ResolvedSchedule): DueTi
       { cause },
     )
   }
+  const known = new Intl.DateTimeFormat('en-US', { timeZone: timezone }).resolvedOptions().timeZone
+  // EventBridge Scheduler is stricter: it compares names as they are written.
+  if (known !== timezone && known.toLowerCase() === timezone.toLowerCase()) {
+    throw new InvalidOptionError(
+      `${where}: \`timezone\` is ${showValue(timezone)}, written ${showValue(known)}`,
+    )
+  }
   // From the first year that EventBridge knows: what is past has been due.
   if (times.next(Date.UTC(1969, 11, 31)) !== undefined) return times
   const skipped = expression.startsWith('at(')

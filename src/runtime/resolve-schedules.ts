@@ -153,12 +153,13 @@ const localForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/
 
 function atOf(where: string, { at, timezone }: DeclaredSchedule): string {
   if (at instanceof Date && Number.isFinite(at.getTime()) && timezone === undefined) {
-    return `at(${at.toISOString().slice(0, 19)})`
+    return `at(${ofKnownYear(where, at.toISOString()).slice(0, 19)})`
   }
   if (typeof at === 'string' && localForm.test(at)) {
     const whole = at.length === 16 ? `${at}:00` : at
     const ms = Date.parse(`${whole}Z`)
-    if (!Number.isNaN(ms) && new Date(ms).toISOString().startsWith(whole)) return `at(${whole})`
+    if (!Number.isNaN(ms) && new Date(ms).toISOString().startsWith(whole))
+      return `at(${ofKnownYear(where, whole)})`
     throw new InvalidOptionError(
       `${where}: \`at\` is ${showValue(at)}, a time that the calendar does not have`,
     )
@@ -167,6 +168,12 @@ function atOf(where: string, { at, timezone }: DeclaredSchedule): string {
   throw new InvalidOptionError(
     `${where}: \`at\` is ${found}, expected a local time of \`timezone\`, as '2026-12-24T18:00', or a Date alone`,
   )
+}
+
+/** The years that a cron expression of EventBridge knows; a time beyond them is a mistake. */
+function ofKnownYear(where: string, at: string): string {
+  if (at >= '1970' && at < '2200') return at
+  throw new InvalidOptionError(`${where}: \`at\` is ${showValue(at)}, expected a year from 1970 to 2199`)
 }
 
 function timezoneOf(where: string, { timezone, rate }: DeclaredSchedule): string {

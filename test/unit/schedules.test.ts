@@ -26,6 +26,12 @@ describe('a schedule of the config is refused:', () => {
     ['of an unknown queue', { ...daily, queue: 'defualt' }, /did you mean "default"/],
     ['of no zone', { ...daily, timezone: '+02:00' }, /IANA's name of a zone/],
     ['at a time that is none', { at: '2026-02-30T10:00' }, /a time that the calendar does not have/],
+    [
+      'before any year',
+      { at: '1969-12-31T10:00' },
+      /"1969-12-31T10:00:00", expected a year from 1970 to 2199/,
+    ],
+    ['after any year', { at: new Date(8.64e15) }, /expected a year from 1970 to 2199/],
     ['at a time with an offset', { at: '2026-02-03T10:00Z' }, /expected a local time of `timezone`/],
     ['at a Date in a zone', { at: new Date(0), timezone: 'Asia/Tokyo' }, /a Date beside a `timezone`/],
     ['at an odd rate', { rate: { minutes: 7 } }, /divides 60.*counted from midnight UTC/],
@@ -73,6 +79,9 @@ describe('a schedule of the config is refused:', () => {
   test('where it is started: in a zone that nobody knows, and at times that never come', () => {
     expect(() => timesOf(resolved({ cron: '0 2 * * *', timezone: 'Europe/Berlim' }))).toThrow(
       /a zone that nobody knows/,
+    )
+    expect(() => timesOf(resolved({ cron: '0 2 * * *', timezone: 'europe/berlin' }))).toThrow(
+      /`timezone` is "europe\/berlin", written "Europe\/Berlin"/,
     )
     expect(() => timesOf(resolved({ cron: '0 0 29 2 ? 2027' }))).toThrow(/never fires.*no day/)
     expect(() => timesOf(resolved({ at: '2026-03-29T02:30', timezone: 'Europe/Berlin' }))).toThrow(
@@ -159,6 +168,22 @@ describe('schedules of the code', () => {
     const executor = make()
     executor.schedule('nightly', build, { cron: '0 0 1 * *', args: ['2026-10'] })
     expect(() => internalsOf(executor).app.schedules()).toThrow(/two schedules have the name "nightly"/)
+  })
+
+  test('on tasks have the arguments of their tasks', () => {
+    const send = task(async (to: string, copies = 1) => `${to} ${copies}`)
+    // @ts-expect-error: the receiver is missing
+    send.schedule({ name: 'a', cron: '0 0 1 * *' })
+    // @ts-expect-error: a receiver is a text
+    send.schedule({ name: 'b', cron: '0 0 1 * *', args: [5] })
+    // @ts-expect-error: there is no third
+    send.schedule({ name: 'c', cron: '0 0 1 * *', args: ['x', 2, 3] })
+    // @ts-expect-error: the task is the one it is declared on
+    send.schedule({ name: 'd', cron: '0 0 1 * *', args: ['x'], task: 'other' })
+    send.schedule({ name: 'e', cron: '0 0 1 * *', args: ['x'] })
+    const executor = createExecutor(defineConfig({ name: 'shop' }), { tasks: { send }, backend: 'eager' })
+    // What only JavaScript could declare is refused all the same, where a rule says so.
+    expect(() => internalsOf(executor).app.schedules()).toThrow(/"d" of task "send".*unknown option `task`/)
   })
 
   test('are of registered functions, with their arguments', () => {
