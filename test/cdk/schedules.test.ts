@@ -2,7 +2,7 @@
  * The schedules of a fleet: their group, their role, what they send, and who may do what to them.
  * @module
  */
-import { Template } from 'aws-cdk-lib/assertions'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { describe, expect, test } from 'vitest'
 import { decodeEnvelope } from '../../src/runtime/envelope.ts'
@@ -51,7 +51,7 @@ function inputOf(name: string): Record<string, string> {
 }
 
 test('are those of the config and of the code, in one group', () => {
-  expect([...schedules.keys()].sort()).toEqual(['christmas', 'nightly', 'off', 'ordered', 'sweep'])
+  expect([...schedules.keys()].sort()).toEqual(['christmas', 'nightly', 'off', 'ordered', 'over', 'sweep'])
   const group = [...resourcesOf(template, 'AWS::Scheduler::ScheduleGroup').keys()]
   expect(group).toHaveLength(1)
   for (const { Properties } of schedules.values()) expect(Properties.GroupName).toEqual({ Ref: group[0] })
@@ -75,6 +75,15 @@ test('are due as they are declared', () => {
     ScheduleExpression: 'at(2099-12-24T18:00:00)',
     ScheduleExpressionTimezone: 'Asia/Tokyo',
   })
+})
+
+test('of which one that is over is warned of, and the others are not', () => {
+  const warnings = Annotations.fromStack(stack)
+    .findWarning('*', Match.stringLikeRegexp('is over'))
+    .map(({ entry }) => entry.data as string)
+  expect(warnings).toEqual([
+    expect.stringContaining('schedule "over", at(2020-12-24T18:00:00) in Asia/Tokyo, is over'),
+  ])
 })
 
 test('send a message that is complete once EventBridge has put its time in', () => {
@@ -135,7 +144,7 @@ const pass =
   'iam:PassRole on JobsSchedulesRole if {"StringEquals":{"iam:PassedToService":"scheduler.amazonaws.com"}}'
 // One-time schedules begin with `_`, and no declared one does.
 const delays = [`scheduler:CreateSchedule on ${arn('_*')}`, `scheduler:DeleteSchedule on ${arn('_*')}`, pass]
-const names = ['christmas', 'nightly', 'off', 'ordered', 'sweep']
+const names = ['christmas', 'nightly', 'off', 'ordered', 'over', 'sweep']
 const seen = names.map((name) => `scheduler:GetSchedule on ${arn(name)}`)
 
 /** What a role may do to schedules, and by the role of schedules. */

@@ -5,6 +5,7 @@ import {
   currentTask,
   type Future,
   InvalidInputError,
+  RetryAfterError,
   task,
 } from 'errand'
 import { localBackend, virtualClock } from 'errand/local-emulator'
@@ -154,6 +155,27 @@ test('a task that is renamed while its calls wait, back off and follow', async (
   expect(await settle(executor.future(`${waiting.id}:then`))).toMatchObject({
     value: 'build: build: waiting',
   })
+})
+
+test('a schedule that is taken out while its run waits for its next attempt fires no more, and the run ends', async () => {
+  const { clock, backend, deploy } = stage(config)
+  const runs: string[] = []
+  const build = async (what: string) => {
+    runs.push(`${currentTask.id} ${currentTask.attempt} ${what}`)
+    if (currentTask.attempt === 1) throw new RetryAfterError(600)
+    return what
+  }
+  const nightly = { task: 'build', cron: '0 2 * * *', overlap: 'skip', args: ['sales'] } as const
+  deploy({ build }, 'worker-1', { ...config, schedules: { nightly } })
+  await backend.start()
+  await clock.advance({ hours: 2 })
+  expect(runs).toHaveLength(1)
+  const executor = deploy({ build }, 'worker-2')
+  await clock.advance({ days: 3 })
+  const [id = ''] = (runs[0] as string).split(' ')
+  expect(runs).toEqual([`${id} 1 sales`, `${id} 2 sales`])
+  expect(await executor.future(id).outcome()).toEqual({ state: 'succeeded', value: 'sales' })
+  expect(await backend.store.read([id])).toMatchObject([{ state: 'succeeded', attempts: 2 }])
 })
 
 describe('a queue', () => {
