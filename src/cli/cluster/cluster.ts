@@ -11,6 +11,7 @@ import {
   environmentWith,
   type LocalAws,
   type LocalAwsOptions,
+  PLAIN_ENDPOINTS,
   startLocalAws,
   type Variables,
 } from '../local-aws/local-aws.ts'
@@ -60,6 +61,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
     )
   }
+  // This process speaks to local AWS alone.
+  Object.assign(process.env, PLAIN_ENDPOINTS)
   const aws = await startLocalAws(options.app.config, options)
   const firing = fireSchedules(aws, { say: options.prefix('schedules') })
   const state: State = { options, aws, workers: new Map(), firing }
