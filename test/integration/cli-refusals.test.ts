@@ -81,7 +81,7 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   [
     'submit add 1 2 --id 0192',
     4,
-    /may not have been sent[^]*\nhere: --id 0192\nnobody answers/,
+    /may not have been sent[\s\S]*\nhere: --id 0192\nnobody answers/,
     { ...somewhere, ...credentials },
   ],
 ]
