@@ -305,7 +305,7 @@ export const ENV = {
   schedules: 'ERRAND_SCHEDULES',
   /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
-  /** Which worker of the config this function or process is. Without it, the first. */
+  /** Which worker of the config this function or process is. Without it, the first; `errand worker` wants one of several named. */
   worker: 'ERRAND_WORKER',
   /** The fleet's name, `<stack>/<construct>`: a dimension of its metrics, by which stages in one account are told apart. */
   fleet: 'ERRAND_FLEET',
