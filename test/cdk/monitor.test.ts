@@ -85,6 +85,17 @@ describe('the role', () => {
     expect(cells['has a token']).toEqual([...cells.reads, 'secretsmanager:GetSecretValue on Token'].sort())
   })
 
+  test('reads a secret that was looked up by its name, whose ARN has an ending that only AWS knows', () => {
+    const made = monitored(
+      (stack) => ({ auth: { tokenSecret: Secret.fromSecretNameV2(stack, 'Named', 'shop/monitor') } }),
+      apps.small,
+    )
+    const cells = allowedCells(template(made), 'JobsMonitorRole')
+    expect(cells.filter((cell) => cell.startsWith('secretsmanager:'))).toEqual([
+      expect.stringMatching(/^secretsmanager:GetSecretValue on arn:.*:secret:shop\/monitor-\?{6}$/),
+    ])
+  })
+
   const readOnly = ['reads', 'hides payloads', 'has a token'] as const
   const acting = [
     ...['sqs:SendMessage', 'sqs:PurgeQueue', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 's3:PutObject'],
