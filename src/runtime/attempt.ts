@@ -12,6 +12,7 @@ import type { App } from './app.ts'
 import { type Observe, reportKill } from './attempt-report.ts'
 import type { Ports } from './backend.ts'
 import { type CallRecord, isPast } from './call-record.ts'
+import { isEarly } from './call-times.ts'
 import { delay } from './clock.ts'
 import { LIMITS, PROTOCOL, type ResolvedWorker } from './config.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
@@ -91,8 +92,7 @@ export async function runMessage(environment: Environment, delivery: Delivery): 
     const { app, ports } = environment
     let now = ports.clock.now()
     checkTimes(envelope, now)
-    // A schedule sends up to a minute before the time.
-    if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)
+    if (isEarly(envelope, now)) return hideUntil(ports, envelope.dueAt)
     if (isPast(envelope.startBy, now)) {
       const expired =
         now < delivery.deadline ? await endExpired(environment, envelope, delivery, now) : undefined

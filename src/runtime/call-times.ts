@@ -2,7 +2,8 @@
  * When a call may run: not before its due time, and not for the first time after its expiry.
  * @module
  */
-import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
+import type { CallRecord } from './call-record.ts'
+import { LIMITS, PROTOCOL, type ResolvedConfig, type ResolvedQueue } from './config.ts'
 import { InvalidOptionError } from './errors.ts'
 import { showValue } from './nearest-name.ts'
 import { checkNumber } from './option-checks.ts'
@@ -132,4 +133,12 @@ function checkDate(option: string, value: unknown): void {
 function showDate(value: unknown): string {
   if (!(value instanceof Date)) return showValue(value)
   return Number.isFinite(value.getTime()) ? value.toISOString() : 'an invalid Date'
+}
+
+/**
+ * Whether a delayed call's message came before its time: a schedule sends up to a minute early. What was to run at once is
+ * never early, whatever the sender's clock said.
+ */
+export function isEarly({ createdAt, dueAt }: Pick<CallRecord, 'createdAt' | 'dueAt'>, now: number): boolean {
+  return dueAt > createdAt && dueAt > now + PROTOCOL.dueToleranceSeconds * 1000
 }

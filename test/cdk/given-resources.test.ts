@@ -292,6 +292,7 @@ describe('a client', () => {
     const { Variables } = resourceOf(template, 'AWS::Lambda::Function', 'Web').Properties.Environment
     expect(Object.keys(Variables).sort()).toEqual([
       'ERRAND_BUCKET',
+      'ERRAND_FLEET',
       'ERRAND_QUEUE_URLS',
       'ERRAND_TABLE',
       'ERRAND_VERSION',

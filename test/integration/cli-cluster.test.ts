@@ -99,11 +99,19 @@ describe('a cluster', () => {
     expect(second.stdout).toBe(first.stdout)
   })
 
+  test('shows its schedules, and stops and starts them', async () => {
+    const nightly = { name: 'nightly', task: 'reports.nightly', expression: 'cron(0 2 * * ? *)' }
+    expect(await jsonOf('inspect', 'schedules')).toMatchObject([{ ...nightly, state: 'enabled' }])
+    expect(await jsonOf('schedule', 'pause', 'nightly')).toEqual({ schedule: 'nightly', paused: true })
+    expect(await jsonOf('inspect', 'schedules')).toMatchObject([{ ...nightly, state: 'paused' }])
+    expect(await jsonOf('schedule', 'resume', 'nightly')).toEqual({ schedule: 'nightly', paused: false })
+  })
+
   test('shows queues, calls and tasks', async () => {
     expect(await jsonOf('inspect', 'queues')).toMatchObject({ reports: { dead: 0, paused: false } })
     expect(await jsonOf('inspect', 'registered')).toEqual({
-      foo: ['reports.summarise'],
-      bar: ['reports.summarise'],
+      foo: ['reports.nightly', 'reports.summarise'],
+      bar: ['reports.nightly', 'reports.summarise'],
     })
     const { calls } = await jsonOf('inspect', 'calls', '--task', 'reports.summarise', '--since', '10m')
     expect(calls.length).toBeGreaterThan(0)

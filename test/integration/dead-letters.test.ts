@@ -4,6 +4,9 @@ import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import { deadLettersOf } from '../../src/runtime/queue.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
+import { resolveConfig } from '../../src/runtime/resolve-config.ts'
+import { resolveSchedule } from '../../src/runtime/resolve-schedules.ts'
+import { messageDueAt, scheduledCallId } from '../../src/runtime/scheduled-call.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // What SQS gave up on: its calls end, once, and by nobody who may not.
@@ -71,6 +74,21 @@ describe('a dead letter of a schedule', () => {
     await on.executor.retry(future.id)
     expect(await future.state()).toBe('failed')
     expect(await on.executor.future(future.id).state()).toBe('pending')
+  })
+
+  test('of the config ends the run of its due time, under the id that a worker would have made', async () => {
+    const on = stage({ add })
+    const options = { cron: '0 2 * * *', args: [1, 2] }
+    const config = resolveConfig({ name: 'shop' })
+    const { body } = resolveSchedule('test', 'nightly', 'add', options, config)
+    const dueAt = Math.floor(on.clock.now() / 60_000) * 60_000
+    const QueueUrl = 'https://sqs.eu-west-1.amazonaws.com/123456789012/shop-default'
+    await on.queue.send(DEAD, [
+      { body: JSON.stringify({ QueueUrl, MessageBody: messageDueAt(body, dueAt) }) },
+    ])
+    expect(await on.end()).toBe(0)
+    const future = on.executor.future(scheduledCallId('nightly', dueAt))
+    expect(await future.snapshot()).toMatchObject({ state: 'failed', reason: 'undeliverable', task: 'add' })
   })
 
   test.each([

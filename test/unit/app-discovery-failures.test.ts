@@ -167,7 +167,9 @@ test('without esbuild the error says how to install it', () => {
   const copy = writeApp({ 'package.json': '{ "type": "module" }', 'errand.ts': shop })
   cpSync(join(root, 'src'), join(copy, 'errand'), { recursive: true })
   mkdirSync(join(copy, 'node_modules'))
-  symlinkSync(join(root, 'node_modules/fastest-levenshtein'), join(copy, 'node_modules/fastest-levenshtein'))
+  for (const name of ['fastest-levenshtein', 'tinyqueue']) {
+    symlinkSync(join(root, 'node_modules', name), join(copy, 'node_modules', name))
+  }
   const program = join(copy, 'errand/app-discovery/index.ts')
   const code = `import(${JSON.stringify(program)}).then((m) => m.discoverApp()).catch((error) => console.log(error.message))`
   const message = execFileSync(process.execPath, ['-e', code], { cwd: copy, encoding: 'utf8' })

@@ -60,10 +60,9 @@ describe.each(zones)('two years in %s', (timezone) => {
     '0 2 * * *',
     '30 2 * * *',
     '30 1 * * *',
-    '0 */3 * * *',
-    '15 1-3 * * *',
+    '0 */12 * * *',
+    '15 1-3 * * SUN',
     '0 9 * * MON-FRI',
-    '0 0 1 * *',
     '45 23 31 * *',
     '0 12 29 2 *',
     '10 2 * 3,4,10,11 0',
@@ -117,7 +116,7 @@ describe('random expressions', () => {
       () => `${range(min, max)}/${whole(1, max)}`,
     ])()
 
-  test.each(Array.from({ length: 60 }, (_, run) => run))('five fields, %i', () => {
+  test.each(Array.from({ length: 40 }, (_, run) => run))('five fields, %i', () => {
     const ofMonth = random() < 0.5
     const days = ofMonth ? field(1, 28) : '*'
     const expression = `${field(0, 59)} ${field(0, 23)} ${days} ${field(1, 12)} ${ofMonth ? '*' : field(0, 6)}`
@@ -126,7 +125,7 @@ describe('random expressions', () => {
     expect(ours, expression).toEqual(theirs)
   })
 
-  test.each(Array.from({ length: 40 }, (_, run) => run))("AWS's six fields, %i", () => {
+  test.each(Array.from({ length: 30 }, (_, run) => run))("AWS's six fields, %i", () => {
     const [minute, hour, month] = [`${whole(0, 59)}`, `${whole(3, 23)}`, field(1, 12)]
     const weekday = whole(1, 7)
     // The same in both forms: AWS counts days of the week from 1, cron from 0, and the library knows `L` and `#`.
@@ -144,7 +143,7 @@ describe('random expressions', () => {
     )
   })
 
-  test.each(Array.from({ length: 20 }, (_, run) => run))(
+  test.each(Array.from({ length: 12 }, (_, run) => run))(
     'what was due last is what was due before, %i',
     () => {
       const expression = `${field(0, 59)} ${field(0, 23)} * * ${field(0, 6)}`
