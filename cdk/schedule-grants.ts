@@ -3,7 +3,7 @@
  *
  * | role                                  | EventBridge Scheduler                       | IAM                                       |
  * | ------------------------------------- | ------------------------------------------- | ----------------------------------------- |
- * | submit, worker, dead letters, manage  | create, delete, only with `longDelays`      | pass the schedules' role to the scheduler |
+ * | submit, worker, manage                | create, delete, only with `longDelays`      | pass the schedules' role to the scheduler |
  * | inspect                               | get each declared schedule                  |                                           |
  * | operate                               | the same, update each declared schedule     | pass the schedules' role to the scheduler |
  * @module
