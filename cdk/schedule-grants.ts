@@ -10,13 +10,14 @@
  */
 import { Stack } from 'aws-cdk-lib'
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import { CALL_SCHEDULE_PREFIX } from '../src/runtime/config.ts'
 import { acknowledgeSchedules } from './acknowledgements.ts'
 import type { FleetSchedules } from './fleet-schedules.ts'
 
-/** To make and to delete the one-time schedules of `longDelays`. */
+/** To make and to delete the one-time schedules of `longDelays`, and none that is declared. */
 export function grantDelays(schedules: FleetSchedules | undefined, grantee: IGrantable): void {
   if (schedules === undefined || !schedules.longDelays) return
-  const all = scheduleArn(schedules, '*')
+  const all = scheduleArn(schedules, `${CALL_SCHEDULE_PREFIX}*`)
   allow(grantee, ['scheduler:CreateSchedule', 'scheduler:DeleteSchedule'], [all])
   passRole(schedules, grantee)
   acknowledgeSchedules(grantee, schedules.group, all)
