@@ -31,6 +31,6 @@ test('without an order the worker may know it', () => {
 test('an order alone is no access', () => {
   const { stack, fleet } = stackFleet({ app: apps.small })
   expect(() => fleet.addClient(userFunction(stack), { ordered: true })).toThrow(
-    '{ manage: true }, { inspect: true } or { operate: true }',
+    '{ manage: true }, { inspect: true }, { operate: true }',
   )
 })
