@@ -3,20 +3,21 @@
  *
  * | role                                  | EventBridge Scheduler                       | IAM                                       |
  * | ------------------------------------- | ------------------------------------------- | ----------------------------------------- |
- * | submit, worker, dead letters, manage  | create, delete, only with `longDelays`      | pass the schedules' role to the scheduler |
+ * | submit, worker, manage                | create, delete, only with `longDelays`      | pass the schedules' role to the scheduler |
  * | inspect                               | get each declared schedule                  |                                           |
  * | operate                               | the same, update each declared schedule     | pass the schedules' role to the scheduler |
  * @module
  */
 import { Stack } from 'aws-cdk-lib'
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import { CALL_SCHEDULE_PREFIX } from '../src/runtime/config.ts'
 import { acknowledgeSchedules } from './acknowledgements.ts'
 import type { FleetSchedules } from './fleet-schedules.ts'
 
-/** To make and to delete the one-time schedules of `longDelays`. */
+/** To make and to delete the one-time schedules of `longDelays`, and none that is declared. */
 export function grantDelays(schedules: FleetSchedules | undefined, grantee: IGrantable): void {
   if (schedules === undefined || !schedules.longDelays) return
-  const all = scheduleArn(schedules, '*')
+  const all = scheduleArn(schedules, `${CALL_SCHEDULE_PREFIX}*`)
   allow(grantee, ['scheduler:CreateSchedule', 'scheduler:DeleteSchedule'], [all])
   passRole(schedules, grantee)
   acknowledgeSchedules(grantee, schedules.group, all)

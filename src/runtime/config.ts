@@ -237,6 +237,12 @@ export const LIMITS = {
   groupSize: 1_000_000,
 } as const
 
+/**
+ * What the names of schedules that calls wait for begin with. No declared name can, so who may make and delete those of
+ * calls reaches none that is declared.
+ */
+export const CALL_SCHEDULE_PREFIX = '_'
+
 /** Times of the protocol, each in seconds. */
 export const PROTOCOL = {
   /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */

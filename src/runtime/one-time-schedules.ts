@@ -11,7 +11,7 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { LIMITS } from './config.ts'
+import { CALL_SCHEDULE_PREFIX, LIMITS } from './config.ts'
 import type { OutgoingMessage } from './queue.ts'
 
 /** A message that waits for its time. */
@@ -48,9 +48,9 @@ export interface Awaited {
   readonly attempts: number
 }
 
-/** The name of the schedule that a call waits for: 43 characters of base64url. */
+/** The name of the schedule that a call waits for: `_` and 43 characters of base64url. */
 export function scheduleName({ id, sends = 1, attempts }: Awaited): string {
-  return hash('sha256', `${id}\n${sends}\n${attempts}`, 'base64url')
+  return CALL_SCHEDULE_PREFIX + hash('sha256', `${id}\n${sends}\n${attempts}`, 'base64url')
 }
 
 const MINUTE_MS = 60_000

@@ -133,7 +133,7 @@ const arn = (name: string) =>
   `arn:AWS::Partition:scheduler:AWS::Region:AWS::AccountId:schedule/${group}/${name}`
 const pass =
   'iam:PassRole on JobsSchedulesRole if {"StringEquals":{"iam:PassedToService":"scheduler.amazonaws.com"}}'
-const delays = [`scheduler:CreateSchedule on ${arn('*')}`, `scheduler:DeleteSchedule on ${arn('*')}`, pass]
+const delays = [`scheduler:CreateSchedule on ${arn('_*')}`, `scheduler:DeleteSchedule on ${arn('_*')}`, pass]
 const names = ['christmas', 'nightly', 'off', 'ordered', 'sweep']
 const seen = names.map((name) => `scheduler:GetSchedule on ${arn(name)}`)
 
