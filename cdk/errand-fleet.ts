@@ -206,14 +206,11 @@ function problemsOf(
     const consumed = queues.map((queue) => declared(fleet, 'queue', queue, config.queues))
     return functionProblems(fleet, `worker ${JSON.stringify(name)}`, made, consumed)
   })
-  const others = [
-    ['dead letters', deadLetterFunction],
-    ['monitor', monitor?.function],
-  ] as const
-  return [
-    ...ofWorkers,
-    ...others.flatMap(([name, made]) => (made === undefined ? [] : functionProblems(fleet, name, made, []))),
-  ]
+  const deadLetters =
+    deadLetterFunction === undefined ? [] : functionProblems(fleet, 'dead letters', deadLetterFunction, [])
+  const ofMonitor =
+    monitor === undefined ? [] : functionProblems(fleet, 'monitor', monitor.function, undefined)
+  return [...ofWorkers, ...deadLetters, ...ofMonitor]
 }
 
 function fleetAlarms(fleet: Construct, parts: FleetParts, props: ErrandFleetProps): readonly Alarm[] {

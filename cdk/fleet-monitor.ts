@@ -81,6 +81,8 @@ function grantAll(made: LambdaFunction, { settings, controls }: MonitorParts): v
   }
   if (access.kind !== 'token') return
   const { secret } = access
-  allow(made, ['secretsmanager:GetSecretValue'], secret.secretFullArn ?? secret.secretArn)
+  // Of one that was looked up by its name, the six characters at the end of its ARN are known to AWS alone; `grantRead`
+  // would grant `DescribeSecret` as well.
+  allow(made, ['secretsmanager:GetSecretValue'], secret.secretFullArn ?? `${secret.secretArn}-??????`)
   grantKey(secret.encryptionKey, made, ['Decrypt'])
 }

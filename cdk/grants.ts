@@ -9,7 +9,7 @@
  * | worker       | consume its queues, send             | put, get, batch get, update                 | both     |
  * | dead letters | consume dead letters, send           | put, get, update                            | both     |
  *
- * With `longDelays`, all but readers make schedules too (`schedule-grants.ts`).
+ * With `longDelays`, who submits, manages or works makes schedules too (`schedule-grants.ts`).
  * Puts and updates are of calls, not of notices. Who looks after the fleet is in `inspection-grants.ts`.
  *
  * A submit needs no read: DynamoDB sends the item that stood in the way of a conditional write along with its refusal,

@@ -167,20 +167,20 @@ export function functionProblems(
   fleet: Construct,
   name: string,
   made: LambdaFunction,
-  consumed: readonly ResolvedQueue[],
+  consumed: readonly ResolvedQueue[] | undefined,
 ): string[] {
   const resource = made.node.defaultChild
   if (!(resource instanceof CfnFunction)) return []
   const { reservedConcurrentExecutions: reserved, timeout = 0 } = resource
   const say = (problem: string) => `${fleet.node.path}: ${name} (${made.node.path}): ${problem}`
   const problems = environmentProblems(made)
-  if (reserved !== undefined) {
+  if (reserved !== undefined && consumed !== undefined) {
     problems.push(
       `\`reservedConcurrentExecutions\` is ${Stack.of(made).resolve(reserved)}: SQS's pollers do not see it, throttled messages are received again and ` +
         "again until they are dead letters; leave it out: the worker's `concurrency` in the config sets the mappings' MaximumConcurrency",
     )
   }
-  for (const { name: queue, visibilitySeconds } of consumed) {
+  for (const { name: queue, visibilitySeconds } of consumed ?? []) {
     if (timeout <= visibilitySeconds) continue
     problems.push(
       `\`timeout\` is ${timeout} s, and queue ${JSON.stringify(queue)} hides a message for ${visibilitySeconds} s: it would come back while it runs, ` +

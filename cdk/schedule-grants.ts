@@ -1,6 +1,5 @@
 /**
- * What schedules take of those who make, see and change them: single actions on the schedules of the fleet's own group,
- * to make and to delete on one-time schedules alone.
+ * What schedules take of those who make, see and change them: single actions on the schedules of the fleet's own group.
  *
  * | role                                  | EventBridge Scheduler                       | IAM                                       |
  * | ------------------------------------- | ------------------------------------------- | ----------------------------------------- |
@@ -11,14 +10,14 @@
  */
 import { Stack } from 'aws-cdk-lib'
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
+import { CALL_SCHEDULE_PREFIX } from '../src/runtime/config.ts'
 import { acknowledgeSchedules } from './acknowledgements.ts'
 import type { FleetSchedules } from './fleet-schedules.ts'
 
-/** To make and to delete the one-time schedules of `longDelays`. */
+/** To make and to delete the one-time schedules of `longDelays`, and none that is declared. */
 export function grantDelays(schedules: FleetSchedules | undefined, grantee: IGrantable): void {
   if (schedules === undefined || !schedules.longDelays) return
-  // As `scheduleName` of `src/runtime/one-time-schedules.ts` begins them: the declared ones are nobody's to delete.
-  const all = scheduleArn(schedules, '_*')
+  const all = scheduleArn(schedules, `${CALL_SCHEDULE_PREFIX}*`)
   allow(grantee, ['scheduler:CreateSchedule', 'scheduler:DeleteSchedule'], [all])
   passRole(schedules, grantee)
   acknowledgeSchedules(grantee, schedules.group, all)

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, extname } from 'node:path'
 import type { Loader, Plugin } from 'esbuild'
 import { importEager } from './eager-chunk.ts'
+import { isOfErrand } from './errand-files.ts'
 
 const checkSchedules = /[\\/]src[\\/]runtime[\\/]check-schedules\.[jt]s$/
 
@@ -27,7 +28,9 @@ export function cronAtNeed({ hasSchedules }: CronOptions): Plugin {
   return {
     name: 'cron-at-need',
     setup(build) {
+      const isOurs = isOfErrand(build)
       build.onLoad({ filter: checkSchedules }, async ({ path }) => {
+        if (!(await isOurs(path))) return undefined
         if (!hasSchedules) return { contents: nothing, resolveDir: dirname(path) }
         // On its first line, so that the lines of the source map hold.
         const contents = `${importEager};${await readFile(path, 'utf8')}`

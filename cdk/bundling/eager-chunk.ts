@@ -14,6 +14,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import type { Loader, Plugin, PluginBuild } from 'esbuild'
+import { errandIndex, isOfErrand } from './errand-files.ts'
 
 const EAGER = 'errand-eager:all'
 const INDEX = 'errand-eager:errand'
@@ -34,7 +35,10 @@ export const eagerChunk: Plugin = {
   name: 'eager-chunk',
   setup(build) {
     resolveEager(build)
+    const isOurs = isOfErrand(build)
     build.onLoad({ filter: loading }, async ({ path }) => {
+      // An app's own `src/index.ts` loads of DynamoDB's client what it likes.
+      if (!(await isOurs(path))) return undefined
       const text = await readFile(path, 'utf8')
       const [load, , what = ''] = needed.exec(text) ?? []
       if (load === undefined) return undefined
@@ -56,9 +60,10 @@ export const eagerChunk: Plugin = {
 
 function resolveEager(build: PluginBuild): void {
   const resolveDir = build.initialOptions.stdin?.resolveDir ?? '.'
+  const indexOf = errandIndex(build)
   build.onResolve({ filter: /^errand-eager:/ }, async ({ path }) => {
     if (path === EAGER) return { path, namespace: 'eager', sideEffects: true }
-    const { path: index } = await build.resolve('errand', { kind: 'import-statement', resolveDir })
+    const index = await indexOf()
     if (path === INDEX) return { path: index, sideEffects: true }
     // As errand itself finds them: the app need not have them in reach.
     const backend = join(dirname(index), `runtime/aws/aws-backend${extname(index)}`)

@@ -13,6 +13,7 @@
 import { readFile } from 'node:fs/promises'
 import type { BuildFailure, OnLoadResult, Plugin, PluginBuild } from 'esbuild'
 import { importEager } from './eager-chunk.ts'
+import { isOfErrand } from './errand-files.ts'
 
 /** What errand uses of each client. A test holds it against the sources. */
 export const usedOfSdk: Readonly<Record<string, readonly string[]>> = {
@@ -101,10 +102,11 @@ export function leanSdk({ clients, hasAllSources }: LeanOptions): Plugin {
 const always: readonly string[] = ['@aws-sdk/client-dynamodb', '@aws-sdk/client-sqs']
 
 function takeUsedClients(build: PluginBuild, clients: readonly string[]): void {
+  const isOurs = isOfErrand(build)
   build.onResolve(
     { filter: /^@aws-sdk\/client-(cloudwatch|dynamodb|lambda|s3|scheduler|secrets-manager|sqs)$/ },
     async ({ path, kind, importer, resolveDir }) => {
-      if (kind !== 'dynamic-import' || !ofErrand.test(importer)) return undefined
+      if (kind !== 'dynamic-import' || !ofErrand.test(importer) || !(await isOurs(importer))) return undefined
       if (!always.includes(path)) {
         const found = clients.includes(path)
           ? await build.resolve(path, { kind: 'import-statement', resolveDir })

@@ -20,7 +20,10 @@ export interface FollowOptions<Status> {
   readonly pollMs?: number
 }
 
-/** The server refused: it does not know the call, or does not let this caller see it. */
+/**
+ * The server refused: it does not know the call, or does not let this caller see it. Or something else than the task
+ * routes answered, as a page to log in at: then `status` may be 200.
+ */
 export class FollowError extends Error {
   /** The status of its answer. */
   readonly status: number
@@ -117,6 +120,10 @@ async function ask(
   return undefined
 }
 
+function isOf({ headers }: Response, type: string): boolean {
+  return headers.get('content-type')?.startsWith(type) ?? false
+}
+
 /** Whatever a connection may end with is worth another try, but for a refusal and a caller who gave up. */
 function throwUnlessLost(error: unknown, { signal }: Source): void {
   signal?.throwIfAborted()
@@ -127,7 +134,10 @@ async function* polled(source: Source): AsyncGenerator<string, void> {
   let text: string | undefined
   source.lost += 1
   try {
-    text = await (await ask(source, '', {}))?.text()
+    const response = await ask(source, '', {})
+    // A page to log in at, say: no further try brings another.
+    if (response && !isOf(response, 'application/json')) throw new FollowError(response.status)
+    text = await response?.text()
   } catch (error) {
     throwUnlessLost(error, source)
   }
@@ -153,7 +163,8 @@ async function* streamed(source: Source): AsyncGenerator<string, void> {
     )
     // Nothing but its end is new.
     if (response?.status === 204) yield* polled(source)
-    else if (response?.body) yield* eventsOf(response.body, source, connection)
+    else if (response?.body && isOf(response, 'text/event-stream'))
+      yield* eventsOf(response.body, source, connection)
   } catch (error) {
     throwUnlessLost(error, source)
   } finally {

@@ -3,7 +3,13 @@
  * @module
  */
 import { AppDiscoveryError } from '../app-discovery/app-discovery-error.ts'
-import { AccessDeniedError, ErrandError, InvalidOptionError, NotWiredError } from '../runtime/errors.ts'
+import {
+  AccessDeniedError,
+  ErrandError,
+  InvalidOptionError,
+  NotWiredError,
+  SubmitUncertainError,
+} from '../runtime/errors.ts'
 
 /** The exit codes, as `errand --help` tells them. */
 export const EXIT = {
@@ -36,12 +42,13 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || InvalidOptionError.is(error)) return EXIT.usage
   if (AppDiscoveryError.is(error)) return EXIT.app
   if (NotWiredError.is(error) || AccessDeniedError.is(error)) return EXIT.connection
-  return !ErrandError.is(error) && isUnconnected(error) ? EXIT.connection : EXIT.failed
+  return isUnconnected(error) ? EXIT.connection : EXIT.failed
 }
 
 /** Whether nobody answers at the other end, or the credentials are missing. */
 export function isUnconnected(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false
+  if (SubmitUncertainError.is(error)) return isUnconnected(error.cause)
+  if (!(error instanceof Error) || ErrandError.is(error)) return false
   const { code } = error as NodeJS.ErrnoException
   const inner = error instanceof AggregateError ? error.errors : []
   return unconnected.test(error.name) || unconnected.test(code ?? '') || inner.some(isUnconnected)

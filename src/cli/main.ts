@@ -4,9 +4,14 @@
  * when it is run, so that help comes at once.
  * @module
  */
-import { enableCompileCache } from 'node:module'
+// By a namespace: a Node that lacks the function would refuse this file before it could be told that it is too old.
+import * as nodeModules from 'node:module'
+import { outlastReaders, refuseOldNode } from './own-process.ts'
+
+refuseOldNode()
+outlastReaders()
 
 // Half of what this process does is to read code; where the cache cannot be written, nothing is lost.
-enableCompileCache()
+nodeModules.enableCompileCache()
 const { runProgram } = await import('./program.ts')
 await runProgram(process.argv)

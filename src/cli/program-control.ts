@@ -26,6 +26,7 @@ function addSubmit(program: Command): void {
     .option('--expires <when>', 'not begun later than this: a span, or a moment')
     .option('--key <key>', 'idempotency key: the same key is the same call')
     .option('--tenant <tenant>', 'whose call it is')
+    .option('--id <id>', 'once more, where an error says that it may not have been sent')
     .addHelpText(
       'after',
       `

@@ -2,6 +2,7 @@
  * Says what went wrong.
  * @module
  */
+import { SubmitUncertainError } from '../runtime/errors.ts'
 import { exitCodeOf, isUnconnected } from './exit-codes.ts'
 import { errorText } from './output/screen.ts'
 
@@ -12,9 +13,10 @@ export async function tellFailure(error: unknown): Promise<number> {
 }
 
 function adviceOf(error: unknown): string {
-  if (!isUnconnected(error)) return ''
-  const { name } = error
-  return /Credentials|Token/.test(name)
-    ? '\nAWS takes no request without credentials: sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a fleet on this machine start `errand cluster` and unset ERRAND_TABLE'
-    : '\nnobody answers there: a cluster has ended, or the AWS_ENDPOINT_URL_… of this shell are of one that has'
+  const again = SubmitUncertainError.is(error) ? `\nhere: --id ${error.ids[0]}` : ''
+  const source = SubmitUncertainError.is(error) ? error.cause : error
+  if (!isUnconnected(source)) return again
+  return /Credentials|Token/.test(source.name)
+    ? `${again}\nAWS takes no request without credentials: sign in (\`aws sso login\`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a fleet on this machine start \`errand cluster\` and unset ERRAND_TABLE`
+    : `${again}\nnobody answers there: a cluster has ended, or the AWS_ENDPOINT_URL_… of this shell are of one that has`
 }

@@ -53,10 +53,12 @@ export function createGate<E extends Env>(source: CallSource, settings: RouteSet
       if (size === undefined || size === 0) throw notFound()
       if (size > settings.maxGroupCalls) throw tooManyCalls(size, settings.maxGroupCalls)
       const group = source.group(id)
+      // An id says how many calls there are, and anybody can make one up: one call is read before all of them are.
+      const owner = await firstOf(group).snapshot()
+      await check(settings, requestOf(owner, id, action), c)
       const found = await group.snapshots()
       const snapshots = found.filter((snapshot) => snapshot !== undefined)
-      if (snapshots.length < size) throw notFound()
-      await check(settings, requestOf(ownerOf(snapshots), id, action), c)
+      if (snapshots.length < size || !isOneOwners(snapshots, owner)) throw notFound()
       return { group, snapshots, action }
     },
   }
@@ -77,13 +79,14 @@ function requestOf({ task, tenant }: Snapshot, id: string, action: RequestedCall
   return { action, id, task, tenant }
 }
 
+function firstOf(group: FutureGroup<unknown>): Future<unknown> {
+  for (const future of group) return future
+  throw notFound()
+}
+
 /** A map submits one task for one tenant: what mixes them is somebody's forgery, and no group. */
-function ownerOf(snapshots: readonly Snapshot[]): Snapshot {
-  const [first] = snapshots
-  if (first === undefined) throw notFound()
-  const isStranger = ({ task, tenant }: Snapshot) => task !== first.task || tenant !== first.tenant
-  if (snapshots.some(isStranger)) throw notFound()
-  return first
+function isOneOwners(snapshots: readonly Snapshot[], owner: Snapshot): boolean {
+  return snapshots.every(({ task, tenant }) => task === owner.task && tenant === owner.tenant)
 }
 
 async function check<E extends Env>(

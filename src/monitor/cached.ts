@@ -23,20 +23,25 @@ export function shared<Value>(read: () => Promise<Value>): Shared<Value> {
   let reading: Promise<Reading<Value>> | undefined
   let begunAt = Number.NEGATIVE_INFINITY
   let isSettled = true
+  let isForgotten = false
   return {
     get(now, maxAgeMs) {
-      if (reading !== undefined && (!isSettled || now - begunAt < maxAgeMs)) return reading
+      if (reading !== undefined && !isForgotten && (!isSettled || now - begunAt < maxAgeMs)) return reading
+      // What was begun before somebody acted does not know of it. Never two at once: a reader keeps what it has read.
+      const value = isForgotten && !isSettled && reading !== undefined ? reading.then(read, read) : read()
       begunAt = now
       isSettled = false
+      isForgotten = false
+      const begun = value.then((found) => ({ value: found, readAt: now }))
+      reading = begun
       const settle = () => {
-        isSettled = true
+        if (reading === begun) isSettled = true
       }
-      reading = read().then((value) => ({ value, readAt: now }))
-      reading.then(settle, settle)
-      return reading
+      begun.then(settle, settle)
+      return begun
     },
     forget() {
-      begunAt = Number.NEGATIVE_INFINITY
+      isForgotten = true
     },
   }
 }

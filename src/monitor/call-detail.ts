@@ -7,7 +7,7 @@ import { readArguments } from '../runtime/blobs.ts'
 import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
 import { type CallRecord, isFinal } from '../runtime/record.ts'
 import type { CallRow } from './call-row.ts'
-import { HIDDEN } from './redaction.ts'
+import { HIDDEN, type Redactor } from './redaction.ts'
 import { valueText, visible } from './shown-text.ts'
 import type { Sources } from './sources.ts'
 
@@ -111,9 +111,7 @@ async function readEnding(
     const outcome = await calls.outcomeOf(record)
     if (outcome.state === 'succeeded')
       return { result: { text: valueText(redactor.value(task, outcome.value)) } }
-    return outcome.state === 'failed'
-      ? { errors: chainOf(outcome.error, (text) => redactor.text(task, text)) }
-      : {}
+    return outcome.state === 'failed' ? { errors: chainOf(outcome.error, task, redactor) } : {}
   } catch (error) {
     const absent = visible(error instanceof Error ? error.message : String(error))
     return field === 'result'
@@ -129,14 +127,15 @@ function nameOf({ lastError }: CallRecord): string {
 /** Causes may lead back to where they came from. */
 const MOST_CAUSES = 10
 
-function chainOf(error: unknown, redact: (text: string) => string): ShownError[] {
+function chainOf(error: unknown, task: string, redactor: Redactor): ShownError[] {
+  const redact = (text: string) => redactor.text(task, text)
   const chain: ShownError[] = []
   const seen = new Set<unknown>()
   let next: unknown = error
   while (next !== undefined && !seen.has(next) && chain.length < MOST_CAUSES) {
     seen.add(next)
     if (!(next instanceof Error)) {
-      chain.push({ name: typeof next, message: visible(redact(valueText(next)), 2000) })
+      chain.push({ name: typeof next, message: visible(valueText(redactor.value(task, next)), 2000) })
       break
     }
     const { name, message, stack, cause } = next
@@ -170,12 +169,13 @@ async function readKept(
       ...(envelope.onSucceeded !== undefined && { then: envelope.onSucceeded }),
       ...(envelope.onFailed !== undefined && { catch: envelope.onFailed }),
     }
+    // Before anything of a bucket is asked for: where payloads are off, the function's role may not read it.
+    if (redactor.hidesAll(task)) return { arguments: { absent: 'hidden here' }, followUps }
     const text = await argumentsText(blobs, envelope)
     const shown =
       text === undefined
         ? { absent: `they have ${envelope.blob?.bytes} bytes, too many to be shown` }
         : shownArguments(sources, task, text)
-    if (redactor.hidesAll(task)) return { arguments: { absent: 'hidden here' }, followUps }
     const headers = envelope.headers && valueText(redactor.value(task, envelope.headers))
     return { arguments: shown, followUps, ...(headers && { headers }) }
   } catch (error) {

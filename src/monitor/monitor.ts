@@ -129,8 +129,11 @@ async function refuse(c: MonitorContext, sources: Sources, error: Error): Promis
   if (error instanceof HTTPException && (!isLetIn || error.res !== undefined)) {
     return error.res ?? c.text(error.status === 401 ? 'Not logged in.' : 'Not allowed.', error.status)
   }
-  // `authorize` itself failed: that grants nothing, and its message is not for whoever asked.
-  if (!isLetIn) return c.text('Not allowed: it could not be found out who asks.', 500)
+  // `authorize` itself failed: that grants nothing, and its message is for the log, not for whoever asked.
+  if (!isLetIn) {
+    console.error(error)
+    return c.text('Not allowed: it could not be found out who asks.', 500)
+  }
   const { status, title } = kindOf(error)
   const data = { error: error.message || error.name }
   return answer(c, sources, data, (frame) => messagePage(frame, title, data.error), status)

@@ -11,27 +11,27 @@ import type { ResolvedMonitorOptions } from './monitor-options.ts'
 /** What stands where something was hidden. */
 export const HIDDEN = '[redacted]'
 
-/** Parts of property names that are always hidden, without what is between their words. */
+/** Parts of property names that are always hidden, whatever is between their words. */
 const secretNames = [
   ...['password', 'passwd', 'passphrase', 'secret', 'token', 'authorization', 'cookie', 'credential'],
-  ...[
-    'apikey',
-    'accesskey',
-    'privatekey',
-    'signature',
-    'sessionid',
-    'otp',
-    'pincode',
-    'cvv',
-    'cardnumber',
-    'iban',
-    'ssn',
-  ],
+  ...['api-key', 'access-key', 'private-key', 'signature', 'session-id', 'otp', 'pin-code', 'cvv'],
+  ...['card-number', 'iban', 'ssn'],
 ]
 
-/** `password=hunter2`, `"token": "a b"`, `Authorization: Bearer x`, inside a text that nobody took apart. */
-const secretInText =
-  /((?:password|passwd|passphrase|secret|token|authorization|cookie|credential|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key)["']?\s*[=:]\s*)("[^"]*"|'[^']*'|(?:(?:bearer|basic)\s+)?[^\s,;}\])]+)/gi
+/** Of these the value has several words and parts: of a text the rest of the line. */
+const wholeLine = '(?:authorization|cookie)'
+
+/** Names this short are parts of words that people write: `ssn` of `class name`. */
+const SHORT_LENGTH = 4
+
+/** `"a \\" b"`, `'a'`, `\\"of JSON in JSON\\"`; one that was cut has no end. */
+const quoted = String.raw`"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\\+"[^"]*"?`
+
+/** What follows a name in a text: `password=`, `"token": `, `tokenOfUser => `. */
+const given = String.raw`\\*["']?\s*(?:=>|[=:])\s*`
+
+/** `postgres://user:password@host`. */
+const passwordInUrl = /(:\/\/[^\s:@/]*:)[^\s@/]+(?=@)/g
 
 /** Depths beyond this are cut: nothing below them could be read anyway. */
 const MAX_DEPTH = 12
@@ -50,12 +50,17 @@ export interface Redactor {
 
 /** Makes the redactor of a monitor. */
 export function createRedactor({ payloads, redact }: ResolvedMonitorOptions): Redactor {
-  const always = [...secretNames, ...redact.keys.map(plainName)]
+  const always = [...secretNames, ...redact.keys]
+  const rules = new Map<unknown, Rule>([[undefined, ruleOf(always)]])
   const hiddenOf = (task: string) => longestMatch(redact.tasks, task)
-  const namesOf = (task: string) => {
+  const ruleFor = (task: string): Rule => {
     const hidden = hiddenOf(task)
-    const own = Array.isArray(hidden) ? hidden.filter((each) => typeof each === 'string') : []
-    return own.length === 0 ? always : [...always, ...own.map(plainName)]
+    const list = Array.isArray(hidden) ? hidden : undefined
+    const known = rules.get(list)
+    if (known !== undefined) return known
+    const rule = ruleOf([...always, ...(list ?? []).filter((each) => typeof each === 'string')])
+    rules.set(list, rule)
+    return rule
   }
   const hidesAll = (task: string) => !payloads || hiddenOf(task) === true
   return {
@@ -63,39 +68,74 @@ export function createRedactor({ payloads, redact }: ResolvedMonitorOptions): Re
     args(task, args) {
       if (hidesAll(task)) return args.map(() => HIDDEN)
       const hidden = hiddenOf(task)
-      const names = namesOf(task)
+      const rule = ruleFor(task)
       return args.map((value, index) =>
-        Array.isArray(hidden) && hidden.includes(index) ? HIDDEN : redacted(value, names, new Map(), 0),
+        Array.isArray(hidden) && hidden.includes(index) ? HIDDEN : redacted(value, rule, new Map(), 0),
       )
     },
-    value: (task, value) => (hidesAll(task) ? HIDDEN : redacted(value, namesOf(task), new Map(), 0)),
-    text: (task, text) => (hidesAll(task) ? HIDDEN : text.replace(secretInText, `$1${HIDDEN}`)),
+    value: (task, value) => (hidesAll(task) ? HIDDEN : redacted(value, ruleFor(task), new Map(), 0)),
+    text: (task, text) => (hidesAll(task) ? HIDDEN : ruleFor(task).text(text)),
   }
 }
 
-function plainName(name: string): string {
-  return name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '')
+/** What names hide. */
+interface Rule {
+  readonly isSecret: (name: unknown) => boolean
+  /** A text that nobody took apart, without what follows a name in it. */
+  readonly text: (text: string) => string
 }
 
-function isSecret(name: unknown, names: readonly string[]): boolean {
-  if (typeof name !== 'string') return false
-  const plain = plainName(name)
-  return names.some((secret) => secret !== '' && plain.includes(secret))
+function ruleOf(names: readonly string[]): Rule {
+  const plain = names.map((name) => wordsOf(name).join('')).filter((name) => name !== '')
+  const patterns = names.map(patternOf).filter((pattern) => pattern !== '')
+  const lines = new RegExp(`(${wholeLine}[\\w-]{0,40}${given})(?:${quoted}|[^\\r\\n]*)`, 'gisu')
+  const values = new RegExp(
+    `((?:${patterns.join('|')})${given})(?:${quoted}|(?:(?:bearer|basic)\\s+)?[^\\s,;}\\])]+)`,
+    'gisu',
+  )
+  const hidden = `$1${HIDDEN}`
+  return {
+    isSecret: (name) => {
+      if (typeof name !== 'string') return false
+      const whole = wordsOf(name).join('')
+      return plain.some((secret) => whole.includes(secret))
+    },
+    // The names of whole lines are among the others, and what was hidden must not be found again.
+    text: (text) =>
+      text
+        .split(lines)
+        .map((part, index) =>
+          index % 2 === 1 ? part + HIDDEN : part.replace(passwordInUrl, hidden).replace(values, hidden),
+        )
+        .join(''),
+  }
+}
+
+function wordsOf(name: string): string[] {
+  const apart = name.replace(/([\p{Ll}\p{N}])(?=\p{Lu})/gu, '$1-')
+  return apart
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '')
+}
+
+/** The part of a pattern that finds a name, and what goes on after it: `secret` in `clientSecretOfUser`. */
+function patternOf(name: string): string {
+  const words = wordsOf(name)
+  const isShort = words.join('').length <= SHORT_LENGTH
+  if (words.length === 0) return ''
+  const found = words.join('[-_ ]?')
+  return isShort ? `(?<![\\p{L}\\p{N}])${found}(?![\\p{L}\\p{N}])` : `${found}[\\w-]{0,40}`
 }
 
 /** A copy without what the names hide. What was copied before is that copy: values may hold themselves. */
-function redacted(
-  value: unknown,
-  names: readonly string[],
-  copies: Map<object, unknown>,
-  depth: number,
-): unknown {
-  if (typeof value === 'string') return value.replace(secretInText, `$1${HIDDEN}`)
+function redacted(value: unknown, rule: Rule, copies: Map<object, unknown>, depth: number): unknown {
+  if (typeof value === 'string') return rule.text(value)
   if (typeof value !== 'object' || value === null) return value
   if (copies.has(value)) return copies.get(value)
   if (depth > MAX_DEPTH) return '…'
   const under = (name: unknown, inner: unknown) =>
-    isSecret(name, names) ? HIDDEN : redacted(inner, names, copies, depth + 1)
+    rule.isSecret(name) ? HIDDEN : redacted(inner, rule, copies, depth + 1)
   if (Array.isArray(value)) {
     const copy: unknown[] = []
     copies.set(value, copy)
@@ -109,7 +149,9 @@ function redacted(
     return copy
   }
   if (value instanceof Set) return new Set([...value].map((inner) => under(undefined, inner)))
-  if (value instanceof Error) return `${value.name}: ${value.message}`.replace(secretInText, `$1${HIDDEN}`)
+  if (value instanceof Error) return rule.text(`${value.name}: ${value.message}`)
+  // Its parts are no properties: a password, what is asked for.
+  if (value instanceof URL || value instanceof URLSearchParams) return rule.text(String(value))
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
   const copy = Object.create(prototype)

@@ -43,6 +43,9 @@ const SESSION_MS = 12 * 3_600_000
 /** How old the token may be that was read: so long a new one takes to count everywhere. */
 const TOKEN_AGE_MS = 5 * 60_000
 
+/** How long a failure to read it counts: no longer than nobody can log in, and long enough that attempts cost nothing. */
+const FAILURE_AGE_MS = 10_000
+
 /** What nobody guesses: Secrets Manager makes 32 characters. */
 const MIN_TOKEN_LENGTH = 16
 
@@ -50,8 +53,7 @@ const FORM_BYTES = 4096
 
 /** Makes the access of one monitor. */
 export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions): TokenAccess {
-  const token = shared(async () => checkToken(await readToken()))
-  const current = async () => (await token.get(clock.now(), TOKEN_AGE_MS)).value
+  const current = tokenReader(readToken, clock)
   const routes = new Hono<MonitorEnv>()
   routes.use('/log-in', secureHeaders)
   // The log-in page's own; nothing of an app is in it.
@@ -65,8 +67,13 @@ export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions
     bodyLimit({ maxSize: FORM_BYTES, onError: (c) => c.text('Too long.', 413) }),
     async (c) => {
       const { token: typed = '', to } = await formOf(c)
-      const expected = await current()
-      if (!isSameSecret(typed, expected))
+      const expected = await current().catch(reportFailure)
+      if (expected === undefined)
+        return c.html(
+          logInPage(app, placeOf(to), 'The token cannot be checked now. Try again in a minute.'),
+          503,
+        )
+      if (!isSameSecret(typed.trim(), expected))
         return c.html(logInPage(app, placeOf(to), 'That is not the token.'), 401)
       const until = clock.now() + SESSION_MS
       // Not `Strict`: a link to a call that somebody was sent should open, and whatever acts is guarded by its form's token.
@@ -90,6 +97,28 @@ export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions
     return c.text('Not logged in.', 401, { 'www-authenticate': 'Bearer' })
   }
   return { routes, authorize }
+}
+
+/** Gives the token as it was lately, or throws why it cannot be read. */
+function tokenReader(readToken: () => Promise<string>, clock: Clock): () => Promise<string> {
+  // Without the line's end that files and terminals leave: it cannot be sent as a bearer, nor typed in.
+  const token = shared(async () => checkToken((await readToken()).trim()))
+  let hasFailed = false
+  return async () => {
+    try {
+      const { value } = await token.get(clock.now(), hasFailed ? FAILURE_AGE_MS : TOKEN_AGE_MS)
+      hasFailed = false
+      return value
+    } catch (error) {
+      hasFailed = true
+      throw error
+    }
+  }
+}
+
+/** For the function's log: whoever asks is told nothing. */
+function reportFailure(error: unknown): undefined {
+  console.error(error)
 }
 
 /** @throws NotWiredError */

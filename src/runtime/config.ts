@@ -237,6 +237,12 @@ export const LIMITS = {
   groupSize: 1_000_000,
 } as const
 
+/**
+ * What the names of schedules that calls wait for begin with. No declared name can, so who may make and delete those of
+ * calls reaches none that is declared.
+ */
+export const CALL_SCHEDULE_PREFIX = '_'
+
 /** Times of the protocol, each in seconds. */
 export const PROTOCOL = {
   /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */
@@ -305,7 +311,7 @@ export const ENV = {
   schedules: 'ERRAND_SCHEDULES',
   /** The workers' functions as a JSON object by worker, with their mappings; `{}` where all workers are processes. */
   functions: 'ERRAND_FUNCTIONS',
-  /** Which worker of the config this function or process is. Without it, the first. */
+  /** Which worker of the config this function or process is. Without it, the first; `errand worker` wants one of several named. */
   worker: 'ERRAND_WORKER',
   /** The fleet's name, `<stack>/<construct>`: a dimension of its metrics, by which stages in one account are told apart. */
   fleet: 'ERRAND_FLEET',

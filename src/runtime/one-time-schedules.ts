@@ -11,7 +11,7 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { LIMITS } from './config.ts'
+import { CALL_SCHEDULE_PREFIX, LIMITS } from './config.ts'
 import type { OutgoingMessage } from './queue.ts'
 
 /** A message that waits for its time. */
@@ -39,9 +39,6 @@ export interface OneTimeSchedules {
 /** The dead-letter queue of the schedules, by its name among the queues' URLs; no queue of a config can be named so. */
 export const SCHEDULE_DEAD_LETTERS = '(schedules)-dead-letters'
 
-/** How the name of every one-time schedule begins; as `cdk/schedule-grants.ts` has it. */
-const ONE_TIME_PREFIX = '_'
-
 /** What a call waits for, as far as it makes the name of its schedule. */
 export interface Awaited {
   readonly id: string
@@ -51,12 +48,9 @@ export interface Awaited {
   readonly attempts: number
 }
 
-/**
- * The name of the schedule that a call waits for: `_` and 43 characters of base64url. No declared schedule begins so, and
- * grants to make and delete these are none to delete those.
- */
+/** The name of the schedule that a call waits for: `_` and 43 characters of base64url. */
 export function scheduleName({ id, sends = 1, attempts }: Awaited): string {
-  return ONE_TIME_PREFIX + hash('sha256', `${id}\n${sends}\n${attempts}`, 'base64url')
+  return CALL_SCHEDULE_PREFIX + hash('sha256', `${id}\n${sends}\n${attempts}`, 'base64url')
 }
 
 const MINUTE_MS = 60_000

@@ -8,6 +8,7 @@ import { type App, type Stack, Validations } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
+import type { CfnFunction } from 'aws-cdk-lib/aws-lambda'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import type { FleetMonitorProps } from 'errand/cdk'
@@ -83,6 +84,17 @@ describe('the role', () => {
 
   test('reads the one secret that it needs', () => {
     expect(cells['has a token']).toEqual([...cells.reads, 'secretsmanager:GetSecretValue on Token'].sort())
+  })
+
+  test('reads a secret that was looked up by its name, whose ARN has an ending that only AWS knows', () => {
+    const made = monitored(
+      (stack) => ({ auth: { tokenSecret: Secret.fromSecretNameV2(stack, 'Named', 'shop/monitor') } }),
+      apps.small,
+    )
+    const cells = allowedCells(template(made), 'JobsMonitorRole')
+    expect(cells.filter((cell) => cell.startsWith('secretsmanager:'))).toEqual([
+      expect.stringMatching(/^secretsmanager:GetSecretValue on arn:.*:secret:shop\/monitor-\?{6}$/),
+    ])
   })
 
   const readOnly = ['reads', 'hides payloads', 'has a token'] as const
@@ -207,6 +219,14 @@ describe('the function', () => {
     expect(settings).toMatch(/secretArn.*"Ref":"Token/)
     expect(JSON.stringify(templates['has a token'].toJSON())).not.toContain('resolve:secretsmanager')
     expect(Properties.Environment.Variables.ERRAND_WORKER).toBeUndefined()
+  })
+
+  test('may have reserved concurrency, so that whoever finds its address takes none of the workers’', () => {
+    const made = monitored({ auth: 'none' }, apps.small)
+    const resource = made.fleet.monitor?.function.node.defaultChild as CfnFunction
+    resource.reservedConcurrentExecutions = 5
+    expect(monitorOf(template(made)).Properties.ReservedConcurrentExecutions).toBe(5)
+    expect(made.fleet.node.validate()).toEqual([])
   })
 
   test('is told how it is to be', () => {

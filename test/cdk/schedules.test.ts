@@ -142,7 +142,6 @@ const arn = (name: string) =>
   `arn:AWS::Partition:scheduler:AWS::Region:AWS::AccountId:schedule/${group}/${name}`
 const pass =
   'iam:PassRole on JobsSchedulesRole if {"StringEquals":{"iam:PassedToService":"scheduler.amazonaws.com"}}'
-// One-time schedules begin with `_`, and no declared one does.
 const delays = [`scheduler:CreateSchedule on ${arn('_*')}`, `scheduler:DeleteSchedule on ${arn('_*')}`, pass]
 const names = ['christmas', 'nightly', 'off', 'ordered', 'over', 'sweep']
 const seen = names.map((name) => `scheduler:GetSchedule on ${arn(name)}`)

@@ -9,6 +9,7 @@ import { lazyScheduler } from '../../src/runtime/aws/scheduler-client.ts'
 import { AccessDeniedError, NotWiredError, ResourceNotFoundError } from '../../src/runtime/errors.ts'
 import { firingOf, scheduleInputBytes, scheduleName } from '../../src/runtime/one-time-schedules.ts'
 import type { OutgoingMessage } from '../../src/runtime/queue.ts'
+import { scheduleNameForm } from '../../src/runtime/scheduled-call.ts'
 import { connectionTo, loopbackRegion } from '../support/loopback-connection.ts'
 import { type ArrivedMessage, describeSchedules } from './schedule-suite.ts'
 
@@ -123,7 +124,7 @@ describe('EventBridge Scheduler on the wire', () => {
     client.destroy()
   })
 
-  test('a name is `_` and 43 characters, of those that AWS takes, and another for each wait of a call', () => {
+  test('a name is of 44 characters that AWS takes, and none that a declared one can have, and another for each wait of a call', () => {
     const waits = [
       { id: 'a', attempts: 0 },
       { id: 'a', attempts: 1 },
@@ -133,6 +134,7 @@ describe('EventBridge Scheduler on the wire', () => {
     const names = waits.map(scheduleName)
     expect(new Set(names).size).toBe(4)
     for (const name of names) expect(name).toMatch(/^_[0-9a-zA-Z-_]{43}$/)
+    expect(names.some((name) => scheduleNameForm.test(name))).toBe(false)
     expect(scheduleName({ id: 'a', sends: 1, attempts: 0 })).toBe(names[0])
   })
 

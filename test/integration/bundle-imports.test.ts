@@ -109,12 +109,22 @@ test('an app may wait at its top level for what it loads then, which imports err
   expect(await seenIn(join(directory, 'index.mjs'))).toEqual(['/', false])
 })
 
-test('an app may be in a file of any name', async () => {
-  const text = `${shop}\nglobalThis.see = () => 'the app'`
-  const cwd = writeApp({ 'src/index.ts': text })
+test('an app may be in files of any name, those of errand’s among them, and they stay as they are', async () => {
+  const load = (name: string) => `async () => (await import('@aws-sdk/client-${name}')).whole`
+  const cwd = writeApp({
+    'src/index.ts': `${shop}
+      import { loadS3 } from './runtime/aws/files.ts'
+      import { timesOf } from './runtime/check-schedules.ts'
+      const loadDynamo = ${load('dynamodb')}
+      globalThis.see = async () => [await loadDynamo(), await loadS3(), timesOf()]`,
+    'src/runtime/aws/files.ts': `export const loadS3 = ${load('s3')}`,
+    'src/runtime/check-schedules.ts': "export const timesOf = () => 'times'",
+    ...packageOf('@aws-sdk/client-dynamodb', "export const whole = 'dynamodb'", 'module'),
+    ...packageOf('@aws-sdk/client-s3', "export const whole = 's3'", 'module'),
+  })
   const found = discoverApp({ cwd, app: 'src/index.ts' })
   const { directory } = bundleWorkers(found, { outdir: join(cwd, 'out') })
-  expect(await seenIn(join(directory, 'index.mjs'))).toBe('the app')
+  expect(await seenIn(join(directory, 'index.mjs'))).toEqual(['dynamodb', 's3', 'times'])
 })
 
 test('an SDK that takes more of its sources of credentials than was left of them has them whole', async () => {

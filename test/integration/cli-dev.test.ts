@@ -2,7 +2,7 @@
  * `errand dev`: workers that follow the code, and a command beside them.
  * @module
  */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { imports, writeApp } from '../support/app-folder.ts'
@@ -52,26 +52,27 @@ test('reloads what is saved, keeps what runs when it is wrong, and loses no call
   expect(await dev.ended).toBe(0)
 }, 120_000)
 
-test('a config with another queue and worker is followed', async () => {
-  const config = (more: string) => `export const config = { name: 'grows'${more} } as const\n`
+test('a config with another name, queue and worker is followed', async () => {
+  const config = (name: string, more = '') => `export const config = { name: '${name}'${more} } as const\n`
   const cwd = writeApp({
     'errand.ts': `import { createExecutor, defineConfig } from 'errand'
 import { config } from './config.ts'
 export const executor = createExecutor(defineConfig(config), { tasks: { add: (a: number, b: number) => a + b } })
 `,
-    'config.ts': config(''),
+    'config.ts': config('grows'),
   })
   const dev = startDev(cwd)
   await dev.prints('every worker of grows works')
   writeFileSync(
     join(cwd, 'config.ts'),
-    config(", queues: ['default', 'more'], workers: ['worker-1', 'other']"),
+    config('grown', ", queues: ['default', 'more'], workers: ['worker-1', 'other']"),
   )
   await dev.prints('errand: reloaded')
   const status = await runCommand(['status', '--json'], { cwd })
   expect(JSON.parse(status.stdout)).toEqual({ ping: true, workers: { 'worker-1': 'OK', other: 'OK' } })
   const sum = await runCommand(['submit', 'add', '1', '2', '--queue', 'more', '--wait', '30'], { cwd })
   expect(sum.stdout).toBe('3\n')
+  expect(readdirSync(join(cwd, 'node_modules/.cache/errand'))).toEqual([expect.stringMatching(/^grown-/)])
   // The monitor was there from the start, and follows the config at the same port.
   await expect.poll(() => dev.output().match(/the monitor is at \S+/g)?.length, { timeout: 10_000 }).toBe(2)
   const [before = '', now = ''] = dev.output().match(/http:\/\/127\.0\.0\.1:\d+\/\?token=\S+/g) ?? []
@@ -95,6 +96,18 @@ test('the command beside it ends with it, however that is: no server is left on 
   const script =
     "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('pid', process.pid)"
   const dev = startDev(cwd, '--', process.execPath, '-e', script)
+  await dev.prints(/pid \d+/)
+  const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
+  expect(isThere(pid)).toBe(true)
+  dev.child.kill('SIGKILL')
+  await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
+}, 100_000)
+
+test('so does what a shell runs', async () => {
+  const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
+  // A shell that has more to do waits, and is ended without a word to what it waits for.
+  const script = 'sleep 600 & echo pid $!; wait; true'
+  const dev = startDev(cwd, '--no-monitor', '--', 'sh', '-c', script)
   await dev.prints(/pid \d+/)
   const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
   expect(isThere(pid)).toBe(true)

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { imports, writeApp } from '../support/app-folder.ts'
-import { runCommand } from '../support/command-line.ts'
+import { runCommand, startCommand } from '../support/command-line.ts'
 
 const shop = `${imports}
 const config = defineConfig({ name: 'shop', queues: ['low', 'high'], workers: ['foo', 'bar'] })
@@ -46,6 +46,12 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['worker -n fo', 2, /worker "fo" is not declared; did you mean "foo"\?/],
   ['worker -n foo', 4, /no fleet of "shop" is known here: start one with `errand cluster`/],
   ['worker -n foo', 2, /names queues of AWS \(https:\/\/sqs\.eu-west-1\.amazonaws\.com/, onAws],
+  [
+    'worker -n foo',
+    2,
+    /names queues of AWS \(http:\/\/SQS\.eusc-de-east-1\.amazonaws\.eu/,
+    { ...onAws, ERRAND_QUEUE_URLS: '{"low":"http://SQS.eusc-de-east-1.amazonaws.eu/123456789012/low"}' },
+  ],
   ['submit ad 1 2', 2, /task "ad" is not registered; did you mean "add"\?/, somewhere],
   [
     'submit add 1 {"a":}',
@@ -72,6 +78,12 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['status --app nowhere.ts', 3, /there is no file .*nowhere\.ts; known: "errand.ts"/],
   ['result 0192', 4, /nobody answers there/, { ...somewhere, ...credentials }],
   ['result 0192', 4, /AWS takes no request without credentials/, onAws],
+  [
+    'submit add 1 2 --id 0192',
+    4,
+    /may not have been sent[\s\S]*\nhere: --id 0192\nnobody answers/,
+    { ...somewhere, ...credentials },
+  ],
 ]
 
 const refusals = rows.map(([words, code, says, env = {}]) => ({ words, code, says, env }))
@@ -93,6 +105,14 @@ test('an app that throws is told of by its place', async () => {
   expect(run.stderr).toContain('no red')
   expect(run.stderr).toContain('errand.ts:2')
   expect(run.stderr).not.toContain('\u001b')
+})
+
+test('whoever reads may go: that is no failure', async () => {
+  const cwd = writeApp({ 'errand.ts': shop })
+  const command = startCommand(['--help'], { cwd })
+  command.child.stdout?.destroy()
+  expect(await command.ended).toBe(0)
+  expect(command.output()).toBe('')
 })
 
 test('a port in use is named', async () => {

@@ -79,11 +79,12 @@ test('tables, progress, questions, and nothing of what tasks would have a termin
   const all = [status, submitted, quiet, failed, json, listed]
   expect(all.map(({ output }) => obeyed(output))).toEqual(all.map(() => []))
 
-  const [mistyped, typed] = await Promise.all(
-    ['defalt', 'default'].map((text) =>
-      runOnTerminal(['purge', 'default'], { cwd, types: { after: 'to go on: ', text: `${text}\r` } }),
+  const [mistyped, typed, interrupted] = await Promise.all(
+    ['defalt\r', 'default\r', '\u0003'].map((text) =>
+      runOnTerminal(['purge', 'default'], { cwd, types: { after: 'to go on: ', text } }),
     ),
   )
-  expect([mistyped?.code, typed?.code]).toEqual([2, 0])
+  expect([mistyped?.code, typed?.code, interrupted?.code]).toEqual([2, 0, 2])
+  expect(interrupted?.output).toContain('\r\nerrand: nothing was deleted: no name was typed')
   expect(typed?.output).toContain('purged default')
 }, 120_000)

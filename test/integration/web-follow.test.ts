@@ -124,6 +124,27 @@ describe('ends', () => {
     go(0)
   })
 
+  test('when it is sent to a page to log in at, instead of asking for ever', async () => {
+    let asked = 0
+    const { url, go } = await startWalk('logged-out', 1, (c, next) => {
+      if (c.req.path === '/log-in') return Promise.resolve(c.html('<h1>Log in</h1>'))
+      asked += 1
+      return asked === 1 ? next() : Promise.resolve(c.redirect('/log-in'))
+    })
+    const cut = new Error('seen')
+    const seenOnce = {
+      onStatus: () => {
+        throw cut
+      },
+      pollMs,
+    }
+    await expect(follow(url, seenOnce)).rejects.toBe(cut)
+    await expect(follow(url, { pollMs })).rejects.toMatchObject({ status: 200 })
+    await expect(resultOf(url, { pollMs })).rejects.toBeInstanceOf(FollowError)
+    expect(asked).toBeLessThan(12)
+    go(0)
+  })
+
   test('with what onStatus throws', async () => {
     const { url, go } = await startWalk('thrown', 1)
     const onStatus = () => {

@@ -84,11 +84,7 @@ export const timeMutants: readonly Mutant[] = [
   {
     name: 'what a schedule sends too early runs at once: the seconds that are left are dropped',
     edits: [
-      edit(
-        attempt,
-        'if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)',
-        '',
-      ),
+      edit(attempt, 'if (isEarly(envelope, now)) return hideUntil(ports, envelope.dueAt)', ''),
       edit(
         record,
         "all: [postponed, ['dueAt', '<=', now + PROTOCOL.dueToleranceSeconds * 1000]],",
@@ -99,12 +95,6 @@ export const timeMutants: readonly Mutant[] = [
   },
   {
     name: 'without a record, what a schedule sends too early runs at once',
-    edits: [
-      edit(
-        attempt,
-        'if (envelope.dueAt > now + PROTOCOL.dueToleranceSeconds * 1000) return hideUntil(ports, envelope.dueAt)',
-        '',
-      ),
-    ],
+    edits: [edit(attempt, 'if (isEarly(envelope, now)) return hideUntil(ports, envelope.dueAt)', '')],
   },
 ]

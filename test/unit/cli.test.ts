@@ -6,6 +6,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FleetOutput } from '../../cdk/fleet-output.ts'
+import manifest from '../../package.json' with { type: 'json' }
 import { EXIT, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
 import {
   clusterFile,
@@ -17,6 +18,7 @@ import { environmentWith } from '../../src/cli/local-aws/local-aws.ts'
 import { plainLine, plainText } from '../../src/cli/output/plain-text.ts'
 import { plainValue } from '../../src/cli/output/plain-value.ts'
 import { createScreen, errorText, jsonOf, type Stream } from '../../src/cli/output/screen.ts'
+import { complaintAboutNode } from '../../src/cli/own-process.ts'
 import { makeProgram } from '../../src/cli/program.ts'
 import { readJson, readNumber, readPorts, readSince, readWait } from '../../src/cli/typed-values.ts'
 import { variablesOf } from '../../src/runtime/aws/fleet-of-stack.ts'
@@ -186,6 +188,15 @@ describe('what is printed', () => {
   })
 })
 
+test('a Node older than package.json allows is told of', () => {
+  const oldest = manifest.engines.node.replace('>=', '')
+  expect(['20.20.2', '22.11.9', `${oldest}.0`, '23.0.0', '24.21.0'].map(complaintAboutNode)).toEqual([
+    expect.stringContaining(`this is Node 20.20.2, and errand needs ${oldest} or later`),
+    expect.stringContaining('22.11.9'),
+    ...[undefined, undefined, undefined],
+  ])
+})
+
 test('exit codes', () => {
   const refused = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
   const codes = [
@@ -240,8 +251,15 @@ describe('the file of a cluster', () => {
 })
 
 test('a process of a cluster is not led to AWS by what its shell has set', () => {
-  const env = { PATH: '/bin', AWS_PROFILE: 'prod', AWS_SESSION_TOKEN: 't', AWS_ENDPOINT_URL: 'x' }
-  expect(environmentWith(env, { AWS_REGION: 'us-east-1' })).toEqual({ PATH: '/bin', AWS_REGION: 'us-east-1' })
+  const env = {
+    ...{ PATH: '/bin', AWS_PROFILE: 'prod', AWS_SESSION_TOKEN: 't', AWS_ENDPOINT_URL: 'x' },
+    AWS_USE_FIPS_ENDPOINT: 'true',
+  }
+  expect(environmentWith(env, { AWS_REGION: 'us-east-1' })).toEqual({
+    ...{ PATH: '/bin', AWS_REGION: 'us-east-1' },
+    // Said, and not left out: a profile may ask for them as well.
+    ...{ AWS_USE_FIPS_ENDPOINT: 'false', AWS_USE_DUALSTACK_ENDPOINT: 'false' },
+  })
 })
 
 test('queues are made behind their dead-letter queues', () => {

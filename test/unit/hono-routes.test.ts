@@ -1,5 +1,5 @@
 import { createClient, InvalidOptionError } from 'errand'
-import { accepted, provide, taskRoutes } from 'errand/hono'
+import { accepted, type CallSource, provide, taskRoutes } from 'errand/hono'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -176,6 +176,36 @@ describe('a group', () => {
     expect((await open.request(`/groups/${id}`)).status).toBe(404)
     shop.open('forged', 1)
     await clock.advance({ seconds: 5 })
+  })
+
+  test('that is made up, or of somebody else, is not read beyond its first call', async () => {
+    const theirs = await executor.with({ tenant: 'other' }).map(tasks.add, [
+      [1, 2],
+      [3, 4],
+    ])
+    let whole = 0
+    const source: CallSource = {
+      future: (id: string) => executor.future(id),
+      group: <T>(id: string) => {
+        const group = executor.group<T>(id)
+        const snapshots = group.snapshots.bind(group)
+        return Object.assign(group, {
+          snapshots: () => {
+            whole += 1
+            return snapshots()
+          },
+        })
+      },
+    }
+    const routes = taskRoutes(source, { authorize, clock })
+    for (const id of [theirs.id, '0191e0a0-0000-7000-8000-000000000000-of-1000']) {
+      expect((await routes.request(`/groups/${id}`, asAcme)).status).toBe(404)
+    }
+    expect(whole).toBe(0)
+    const ours = await acme.map(tasks.add, [[1, 2]])
+    expect((await routes.request(`/groups/${ours.id}`, asAcme)).status).toBe(200)
+    expect(whole).toBe(1)
+    await clock.runUntil(Promise.all([theirs.outcomes(), ours.outcomes()]))
   })
 
   test('that is too large is refused before it is read, whosoever it is', async () => {

@@ -1,5 +1,6 @@
 import { cloudWatchLogs } from 'errand/monitor'
 import { describe, expect, test } from 'vitest'
+import type { Backend } from '../../src/runtime/backend.ts'
 import { hostileTexts } from '../support/hostile-texts.ts'
 import type { StageOptions } from '../support/monitor-stage.ts'
 import { encoded, monitorStage } from '../support/monitor-stage.ts'
@@ -80,6 +81,39 @@ describe('what is hidden', () => {
     const shown = await secretive({ payloads: false })
     expect(shown).not.toMatch(/S3CRET|POSITIONAL|PLAIN/)
     expect(shown).toContain('TypeError')
+  })
+
+  test('all payloads, and those in a bucket are not even asked for: the role could not read them', async () => {
+    const asked: string[] = []
+    const blobs = {
+      put: async () => {},
+      get: async (key: string) => {
+        asked.push(key)
+        throw new Error('AccessDenied of arn:aws:sts::000000000000:assumed-role/monitor')
+      },
+    }
+    const options = { payloads: false, wrap: (backend: Backend): Backend => ({ ...backend, blobs }) }
+    const { json, put, keep } = await monitorStage(options)
+    await put({ id: 'bad', state: 'failed', reason: 'threw', failedIn: 'low', failures: 1 })
+    const blob = { bytes: 40_000, hash: 'A'.repeat(43) }
+    await keep('bad', 'add', [], { blob, onFailed: 'mail.send' })
+    expect(await json('/calls/bad')).toMatchObject({
+      arguments: { absent: 'hidden here' },
+      followUps: { catch: 'mail.send' },
+    })
+    expect(asked).toEqual([])
+  })
+
+  test('what was thrown and is no error, by its names too', async () => {
+    const { json, put } = await monitorStage({ redact: { keys: ['salary'] } })
+    const thrown = { otp: 'S3CRET', inner: new Map([['salary', 'S3CRET']]), plain: 'PLAIN' }
+    await put({
+      ...{ id: 'bad', state: 'failed', reason: 'threw', failedIn: 'low', failures: 1 },
+      result: encoded(new Error('no', { cause: thrown })),
+    })
+    const { errors } = await json<{ errors: { message: string }[] }>('/calls/bad')
+    expect(errors[1]?.message).toContain('PLAIN')
+    expect(errors[1]?.message).not.toContain('S3CRET')
   })
 
   test('values that hold themselves', async () => {

@@ -231,8 +231,12 @@ describe('with a token', () => {
 describe('a log-in', () => {
   const gateWith = () => {
     const clock = virtualClock()
-    const state = { token: TOKEN }
-    const readToken = async () => state.token
+    const state = { token: TOKEN, problem: undefined as Error | undefined, reads: 0 }
+    const readToken = async () => {
+      state.reads += 1
+      if (state.problem !== undefined) throw state.problem
+      return state.token
+    }
     const { routes, authorize } = tokenAccess({ app: 'shop', grant: 'read', readToken, clock })
     const app = new Hono<MonitorEnv>()
     app.route('/', routes)
@@ -240,14 +244,17 @@ describe('a log-in', () => {
       const grant = await authorize(c)
       return grant instanceof Response ? grant : c.text(String(grant))
     })
+    const send = async (token: string) => {
+      const body = new URLSearchParams({ token })
+      return app.request('https://m.test/log-in', { method: 'POST', body })
+    }
     const logIn = async () => {
-      const body = new URLSearchParams({ token: state.token })
-      const answer = await app.request('https://m.test/log-in', { method: 'POST', body })
+      const answer = await send(state.token)
       return answer.headers.get('set-cookie')?.split(';')[0] ?? ''
     }
     const open = async (cookie: string) =>
       (await app.request('https://m.test/', { headers: { cookie, ...json } })).status
-    return { clock, state, logIn, open }
+    return { clock, state, send, logIn, open }
   }
 
   test('lasts twelve hours', async () => {
@@ -267,6 +274,38 @@ describe('a log-in', () => {
     await clock.advance({ minutes: 5 })
     expect(await open(cookie)).toBe(401)
     expect(await open(await logIn())).toBe(200)
+  })
+
+  test('is possible again soon after the secret could not be read, and the log says why it was not', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue()
+    onTestFinished(() => log.mockRestore())
+    const { clock, state, send, open } = gateWith()
+    state.problem = new Error('Secrets Manager is away')
+    const refused = await send(TOKEN)
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('set-cookie')).toBeNull()
+    expect(refused.headers.get('content-security-policy')).toContain("default-src 'none'")
+    const page = await refused.text()
+    expect(page).toContain('cannot be checked now')
+    expect(page).not.toContain('Secrets Manager')
+    expect(log).toHaveBeenCalledWith(state.problem)
+    await send(TOKEN)
+    expect(state.reads).toBe(1)
+    state.problem = undefined
+    await clock.advance({ seconds: 11 })
+    const answer = await send(TOKEN)
+    expect(answer.status).toBe(303)
+    expect(await open(answer.headers.get('set-cookie')?.split(';')[0] ?? '')).toBe(200)
+    await clock.advance({ minutes: 4 })
+    expect((await send(TOKEN)).status).toBe(303)
+    expect(state.reads).toBe(2)
+  })
+
+  test('takes a token whose secret ends with a line', async () => {
+    const { state, send } = gateWith()
+    state.token = `${TOKEN}\n`
+    expect((await send(TOKEN)).status).toBe(303)
+    expect((await send(`${TOKEN}x`)).status).toBe(401)
   })
 
   test('cannot be made longer, nor out of nothing', async () => {

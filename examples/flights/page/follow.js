@@ -61,6 +61,9 @@ async function ask(source, path, headers, signal = source.signal) {
   if (status < 500 && status !== 408 && status !== 429) throw new FollowError(status);
   return void 0;
 }
+function isOf({ headers }, type) {
+  return headers.get("content-type")?.startsWith(type) ?? false;
+}
 function throwUnlessLost(error, { signal }) {
   signal?.throwIfAborted();
   if (error instanceof FollowError) throw error;
@@ -69,7 +72,9 @@ async function* polled(source) {
   let text;
   source.lost += 1;
   try {
-    text = await (await ask(source, "", {}))?.text();
+    const response = await ask(source, "", {});
+    if (response && !isOf(response, "application/json")) throw new FollowError(response.status);
+    text = await response?.text();
   } catch (error) {
     throwUnlessLost(error, source);
   }
@@ -93,7 +98,8 @@ async function* streamed(source) {
       ask(source, "/events", headers, connection.signal)
     );
     if (response?.status === 204) yield* polled(source);
-    else if (response?.body) yield* eventsOf(response.body, source, connection);
+    else if (response?.body && isOf(response, "text/event-stream"))
+      yield* eventsOf(response.body, source, connection);
   } catch (error) {
     throwUnlessLost(error, source);
   } finally {

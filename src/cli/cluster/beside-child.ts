@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { systemClock } from '../../runtime/clock.ts'
+import { type OneProcess, processesBelow, stillThere } from './processes-below.ts'
 
 /** What it tells its parent, once. */
 export type BesideMessage = 'spawned' | { readonly failed: string }
@@ -31,9 +32,30 @@ function tell(message: BesideMessage): void {
   if (process.connected) process.send?.(message)
 }
 
+/** Looked up before a signal is sent: once their parent has ended nothing says whose they were. */
+let below: readonly OneProcess[] = []
+
+/** A shell that is told to end says nothing to what it runs. */
+function end(signal: NodeJS.Signals): void {
+  if (child.pid !== undefined) below = processesBelow(child.pid)
+  child.kill(signal)
+}
+
+/** Ends what the command has left behind, which nobody would find. */
+function endBelow(): void {
+  if (below.length === 0) return
+  for (const { pid } of stillThere(below)) {
+    try {
+      process.kill(pid, 'SIGTERM')
+    } catch {
+      // It has just ended.
+    }
+  }
+}
+
 function abandon(): void {
-  child.kill('SIGTERM')
-  systemClock.setTimer(() => child.kill('SIGKILL'), GRACE_MS)
+  end('SIGTERM')
+  systemClock.setTimer(() => end('SIGKILL'), GRACE_MS)
 }
 
 child.on('spawn', () => tell('spawned'))
@@ -43,9 +65,10 @@ child.on('error', ({ message }) => {
   process.disconnect?.()
 })
 child.on('exit', (code, signal) => {
+  endBelow()
   process.exit(code ?? SIGNALLED + (signalNumbers[signal as NodeJS.Signals] ?? 0))
 })
-process.on('message', (signal: NodeJS.Signals) => child.kill(signal))
+process.on('message', end)
 process.on('disconnect', abandon)
 // Gone while this module was loaded.
 if (!process.connected) abandon()

@@ -6,11 +6,17 @@ import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import type { ResolvedConfig } from '../../runtime/config.ts'
 import { UsageError } from '../exit-codes.ts'
-import { findRunningCluster, removeClusterFile, writeClusterFile } from '../local-aws/cluster-file.ts'
+import {
+  type ClusterOwner,
+  findRunningCluster,
+  removeClusterFile,
+  writeClusterFile,
+} from '../local-aws/cluster-file.ts'
 import {
   environmentWith,
   type LocalAws,
   type LocalAwsOptions,
+  PLAIN_ENDPOINTS,
   startLocalAws,
   type Variables,
 } from '../local-aws/local-aws.ts'
@@ -46,6 +52,8 @@ interface State {
   readonly aws: LocalAws
   readonly workers: Map<string, KeptWorker>
   readonly firing: ClusterSchedules
+  /** Whose file other terminals find: a reload may bring another name. */
+  owner: ClusterOwner
 }
 
 /**
@@ -60,9 +68,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       `a cluster of ${JSON.stringify(owner.name)} runs already, as process ${running.pid}; use it, or end it first`,
     )
   }
+  // This process speaks to local AWS alone.
+  Object.assign(process.env, PLAIN_ENDPOINTS)
   const aws = await startLocalAws(options.app.config, options)
   const firing = fireSchedules(aws, { say: options.prefix('schedules') })
-  const state: State = { options, aws, workers: new Map(), firing }
+  const state: State = { options, aws, workers: new Map(), firing, owner }
   try {
     announce(state, options.app)
   } catch (error) {
@@ -83,7 +93,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     isEnding ? new Promise<never>(() => {}) : all.every(Boolean),
   )
   const end = async () => {
-    removeClusterFile(owner, process.pid)
+    removeClusterFile(state.owner, process.pid)
     await firing.stop()
     await state.aws.close()
   }
@@ -101,7 +111,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     kill() {
       isEnding = true
       for (const worker of state.workers.values()) worker.kill()
-      removeClusterFile(owner, process.pid)
+      removeClusterFile(state.owner, process.pid)
     },
   }
 }
@@ -110,8 +120,11 @@ function ownerOf({ config, modulePath }: DiscoveredApp) {
   return { name: config.name, modulePath }
 }
 
-function announce({ aws }: State, app: DiscoveredApp): void {
+function announce(state: State, app: DiscoveredApp): void {
+  const { aws, owner: before } = state
   const owner = ownerOf(app)
+  if (owner.name !== before.name) removeClusterFile(before, process.pid)
+  state.owner = owner
   writeClusterFile(owner, { app: owner.name, pid: process.pid, variables: aws.variables() })
 }
 

@@ -2,11 +2,11 @@
  * `errand cancel`, `abort` and `retry`.
  * @module
  */
-import { suggestName } from '../../runtime/nearest-name.ts'
 import { type Connection, connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import { errorText, type Screen } from '../output/screen.ts'
 import { readSince } from '../typed-values.ts'
+import { sayUnregistered } from './inspect.ts'
 
 /** Cancels a call that does not run. */
 export async function cancel(screen: Screen, options: SharedOptions, id: string): Promise<number> {
@@ -82,10 +82,6 @@ async function retryFailed(
     for (const { id, error } of told) screen.say(`errand: ${id} is not tried again: ${error}`)
     screen.say(`errand: ${ids.length} tried again, ${refused.length} not`)
   }
-  // What failed may be of a task that is gone, so a strange name is no error; but it may also be a slip.
-  const names = app.tasks.map(({ name }) => name)
-  if (task !== undefined && ids.length === 0 && !names.includes(task)) {
-    screen.say(`errand: task ${JSON.stringify(task)} is not registered; ${suggestName(task, names)}`)
-  }
+  if (ids.length === 0) sayUnregistered(screen, app, task)
   return refused.length === 0 ? EXIT.ok : EXIT.failed
 }

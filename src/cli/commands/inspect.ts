@@ -2,6 +2,7 @@
  * `errand inspect`: what runs, what waits, and what workers and queues hold.
  * @module
  */
+import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import type { CallPage, InspectedCall } from '../../runtime/call-listing.ts'
 import type { QueueStats } from '../../runtime/fleet-status.ts'
 import type { Inspect, Stats } from '../../runtime/inspection.ts'
@@ -36,9 +37,10 @@ export async function inspect(screen: Screen, options: InspectOptions, word: str
   }
   const what = word as What
   refuseUseless(what, options)
-  return connected(options, screen.say, async ({ inspect: from }) => {
+  return connected(options, screen.say, async ({ app, inspect: from }) => {
     if (options.json) screen.json(plainValue(await dataOf(from, what, options)))
     else await show(screen, from, what, options)
+    sayUnregistered(screen, app, options.task)
     return EXIT.ok
   })
 }
@@ -52,6 +54,13 @@ function refuseUseless(what: What, { queue, task, state, since, size, after }: I
   if (state !== undefined && what !== 'calls') {
     throw new UsageError(`--state is of \`errand inspect calls\`; ${what} has states of its own`)
   }
+}
+
+/** What ran before may be of a task that is gone, so a strange name is no error; but it may also be a slip. */
+export function sayUnregistered({ say }: Screen, { tasks }: DiscoveredApp, task: string | undefined): void {
+  const names = tasks.map(({ name }) => name)
+  if (task === undefined || names.includes(task)) return
+  say(`errand: task ${JSON.stringify(task)} is not registered; ${suggestName(task, names)}`)
 }
 
 function dataOf(from: Inspect, what: What, options: InspectOptions): Promise<unknown> {

@@ -57,9 +57,15 @@ async function confirm(queue: string, { text }: Place): Promise<void> {
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const typed = await terminal.question(
-      `This deletes every message of the queue ${queue}, of ${text}.\nType the queue's name to go on: `,
-    )
+    const typed = await terminal
+      .question(
+        `This deletes every message of the queue ${queue}, of ${text}.\nType the queue's name to go on: `,
+      )
+      .catch(() => {
+        // Ctrl-C, or Ctrl-D: the line of the question has no end yet.
+        process.stderr.write('\n')
+        throw new UsageError('nothing was deleted: no name was typed')
+      })
     if (typed.trim() !== queue)
       throw new UsageError(`nothing was deleted: that is not ${JSON.stringify(queue)}`)
   } finally {

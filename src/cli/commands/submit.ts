@@ -21,6 +21,7 @@ export interface SubmitOptions extends SharedOptions {
   readonly expires?: string
   readonly key?: string
   readonly tenant?: string
+  readonly id?: string
 }
 
 /** Submits it; prints its id, or with `--wait` what came of it. */
@@ -46,7 +47,7 @@ export async function submit(
 /** By names that are known only now. */
 type Submit = (task: string, ...args: readonly unknown[]) => Promise<Future<unknown>>
 
-function callOptionsOf({ queue, delay, at, expires, key, tenant }: SubmitOptions): CallOptions {
+function callOptionsOf({ queue, delay, at, expires, key, tenant, id }: SubmitOptions): CallOptions {
   return {
     ...(queue !== undefined && { queue }),
     ...(delay !== undefined && { delaySeconds: readSeconds('--delay', delay) }),
@@ -54,6 +55,7 @@ function callOptionsOf({ queue, delay, at, expires, key, tenant }: SubmitOptions
     ...(expires !== undefined && expiryOf(expires)),
     ...(key !== undefined && { idempotencyKey: key }),
     ...(tenant !== undefined && { tenant }),
+    ...(id !== undefined && { id }),
   }
 }
 

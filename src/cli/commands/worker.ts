@@ -69,7 +69,8 @@ function workerName(config: ResolvedConfig, typed = process.env[ENV.worker]): st
 function refuseAccident({ kind }: Place, { aws }: WorkerCommandOptions): void {
   if (kind !== 'variables' || aws || process.env.NODE_ENV === 'production') return
   const urls = process.env[ENV.queueUrls] ?? ''
-  const real = /https:\/\/[^"/]*\.(amazonaws\.com(\.cn)?|api\.aws)(:\d+)?\//.exec(urls)?.[0]
+  // China's, the European Sovereign Cloud's and dual-stack hosts have endings of their own.
+  const real = /https?:\/\/[^"/]*\.(amazonaws\.(com(\.cn)?|eu)|api\.aws)(:\d+)?\//i.exec(urls)?.[0]
   if (real === undefined) return
   throw new UsageError(
     `${ENV.queueUrls} names queues of AWS (${real}…), whose calls this worker would take; say --aws, or set NODE_ENV=production, where that is meant; else unset ${ENV.queueUrls} and ${ENV.table}`,

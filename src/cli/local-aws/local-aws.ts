@@ -116,8 +116,14 @@ function schedulerVariables(app: string, { endpoint }: WireServer): Variables {
 /** What would lead the SDK past the variables of local AWS: a profile, a session, an endpoint of all services. */
 const misleading = ['AWS_PROFILE', 'AWS_SESSION_TOKEN', 'AWS_ENDPOINT_URL', 'AWS_DEFAULT_REGION', ENV.version]
 
+/** Kinds of AWS's own endpoints: asked for by a shell or a profile, the SDK refuses every other endpoint. */
+export const PLAIN_ENDPOINTS: Variables = {
+  AWS_USE_FIPS_ENDPOINT: 'false',
+  AWS_USE_DUALSTACK_ENDPOINT: 'false',
+}
+
 /** An environment in which local AWS is the only one. */
 export function environmentWith(env: NodeJS.ProcessEnv, variables: Variables): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !misleading.includes(name))
-  return { ...Object.fromEntries(kept), ...variables }
+  return { ...Object.fromEntries(kept), ...PLAIN_ENDPOINTS, ...variables }
 }

@@ -29,6 +29,7 @@ export interface Wire {
 const ACCOUNT = '000000000000'
 const TABLES = ['AWS::DynamoDB::GlobalTable', 'AWS::DynamoDB::Table']
 const FUNCTION = 'AWS::Lambda::Function'
+const NOT_MADE = ['AWS::Logs::LogGroup', 'AWS::Lambda::EventSourceMapping', 'AWS::Scheduler::ScheduleGroup']
 
 /** Makes them, and returns what the template's names stand for. */
 export async function makeResources(template: Template, wire: Wire): Promise<Scope> {
@@ -72,9 +73,10 @@ export function scopeOf(template: Template): Scope {
   for (const [id] of resourcesOf(template, 'AWS::S3::Bucket')) {
     name(id, (own) => `arn:aws:s3:::${own}`, physicalName(template, id).toLowerCase())
   }
-  // Neither is made: who asks for them by these finds none.
-  for (const [id] of resourcesOf(template, 'AWS::Logs::LogGroup', 'AWS::Lambda::EventSourceMapping')) {
-    references.set(id, physicalName(template, id))
+  // None is made: who asks for them by these finds none.
+  for (const [id] of resourcesOf(template, ...NOT_MADE)) references.set(id, physicalName(template, id))
+  for (const [id] of resourcesOf(template, 'AWS::IAM::Role')) {
+    name(id, (own) => `arn:aws:iam::${ACCOUNT}:role/${own}`)
   }
   return { references, attributes, conditions }
 }
