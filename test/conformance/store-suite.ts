@@ -169,7 +169,10 @@ function describeReads(using: UsingStore): void {
     'reads any number of records in the order of their ids, those of them that are there',
     using(async (store) => {
       const records = Array.from({ length: 230 }, (_, index) => newRecord({ task: `task ${index}` }))
-      await Promise.all(records.map((record) => store.put(record, anything)))
+      // Some at a time: a busy machine opens no fifty connections within the second that each is given.
+      for (let from = 0; from < records.length; from += 10) {
+        await Promise.all(records.slice(from, from + 10).map((record) => store.put(record, anything)))
+      }
       const missing = randomUUID()
       const ids = [missing, ...records.map(({ id }) => id).reverse()]
       const expected = [undefined, ...[...records].reverse()]

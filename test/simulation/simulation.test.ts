@@ -31,7 +31,7 @@ describe('the contract', () => {
     expect(seeds).toBe(SEEDS)
     // A fault that never happens is one that nothing was tested against.
     expect(Object.values(faults).every((count) => count > 100)).toBe(true)
-    expect(Object.keys(faults)).toHaveLength(20)
+    expect(Object.keys(faults)).toHaveLength(23)
   })
 
   test.each([...modes.keys()].filter((mode) => mode !== 'full'))(
