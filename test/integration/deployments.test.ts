@@ -8,7 +8,7 @@ import {
   RetryAfterError,
   task,
 } from 'errand'
-import { localBackend, virtualClock } from 'errand/local-emulator'
+import { localBackend, seededEntropy, virtualClock } from 'errand/local-emulator'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { z } from 'zod'
 import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
@@ -40,6 +40,8 @@ function stage(config: Config) {
   let workerVersion = 'worker-1'
   const backend = localBackend(resolveConfig(config), {
     clock,
+    // One back-off in 120 would be over at once.
+    entropy: seededEntropy(1),
     makeHandler: (app, ports, name) => createWorkerHandler(app, { ...ports, version: workerVersion }, name),
     makeDeadLetterHandler: createDeadLetterHandler,
   })
