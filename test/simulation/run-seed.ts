@@ -45,6 +45,8 @@ export async function runSeed(seed: number, mode: Mode, only?: ReadonlySet<strin
     clients.waitForAll()
     await world.run(clients.areIdle, world.now() + 120_000)
     settled = clients.areIdle()
+    // What an environment sends once it thaws may come as late as this.
+    if (settled) await world.run(isOver, world.now() + QUIET_MS)
   }
   if (settled && plan.echoesLater) {
     for (const lambda of lambdas) lambda.endIdle()
