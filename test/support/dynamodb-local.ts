@@ -33,7 +33,6 @@ export async function startDynamoDbLocal(): Promise<WireServer | undefined> {
     [
       // Half a second less to start; what runs here is over before better code would pay.
       '-XX:TieredStopAtLevel=1',
-      `-Djava.library.path=${libraries}`,
       '-cp',
       `${join(folder, 'DynamoDBLocal.jar')}:${join(libraries, '*')}`,
       launcher,
