@@ -26,6 +26,18 @@ export type DynamoDbOptions = ServiceOptions<
   NonNullable<DynamoDbSdk.DynamoDBClientConfig['credentials']>
 >
 
+/**
+ * A client of a package that is an optional peer, by the part of it that is used: no exported type may name the SDK's own,
+ * which a consumer may not have.
+ */
+export interface PeerClient {
+  send(command: never): Promise<unknown>
+  destroy(): void
+}
+
+/** How to reach a service whose client is an optional peer. */
+export type PeerOptions = ServiceOptions<PeerClient, NonNullable<SqsOptions['credentials']>>
+
 /** A client, with the module that its commands come from. */
 export interface Connection<Client, Sdk> {
   readonly client: Client

@@ -1,6 +1,5 @@
 /**
  * The CloudWatch client. `@aws-sdk/client-cloudwatch` is an optional peer: it is loaded when somebody first looks at charts.
- * So no exported type may name the SDK's, which a consumer may not have.
  * @module
  */
 import type * as CloudWatchSdk from '@aws-sdk/client-cloudwatch'
@@ -10,19 +9,12 @@ import {
   type Environment,
   type Lazy,
   lazily,
+  type PeerOptions,
   requestHandler,
-  type ServiceOptions,
-  type SqsOptions,
 } from './aws-clients.ts'
 
-/** A `CloudWatchClient` of `@aws-sdk/client-cloudwatch`, by the part of it that is used. */
-export interface CloudWatchClientLike {
-  send(command: never): Promise<unknown>
-  destroy(): void
-}
-
 /** How to reach CloudWatch. */
-export type CloudWatchOptions = ServiceOptions<CloudWatchClientLike, NonNullable<SqsOptions['credentials']>>
+export type CloudWatchOptions = PeerOptions
 
 /** One statistic of one metric. */
 export interface MetricQuery {

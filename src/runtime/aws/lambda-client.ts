@@ -1,6 +1,6 @@
 /**
  * The Lambda client. `@aws-sdk/client-lambda` is an optional peer: it is loaded when somebody first asks for the workers,
- * and never by a worker. So no exported type may name the SDK's, which a consumer may not have.
+ * and never by a worker.
  * @module
  */
 import type * as LambdaSdk from '@aws-sdk/client-lambda'
@@ -10,19 +10,12 @@ import {
   type Environment,
   type Lazy,
   lazily,
+  type PeerOptions,
   requestHandler,
-  type ServiceOptions,
-  type SqsOptions,
 } from './aws-clients.ts'
 
-/** A `LambdaClient` of `@aws-sdk/client-lambda`, by the part of it that is used. */
-export interface LambdaClientLike {
-  send(command: never): Promise<unknown>
-  destroy(): void
-}
-
 /** How to reach Lambda. */
-export type LambdaOptions = ServiceOptions<LambdaClientLike, NonNullable<SqsOptions['credentials']>>
+export type LambdaOptions = PeerOptions
 
 /** What a function answered. */
 export interface Invoked {

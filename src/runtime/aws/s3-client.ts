@@ -1,6 +1,6 @@
 /**
  * The S3 client. `@aws-sdk/client-s3` is an optional peer: it is loaded at the first large payload, and a bundle
- * holds it only where the app has installed it. So no exported type may name the SDK's, which a consumer may not have.
+ * holds it only where the app has installed it.
  * @module
  */
 import type * as S3Sdk from '@aws-sdk/client-s3'
@@ -10,19 +10,12 @@ import {
   type Environment,
   type Lazy,
   lazily,
+  type PeerOptions,
   requestHandler,
-  type ServiceOptions,
-  type SqsOptions,
 } from './aws-clients.ts'
 
-/** An `S3Client` of `@aws-sdk/client-s3`, by the part of it that is used. */
-export interface S3ClientLike {
-  send(command: never): Promise<unknown>
-  destroy(): void
-}
-
 /** How to reach S3. With an endpoint, buckets are addressed by path, as emulators want it. */
-export type S3Options = ServiceOptions<S3ClientLike, NonNullable<SqsOptions['credentials']>>
+export type S3Options = PeerOptions
 
 /** An object, being read. */
 export interface S3Object {

@@ -1,29 +1,15 @@
 /**
  * The EventBridge Scheduler client. `@aws-sdk/client-scheduler` is an optional peer: it is loaded at the first long delay,
- * and a bundle holds it only where the app has installed it. So no exported type may name the SDK's, which a consumer may
- * not have.
+ * and a bundle holds it only where the app has installed it.
  * @module
  */
 import type * as SchedulerSdk from '@aws-sdk/client-scheduler'
 import { PROTOCOL } from '../config.ts'
 import { NotWiredError } from '../errors.ts'
-import {
-  clientConfig,
-  type Environment,
-  type Lazy,
-  lazily,
-  type ServiceOptions,
-  type SqsOptions,
-} from './aws-clients.ts'
-
-/** A `SchedulerClient` of `@aws-sdk/client-scheduler`, by the part of it that is used. */
-export interface SchedulerClientLike {
-  send(command: never): Promise<unknown>
-  destroy(): void
-}
+import { clientConfig, type Environment, type Lazy, lazily, type PeerOptions } from './aws-clients.ts'
 
 /** How to reach EventBridge Scheduler. */
-export type SchedulerOptions = ServiceOptions<SchedulerClientLike, NonNullable<SqsOptions['credentials']>>
+export type SchedulerOptions = PeerOptions
 
 /** What a one-time schedule is made of, beside what all of them have in common. */
 export interface ScheduleToMake {
