@@ -31,6 +31,8 @@
  *   own start is not in it. A process has one cold start: there are three times as many rounds.
  * - **Command line** (`--only cli`): `errand --help` as built, beside `node -e 0`, from the start of the process to its end.
  *   There are five times as many rounds, for a process starts in 20 ms.
+ * - **Monitor** (`--only monitor`): the overview of an app whose 10,000 calls ended over a day, beside one of 100, by the page
+ *   as it is asked for every ten seconds; the calls are real ones, on virtual time.
  *
  * It exits with 0 also where a target is not met: what a shared machine measures is for people to read. It exits
  * with 1 where a case fails, as when a call does not come back with its result.
@@ -42,13 +44,14 @@ import { coldStartRows, startColdStartCases } from './cold-start.ts'
 import { commandLineCases, commandLineRows } from './command-line.ts'
 import { memoryCase, memoryRows } from './held-memory.ts'
 import { localCases, localRows } from './local-calls.ts'
+import { overviewRows, startOverviewCases } from './monitor-overview.ts'
 import { type Case, runRounds } from './rounds.ts'
 import { type Row, tableOf } from './table.ts'
 import { startWireCases, wireQueues, wireRows } from './wire-calls.ts'
 import { startWireServers, type Wire } from './wire-servers.ts'
 import { startWorkerCases, workerQueues, workerRows } from './worker-calls.ts'
 
-const parts = ['local', 'wire', 'worker', 'memory', 'cold-start', 'cli'] as const
+const parts = ['local', 'wire', 'worker', 'memory', 'cold-start', 'cli', 'monitor'] as const
 type Part = (typeof parts)[number]
 
 interface Options {
@@ -73,6 +76,8 @@ async function runPart(part: Part, rounds: number): Promise<string> {
   if (part === 'local') return tableOf(localRows, await runRounds(localCases(), rounds))
   if (part === 'memory') return tableOf(memoryRows, await runRounds([memoryCase], Math.min(rounds, 3)))
   if (part === 'cli') return tableOf(commandLineRows, await runRounds(commandLineCases, 5 * rounds))
+  if (part === 'monitor')
+    return tableOf(overviewRows, await runRounds(await startOverviewCases(), 2 * rounds))
   if (part === 'cold-start') {
     const { cases, close } = await startColdStartCases()
     try {
