@@ -17,13 +17,13 @@ import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
 import { type FaultPlan, faultPlan } from './fault-plan.ts'
 import type { FaultSwitches } from './faults.ts'
 import { faultyBlobs } from './faulty-blobs.ts'
+import { faultyOneTimeSchedules } from './faulty-one-time-schedules.ts'
 import { faultyQueue } from './faulty-queue.ts'
-import { faultySchedules } from './faulty-schedules.ts'
 import { faultyStore } from './faulty-store.ts'
 import { inProcessBlobs } from './in-process-blobs.ts'
 import { inProcessFleet } from './in-process-fleet.ts'
+import { type InProcessSchedules, inProcessOneTimeSchedules } from './in-process-one-time-schedules.ts'
 import { type InProcessQueue, inProcessQueue } from './in-process-queue.ts'
-import { type InProcessSchedules, inProcessSchedules } from './in-process-schedules.ts'
 import { inProcessStore } from './in-process-store.ts'
 import {
   abandonFleet,
@@ -145,10 +145,10 @@ export function localBackend(config: ResolvedConfig, options: LocalBackendOption
   const store = plan ? faultyStore(soundStore, plan) : soundStore
   const blobs = config.blobs && { blobs: blobsOf(clock, plan) }
   // By the queue as submitters have it: late and twice as well, and a message that falls due starts the workers.
-  const schedules = inProcessSchedules({ clock, queue })
+  const schedules = inProcessOneTimeSchedules({ clock, queue })
   const told = tellingSchedules(schedules, options.onTaken)
   const oneTimeSchedules = config.longDelays && {
-    oneTimeSchedules: plan ? faultySchedules(told, plan) : told,
+    oneTimeSchedules: plan ? faultyOneTimeSchedules(told, plan) : told,
   }
   const ports: Ports = { clock, entropy, queue, store, ...blobs, ...oneTimeSchedules }
   const fleet: LocalFleet = {

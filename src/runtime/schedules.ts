@@ -1,6 +1,6 @@
 /**
  * The port of schedules: whether they fire, and how to stop and start them. That they fire is not its business: on AWS
- * EventBridge Scheduler does it, elsewhere `errand/local-emulator`. `test/conformance/schedules-suite.ts` holds every
+ * EventBridge Scheduler does it, elsewhere `errand/local-emulator`. `test/conformance/schedule-suite.ts` holds every
  * implementation to it.
  * @module
  */

@@ -2,16 +2,16 @@ import * as sdk from '@aws-sdk/client-scheduler'
 import { afterEach, describe, expect, test } from 'vitest'
 import { checkSchedule } from '../../src/cli/local-aws/schedule-request.ts'
 import { type SentMessage, startSchedulerServer } from '../../src/cli/local-aws/scheduler-server.ts'
-import { inProcessSchedules } from '../../src/local-emulator/in-process-schedules.ts'
+import { inProcessOneTimeSchedules } from '../../src/local-emulator/in-process-one-time-schedules.ts'
 import { virtualClock } from '../../src/local-emulator/index.ts'
-import { eventBridgeSchedules } from '../../src/runtime/aws/eventbridge-schedules.ts'
+import { eventBridgeOneTimeSchedules } from '../../src/runtime/aws/eventbridge-one-time-schedules.ts'
 import { lazyScheduler } from '../../src/runtime/aws/scheduler-client.ts'
 import { AccessDeniedError, NotWiredError, ResourceNotFoundError } from '../../src/runtime/errors.ts'
 import { firingOf, scheduleInputBytes, scheduleName } from '../../src/runtime/one-time-schedules.ts'
 import type { OutgoingMessage } from '../../src/runtime/queue.ts'
 import { scheduleNameForm } from '../../src/runtime/scheduled-call.ts'
 import { connectionTo, loopbackRegion } from '../support/loopback-connection.ts'
-import { type ArrivedMessage, describeSchedules } from './schedule-suite.ts'
+import { type ArrivedMessage, describeSchedules } from './one-time-schedule-suite.ts'
 
 describeSchedules('in process', async () => {
   const clock = virtualClock()
@@ -22,7 +22,7 @@ describeSchedules('in process', async () => {
     }
     return messages.map(() => ({ messageId: 'm' }))
   }
-  const schedules = inProcessSchedules({ clock, queue: { send } })
+  const schedules = inProcessOneTimeSchedules({ clock, queue: { send } })
   return {
     schedules,
     clock,
@@ -53,7 +53,7 @@ async function wireStage() {
     onUnsent: () => {},
   })
   const scheduler = lazyScheduler(connectionTo(server), {}, loopbackRegion)
-  const schedules = eventBridgeSchedules({ resources, scheduler, queueUrls })
+  const schedules = eventBridgeOneTimeSchedules({ resources, scheduler, queueUrls })
   const close = async () => {
     await scheduler.close()
     await server.close()
@@ -205,7 +205,7 @@ describe('EventBridge Scheduler on the wire', () => {
     const error = Object.assign(new Error('no'), { name })
     const client = { send: () => Promise.reject(error), destroy: () => {} }
     const scheduler = lazyScheduler({ client }, {}, loopbackRegion)
-    const schedules = eventBridgeSchedules({ resources, scheduler, queueUrls })
+    const schedules = eventBridgeOneTimeSchedules({ resources, scheduler, queueUrls })
     const made = schedules.create({ name: 'a', queue: 'high', message: { body: 'x' }, dueAt: 0 })
     await expect(made).rejects.toSatisfy((thrown) => kind.is(thrown))
     await expect(made).rejects.toThrow(text)
@@ -227,7 +227,7 @@ describe('EventBridge Scheduler on the wire', () => {
       { step: 'deserialize', priority: 'low' },
     )
     const scheduler = lazyScheduler({ client: real }, {}, loopbackRegion)
-    const retried = eventBridgeSchedules({ resources, scheduler, queueUrls })
+    const retried = eventBridgeOneTimeSchedules({ resources, scheduler, queueUrls })
     const schedule = { name: 'a', queue: 'high', message: { body: 'x' }, dueAt: clock.now() + 2_000_000 }
     await retried.create(schedule)
     await schedules.create(schedule)

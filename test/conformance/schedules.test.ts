@@ -6,7 +6,7 @@ import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import type { Schedules } from '../../src/runtime/schedules.ts'
 import { connectionTo, loopbackRegion } from '../support/loopback-connection.ts'
 import { startSchedulerWire } from '../support/scheduler-wire.ts'
-import { declared, describeSchedules } from './schedules-suite.ts'
+import { declared, describeSchedules } from './schedule-suite.ts'
 
 describeSchedules('notices in a store', async () => ({
   schedules: noticedSchedules(inProcessStore({ clock: virtualClock() })),

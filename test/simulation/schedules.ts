@@ -82,7 +82,7 @@ export function simulatedSchedules(simulation: () => Simulation): SimulatedSched
 }
 
 /** The scheduler of one process. */
-export function faultySchedules(sim: Simulation, process: SimulatedProcess): OneTimeSchedules {
+export function faultyOneTimeSchedules(sim: Simulation, process: SimulatedProcess): OneTimeSchedules {
   return {
     create: (schedule) =>
       request(sim, process, 'scheduler', 'create-schedule', async () => sim.schedules.make(schedule)),

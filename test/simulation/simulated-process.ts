@@ -7,7 +7,7 @@ import type { Ports } from '../../src/runtime/backend.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import { faultyQueue } from './faulty-queue.ts'
 import { faultyStore } from './faulty-store.ts'
-import { faultySchedules } from './schedules.ts'
+import { faultyOneTimeSchedules } from './schedules.ts'
 import { chanceOf } from './seeded-chance.ts'
 import { seededEntropy } from './seeded-entropy.ts'
 import type { Simulation } from './simulation.ts'
@@ -103,7 +103,7 @@ export function simulatedProcess(sim: Simulation, name: string, isClient: boolea
     entropy: seededEntropy(seed, name),
     queue: faultyQueue(sim, process),
     store: faultyStore(sim, process),
-    ...(sim.plan.longDelays && { oneTimeSchedules: faultySchedules(sim, process) }),
+    ...(sim.plan.longDelays && { oneTimeSchedules: faultyOneTimeSchedules(sim, process) }),
   })
   return Object.assign(process, { ports })
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SchedulerResources } from '../../runtime/aws/eventbridge-schedules.ts'
+import type { SchedulerResources } from '../../runtime/aws/eventbridge-one-time-schedules.ts'
 import { LOOPBACK, makeBucket, makeQueues, makeTable, queuesOf } from '../../runtime/aws/made-resources.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { ENV, type ResolvedConfig } from '../../runtime/config.ts'

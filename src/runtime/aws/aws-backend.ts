@@ -24,9 +24,9 @@ import {
 } from './aws-clients.ts'
 import { type CloudWatchConnection, type CloudWatchOptions, lazyCloudWatch } from './cloudwatch-client.ts'
 import { cloudWatchMetrics } from './cloudwatch-metrics.ts'
-import { declaredSchedules } from './declared-schedules.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
-import { eventBridgeSchedules, type SchedulerResources } from './eventbridge-schedules.ts'
+import { eventBridgeOneTimeSchedules, type SchedulerResources } from './eventbridge-one-time-schedules.ts'
+import { eventBridgeSchedules } from './eventbridge-schedules.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
 import { lambdaFleet, type WorkerFunction } from './lambda-fleet.ts'
 import { s3Blobs } from './s3-blobs.ts'
@@ -184,8 +184,8 @@ function schedulingOf(
   }
   const scheduler = lazyScheduler(options.scheduler ?? {}, env, options.region)
   return {
-    oneTime: config.longDelays ? eventBridgeSchedules({ resources, scheduler, queueUrls }) : undefined,
-    declared: declaredSchedules({ group: resources.group, scheduler }),
+    oneTime: config.longDelays ? eventBridgeOneTimeSchedules({ resources, scheduler, queueUrls }) : undefined,
+    declared: eventBridgeSchedules({ group: resources.group, scheduler }),
     close: scheduler.close,
   }
 }

@@ -1,68 +1,43 @@
 /**
- * The port of one-time schedules on Amazon EventBridge Scheduler.
+ * The port of schedules on Amazon EventBridge Scheduler: those that the construct made, in their group.
  * @module
  */
-import { firingOf, forScheduler, type OneTimeSchedules } from '../one-time-schedules.ts'
+import type { ResolvedSchedule } from '../config.ts'
+import { ResourceNotFoundError } from '../errors.ts'
+import type { Schedules } from '../schedules.ts'
 import type { Lazy } from './aws-clients.ts'
-import { awsErrorName, requesting } from './aws-error.ts'
+import { requesting } from './aws-error.ts'
 import type { SchedulerConnection } from './scheduler-client.ts'
-import { addressOf } from './sqs-queue.ts'
-
-/** What the construct made for schedules, as `ERRAND_SCHEDULER` tells it. */
-export interface SchedulerResources {
-  /** The name of the schedules' group. */
-  readonly group: string
-  /** The ARN of the role by which they send. */
-  readonly role: string
-  /** The ARN of the standard queue for what they could not send. */
-  readonly deadLetters: string
-}
 
 /** What the port needs. */
-export interface EventBridgeOptions {
-  readonly resources: SchedulerResources
+export interface EventBridgeSchedulesOptions {
+  /** The name of the schedules' group. */
+  readonly group: string
   readonly scheduler: Lazy<SchedulerConnection>
-  readonly queueUrls: Readonly<Record<string, string>>
 }
 
-/** One-time schedules of one group. */
-export function eventBridgeSchedules(options: EventBridgeOptions): OneTimeSchedules {
-  const { resources, scheduler, queueUrls } = options
-  const resource = `schedules of the group "${resources.group}"`
+/** The declared schedules of one group. */
+export function eventBridgeSchedules({ group, scheduler }: EventBridgeSchedulesOptions): Schedules {
+  const doing = (verb: string, { name }: ResolvedSchedule) => ({
+    action: `scheduler:${verb}Schedule`,
+    resource: `the schedule "${name}" of the group "${group}"`,
+  })
   return {
-    async create({ name, queue, message, dueAt }) {
-      const { url } = addressOf(queueUrls, queue)
-      const { minuteAt, delaySeconds } = firingOf(dueAt)
-      const input = JSON.stringify({
-        QueueUrl: url,
-        MessageBody: forScheduler(message.body),
-        DelaySeconds: delaySeconds,
-        ...(message.groupId !== undefined && { MessageGroupId: message.groupId }),
-      })
+    async isEnabled(schedule) {
       const connection = await scheduler.get()
-      const schedule = { ...resources, name, expression: expressionOf(minuteAt), input }
-      await ignoring('ConflictException', () =>
-        requesting({ action: 'scheduler:CreateSchedule', resource }, () => connection.create(schedule)),
+      try {
+        return await requesting(doing('Get', schedule), () => connection.isEnabled(schedule.name, group))
+      } catch (error) {
+        // The config is ahead of the deployment.
+        if (ResourceNotFoundError.is(error)) return undefined
+        throw error
+      }
+    },
+    async setEnabled(schedule, isEnabled) {
+      const connection = await scheduler.get()
+      await requesting(doing('Update', schedule), () =>
+        connection.setEnabled(schedule.name, group, isEnabled),
       )
     },
-    async delete(name) {
-      const connection = await scheduler.get()
-      await requesting({ action: 'scheduler:DeleteSchedule', resource }, () =>
-        ignoring('ResourceNotFoundException', () => connection.delete(name, resources.group)),
-      )
-    },
-  }
-}
-
-/** `at(2026-01-31T08:15:00)`: EventBridge Scheduler takes no fractions and no zone. */
-function expressionOf(atMs: number): string {
-  return `at(${new Date(atMs).toISOString().slice(0, 19)})`
-}
-
-async function ignoring(name: string, request: () => Promise<void>): Promise<void> {
-  try {
-    await request()
-  } catch (error) {
-    if (awsErrorName(error) !== name) throw error
   }
 }

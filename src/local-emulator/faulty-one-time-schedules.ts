@@ -7,7 +7,7 @@ import type { FaultPlan } from './fault-plan.ts'
 import { faultyRequest } from './faulty-request.ts'
 
 /** Wraps the port. */
-export function faultySchedules(schedules: OneTimeSchedules, plan: FaultPlan): OneTimeSchedules {
+export function faultyOneTimeSchedules(schedules: OneTimeSchedules, plan: FaultPlan): OneTimeSchedules {
   return {
     create: (schedule) => faultyRequest(plan, 'createSchedule', () => schedules.create(schedule)),
     delete: (name) => faultyRequest(plan, 'deleteSchedule', () => schedules.delete(name)),

@@ -35,7 +35,7 @@ const RETRY_MS = 60_000
 const RETRIED_MS = 6 * 3_600_000
 
 /** Makes the port; there are no schedules yet. */
-export function inProcessSchedules({ clock, queue }: InProcessSchedulesOptions): InProcessSchedules {
+export function inProcessOneTimeSchedules({ clock, queue }: InProcessSchedulesOptions): InProcessSchedules {
   const kept = new Map<string, Kept>()
 
   const send = async (name: string, message: OutgoingMessage) => {
