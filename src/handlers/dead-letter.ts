@@ -15,6 +15,7 @@ import { decodeEnvelope, isOfNewerVersion } from '../runtime/envelope.ts'
 import { UndeliverableError } from '../runtime/errors.ts'
 import { createLog } from '../runtime/log.ts'
 import { createMarks } from '../runtime/marks.ts'
+import { retentionSecondsOf } from '../runtime/message-life.ts'
 import { parseJson } from '../runtime/parse-json.ts'
 import { queueOfDeadLetters } from '../runtime/queue.ts'
 import { mayCreate } from '../runtime/record.ts'
@@ -109,7 +110,7 @@ async function endUnreadable(
   )
   const now = ports.clock.now()
   const sentAt = Number(record.attributes?.SentTimestamp)
-  const retentionSeconds = app.config.queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  const retentionSeconds = retentionSecondsOf(app.config, queue)
   try {
     const createdAt = Number.isFinite(sentAt) ? sentAt : now
     const call = { id, task: UNREADABLE, queue, createdAt }

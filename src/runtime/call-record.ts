@@ -84,6 +84,19 @@ export function isFinal(state: CallState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled'
 }
 
+/** The characters of an error that a record keeps. */
+const LAST_ERROR_LENGTH = 200
+
+/** Name and message of an error, as `lastError` has them. Never throws. */
+export function lastErrorOf(error: unknown): string {
+  try {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    return text.slice(0, LAST_ERROR_LENGTH).toWellFormed()
+  } catch {
+    return 'an error that cannot be shown'
+  }
+}
+
 /** Whether a time, where there is one, is over. */
 export function isPast(timeMs: number | undefined, nowMs: number): boolean {
   return timeMs !== undefined && timeMs <= nowMs

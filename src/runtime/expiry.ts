@@ -6,10 +6,11 @@
  * @module
  */
 import type { Backend } from './backend.ts'
-import type { CallRecord } from './call-record.ts'
+import { type CallRecord, lastErrorOf } from './call-record.ts'
 import type { Codec } from './codec.ts'
-import { LIMITS, PROTOCOL, type ResolvedConfig } from './config.ts'
+import { PROTOCOL, type ResolvedConfig } from './config.ts'
 import { ExpiredError } from './errors.ts'
+import { retentionSecondsOf } from './message-life.ts'
 import { expireChange, expiryOf, isLive } from './record.ts'
 import { isCertain } from './send.ts'
 
@@ -31,11 +32,11 @@ export async function writeExpired(
 ): Promise<CallRecord> {
   const now = clock.now()
   const error = expiredError(record)
-  const retentionSeconds = config.queues.get(record.queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  const retentionSeconds = retentionSecondsOf(config, record.queue)
   const end = {
     result: codec.encodeThrown(error, record.task),
     failedIn: record.queue,
-    lastError: `${error.name}: ${error.message}`.slice(0, 200).toWellFormed(),
+    lastError: lastErrorOf(error),
   }
   try {
     const answer = await store.update(record.id, expireChange(now, end, expiryOf(now, retentionSeconds)))

@@ -5,6 +5,7 @@
 import type { Delivery, Environment } from './attempt.ts'
 import { historyWith } from './attempt-history.ts'
 import { reportEnd } from './attempt-report.ts'
+import { type CallRecord, lastErrorOf } from './call-record.ts'
 import { LIMITS } from './config.ts'
 import type { ReceivedEnvelope } from './envelope.ts'
 import { afterFinal } from './follow-up.ts'
@@ -14,9 +15,7 @@ import { longestWaitSeconds, waitInSchedule } from './long-wait.ts'
 import { leaseLost } from './marks.ts'
 import { outlivesMessage } from './message-life.ts'
 import { persist, persistAgain } from './persist.ts'
-
 import {
-  type CallRecord,
   type Claim,
   expiryOf,
   type Finish,
@@ -111,7 +110,7 @@ async function retryOrFail(
     environment.log('warn', TOO_OLD, { id: envelope.id, task: envelope.task, failures })
     return fail(environment, claimed, ended.error, reason, true)
   }
-  const lastError = describe(ended.error)
+  const lastError = lastErrorOf(ended.error)
   const kills = killsOf(record)
   const known = { history: historyWith(record, now, lastError), ...(kills > 0 && { killsBefore: kills }) }
   const expiresAtSeconds = expiryOf(dueAt, claim.retentionSeconds)
@@ -174,18 +173,6 @@ function possibleWait(
   return { seconds, isLong, isTooOld: !isLong && isTooOld(seconds) }
 }
 
-/** The characters of an error that a record keeps while the call is retried. */
-const LAST_ERROR_LENGTH = 200
-
-function describe(error: unknown): string {
-  try {
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    return text.slice(0, LAST_ERROR_LENGTH).toWellFormed()
-  } catch {
-    return 'an error that cannot be shown'
-  }
-}
-
 /** Ends the call as `failed`. Its message is kept first, for a retry by hand: nothing may fail without it. */
 export async function fail(
   environment: Environment,
@@ -200,7 +187,7 @@ export async function fail(
   return finishWithResult(
     environment,
     claimed,
-    { state: 'failed', reason, failedIn: claimed.record.queue, failure, lastError: describe(error) },
+    { state: 'failed', reason, failedIn: claimed.record.queue, failure, lastError: lastErrorOf(error) },
     text,
     Buffer.byteLength(text),
   )

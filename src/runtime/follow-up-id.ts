@@ -6,7 +6,8 @@
  * retention of its own queue, it is kept for the longest of all.
  * @module
  */
-import { LIMITS, type ResolvedConfig } from './config.ts'
+import type { ResolvedConfig } from './config.ts'
+import { retentionSecondsOf } from './message-life.ts'
 import { type CallRecord, sendsOf } from './record.ts'
 
 /** What an id of a follow-up ends in: no sender may choose such an id. */
@@ -19,10 +20,10 @@ export function followUpId(id: string, after: 'then' | 'catch', ending: Pick<Cal
 }
 
 /** For how long beyond its due time the record of a call is kept, but for the margin, in seconds. */
-export function recordRetentionSeconds({ queues }: ResolvedConfig, id: string, queue: string): number {
-  const own = queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+export function recordRetentionSeconds(config: ResolvedConfig, id: string, queue: string): number {
+  const own = retentionSecondsOf(config, queue)
   if (!followUpForm.test(id)) return own
   let longest = own
-  for (const { retentionSeconds } of queues.values()) longest = Math.max(longest, retentionSeconds)
+  for (const { retentionSeconds } of config.queues.values()) longest = Math.max(longest, retentionSeconds)
   return longest
 }

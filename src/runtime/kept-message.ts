@@ -7,6 +7,7 @@ import type { Environment } from './attempt.ts'
 import { LIMITS } from './config.ts'
 import type { Claimed } from './finish-attempt.ts'
 import { withoutArguments } from './large-arguments.ts'
+import { retentionSecondsOf } from './message-life.ts'
 import { expiryOf } from './record.ts'
 
 /** Whether some item can hold the message. Where none can it is not kept, and the log says so. */
@@ -25,9 +26,7 @@ export async function keepMessage(
   { app, ports }: Environment,
   { envelope, delivery }: Pick<Claimed, 'envelope' | 'delivery'>,
 ): Promise<void> {
-  const queue = app.config.queues.get(envelope.queue)
-  const retentionSeconds = queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds
-  const expiresAtSeconds = expiryOf(ports.clock.now(), retentionSeconds)
+  const expiresAtSeconds = expiryOf(ports.clock.now(), retentionSecondsOf(app.config, envelope.queue))
   const isTooLarge = Buffer.byteLength(delivery.body) > LIMITS.resultBytes
   const body = isTooLarge ? await withoutArguments(ports, envelope, expiresAtSeconds) : delivery.body
   await ports.store.putMessage(envelope.id, body, expiresAtSeconds)

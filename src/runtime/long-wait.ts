@@ -7,9 +7,10 @@
  */
 import type { Environment } from './attempt.ts'
 import type { CallRecord } from './call-record.ts'
-import { LIMITS, type ResolvedQueue } from './config.ts'
+import { LIMITS } from './config.ts'
 import { encodeEnvelope, type ReceivedEnvelope } from './envelope.ts'
 import { renewArguments, withoutArguments } from './large-arguments.ts'
+import { retentionSecondsOf } from './message-life.ts'
 import { scheduleInputBytes, scheduleName } from './one-time-schedules.ts'
 import { envelopeOf, longestBlobDelayDays } from './outgoing-call.ts'
 import { persist } from './persist.ts'
@@ -49,28 +50,33 @@ export async function waitInSchedule(
   waiting: CallRecord,
   deadline: number,
 ): Promise<Settlement> {
-  const { app, ports } = environment
+  const { ports } = environment
   const { id, queue, tenant } = envelope
   const { dueAt } = waiting
-  const made = await persist(environment, id, deadline, async () => {
-    const body = await bodyOf(environment, envelope, waiting, app.config.queues.get(queue))
-    const message = tenant === undefined ? { body } : { body, groupId: tenant }
-    await ports.oneTimeSchedules?.create({ name: scheduleName(waiting), queue, message, dueAt })
-    return true
-  })
+  const made = await persist(
+    environment,
+    id,
+    deadline,
+    async () => {
+      const body = await bodyOf(environment, envelope, waiting)
+      const message = tenant === undefined ? { body } : { body, groupId: tenant }
+      await ports.oneTimeSchedules?.create({ name: scheduleName(waiting), queue, message, dueAt })
+      return true
+    },
+    'the schedule of a call that waits',
+  )
   if (made !== undefined) return acknowledge
   return hideUntil(ports, Math.min(dueAt, ports.clock.now() + RETURN_MS))
 }
 
 async function bodyOf(
-  { ports }: Environment,
+  { app, ports }: Environment,
   received: ReceivedEnvelope,
   waiting: CallRecord,
-  queue: ResolvedQueue | undefined,
 ): Promise<string> {
   const { args, ...sent } = received
   const envelope = envelopeOf(sent, waiting)
-  const retentionSeconds = queue?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+  const retentionSeconds = retentionSecondsOf(app.config, received.queue)
   // As at submit: they outlive the record.
   const expiresAtSeconds = expiryOf(expiryOf(waiting.dueAt, retentionSeconds) * 1000, retentionSeconds)
   if (envelope.blob !== undefined) {

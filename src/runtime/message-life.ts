@@ -4,6 +4,13 @@
  * @module
  */
 
+import { LIMITS, type ResolvedConfig } from './config.ts'
+
+/** How long a queue keeps messages; the longest that SQS does where the config does not have it (any more). */
+export function retentionSecondsOf({ queues }: Pick<ResolvedConfig, 'queues'>, queue: string): number {
+  return queues.get(queue)?.retentionSeconds ?? LIMITS.maxRetentionSeconds
+}
+
 /** What is left to a message that comes back for its last attempt: an hour, or of a short life the last tenth. */
 const LAST_SECONDS = 3600
 

@@ -3,6 +3,7 @@
  * there so that a future of it ends, and so that it is listed with what failed.
  * @module
  */
+import { lastErrorOf } from './call-record.ts'
 import type { Codec } from './codec.ts'
 import type { UndeliverableError } from './errors.ts'
 import { type CallRecord, expiryOf } from './record.ts'
@@ -29,7 +30,7 @@ export function undeliverableRecord(
     finishedAt: now,
     reason: 'undeliverable',
     failedIn: call.queue,
-    lastError: error.message.slice(0, 200).toWellFormed(),
+    lastError: lastErrorOf(error),
     result: codec.encodeThrown(error, call.task),
   }
 }
