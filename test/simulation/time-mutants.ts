@@ -70,8 +70,8 @@ export const timeMutants: readonly Mutant[] = [
     edits: [
       edit(
         longWait,
-        'const made = await persist(environment, id, deadline, async () => {',
-        'const made = {}\n  void persist(environment, id, deadline, async () => {',
+        'const made = await persist(',
+        'const made = {}\n  void persist(',
       ),
     ],
   },
