@@ -67,13 +67,7 @@ export const timeMutants: readonly Mutant[] = [
   },
   {
     name: 'a message is acknowledged before its schedule is made',
-    edits: [
-      edit(
-        longWait,
-        'const made = await persist(',
-        'const made = {}\n  void persist(',
-      ),
-    ],
+    edits: [edit(longWait, 'const made = await persist(', 'const made = {}\n  void persist(')],
   },
   {
     name: 'a redelivery of a call that waits for hours is acknowledged without a schedule',
