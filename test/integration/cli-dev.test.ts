@@ -90,17 +90,22 @@ test('the command beside it gets the variables, and ends it with its exit code',
   expect(dev.output()).toContain('table dev-calls aws')
 }, 100_000)
 
+/** Kills it once what runs beside it has told its process, which must end then. */
+async function endsWith(dev: RunningCommand): Promise<void> {
+  await dev.prints(/pid \d+/)
+  const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
+  expect(isThere(pid)).toBe(true)
+  dev.child.kill('SIGKILL')
+  await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
+}
+
 test('the command beside it ends with it, however that is: no server is left on its port', async () => {
   const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
   // It does not heed SIGTERM.
   const script =
     "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('pid', process.pid)"
   const dev = startDev(cwd, '--', process.execPath, '-e', script)
-  await dev.prints(/pid \d+/)
-  const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
-  expect(isThere(pid)).toBe(true)
-  dev.child.kill('SIGKILL')
-  await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
+  await endsWith(dev)
 }, 100_000)
 
 test('so does what a shell runs', async () => {
@@ -108,11 +113,7 @@ test('so does what a shell runs', async () => {
   // A shell that has more to do waits, and is ended without a word to what it waits for.
   const script = 'sleep 600 & echo pid $!; wait; true'
   const dev = startDev(cwd, '--no-monitor', '--', 'sh', '-c', script)
-  await dev.prints(/pid \d+/)
-  const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
-  expect(isThere(pid)).toBe(true)
-  dev.child.kill('SIGKILL')
-  await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
+  await endsWith(dev)
 }, 100_000)
 
 test('a command that is not there is named', async () => {
