@@ -17,9 +17,6 @@ import { acknowledgeDeadLetters } from './acknowledgements.ts'
 import { type FleetQueue, makeDeadLetters } from './fleet-queues.ts'
 import { declared } from './refusal.ts'
 
-/** The dead-letter queue of the schedules among the queues' URLs; as `src/runtime/one-time-schedules.ts` has it. */
-export const SCHEDULE_DEAD_LETTERS = '(schedules)-dead-letters'
-
 /** What a fleet's schedules share. */
 export interface FleetSchedules {
   readonly group: CfnScheduleGroup

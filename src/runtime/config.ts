@@ -243,6 +243,9 @@ export const LIMITS = {
  */
 export const CALL_SCHEDULE_PREFIX = '_'
 
+/** What schedules could not send, among the queues: no queue of a config has such a name. */
+export const SCHEDULE_DEAD_LETTERS = '(schedules)-dead-letters'
+
 /** Times of the protocol, each in seconds. */
 export const PROTOCOL = {
   /** A lease outlives the invocation's hard deadline by this: the clock skew that is tolerated. */

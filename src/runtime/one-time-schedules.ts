@@ -36,9 +36,6 @@ export interface OneTimeSchedules {
   delete(name: string): Promise<void>
 }
 
-/** The dead-letter queue of the schedules, by its name among the queues' URLs; no queue of a config can be named so. */
-export const SCHEDULE_DEAD_LETTERS = '(schedules)-dead-letters'
-
 /** What a call waits for, as far as it makes the name of its schedule. */
 export interface Awaited {
   readonly id: string
