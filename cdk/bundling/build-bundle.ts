@@ -9,10 +9,10 @@ import type { BuildFailure, BuildOptions, Message, Metafile } from 'esbuild'
 import { loadEsbuild, readRequest, writeAnswer } from '../../src/app-discovery/index.ts'
 import { type BuiltInOptions, builtInsAtNeed, needsAnyName } from './built-ins.ts'
 import { giveNames } from './common-js-chunks.ts'
-import { cronAtNeed } from './cron-at-need.ts'
 import { eagerChunk } from './eager-chunk.ts'
 import { type LeanOptions, leanSdk, needsAllSources } from './lean-sdk.ts'
 import { nameChunks } from './named-chunks.ts'
+import { withoutSchedules } from './without-schedules.ts'
 
 /** What to build. */
 export interface BundleRequest {
@@ -87,7 +87,7 @@ function optionsOf(request: BundleRequest, { hasAllSources, takesAnyName }: Lean
     plugins: [
       builtInsAtNeed({ takesAnyName }),
       leanSdk({ clients, hasAllSources }),
-      cronAtNeed({ hasSchedules }),
+      ...(hasSchedules ? [] : [withoutSchedules]),
       eagerChunk,
     ],
     banner: { js: banner },

@@ -47,8 +47,10 @@ export const eagerChunk: Plugin = {
       const contents = `import * as $eager from ${JSON.stringify(name)};${text.replace(load, 'Promise.resolve($eager)')}`
       return { contents, loader: extname(path).slice(1) as Loader, resolveDir: dirname(path) }
     })
-    build.onResolve({ filter: /^@(aws-sdk|smithy)\// }, ({ path, kind, importer, resolveDir }) => {
-      if (kind !== 'dynamic-import' || !ofSdk.test(importer)) return undefined
+    build.onResolve({ filter: /^(\.|@(aws-sdk|smithy)\/)/ }, async ({ path, kind, importer, resolveDir }) => {
+      if (kind !== 'dynamic-import') return undefined
+      const isKnown = path.startsWith('.') ? await isOurs(importer) : ofSdk.test(importer)
+      if (!isKnown) return undefined
       return { path, namespace: 'later', pluginData: resolveDir, sideEffects: false }
     })
     build.onLoad({ filter: /./, namespace: 'later' }, ({ path, pluginData }) => ({

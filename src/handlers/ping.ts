@@ -7,11 +7,11 @@ import type { SQSEvent } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { ENV } from '../runtime/config.ts'
-import { reportOf, type WorkerReport } from '../runtime/worker-report.ts'
+import type { WorkerReport } from '../runtime/worker-report.ts'
 import type { InvocationContext, WorkerHandler } from './invocation.ts'
 
 /** What is told of an environment beside what its process tells. */
-export interface EnvironmentCounts {
+interface EnvironmentCounts {
   /** When it began, in epoch milliseconds. */
   readonly startedAt: number
   /** Messages that it was given so far. */
@@ -21,19 +21,17 @@ export interface EnvironmentCounts {
 }
 
 /** Whether an event is a ping: by its own field alone, and never one that brings messages. */
-export function isPing(event: unknown): boolean {
+function isPing(event: unknown): boolean {
   if (typeof event !== 'object' || event === null || Object.hasOwn(event, 'Records')) return false
   return Object.hasOwn(event, 'errand') && Reflect.get(event, 'errand') === 'ping'
 }
 
-/** The answer to a ping, `undefined` where the event is none. */
-export function answerPing(
-  event: unknown,
+async function answerPing(
   app: App,
   worker: string,
   { startedAt, received, running }: EnvironmentCounts,
-): WorkerReport | undefined {
-  if (!isPing(event)) return undefined
+): Promise<WorkerReport> {
+  const { reportOf } = await import('../runtime/worker-report.ts')
   const uptimeSeconds = Math.max((systemClock.now() - startedAt) / 1000, 0)
   return reportOf({ app, worker, codeVersion: process.env[ENV.version], uptimeSeconds, received, running })
 }
@@ -42,9 +40,8 @@ export function answerPing(
 export function answeringPings(app: App, worker: string, handler: WorkerHandler): WorkerHandler {
   const counts: EnvironmentCounts = { startedAt: systemClock.now(), received: 0, running: 0 }
   const handle = async (event: SQSEvent, context?: Partial<InvocationContext>) => {
-    const answer = answerPing(event, app, worker, counts)
     // Lambda returns to the invoker whatever this is; the event source mapping sends no pings.
-    if (answer !== undefined) return answer as never
+    if (isPing(event)) return (await answerPing(app, worker, counts)) as never
     const messages = Array.isArray(event?.Records) ? event.Records.length : 0
     counts.received += messages
     counts.running += messages

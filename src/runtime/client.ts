@@ -19,12 +19,11 @@ import {
 } from './executor.ts'
 import type { Future } from './future.ts'
 import type { FutureGroup } from './future-group.ts'
-import { createInspection } from './inspection.ts'
 import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
+import { createOperations } from './operations.ts'
 import { checkTaskName, type RegisteredTask } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
-import { createRetries } from './retry-by-hand.ts'
 import { createSender } from './submit.ts'
 import type { AnyFunction, ArgumentLists, ResultOf, TaskSender } from './task.ts'
 
@@ -101,8 +100,10 @@ export function buildClient<Tasks, C extends Config>(
   const { connect } = connection
   const calls = createCalls(config, codec, connect)
   const sender = createSender({ config, codec, calls, connect, middleware, resolve: resolveName })
-  const { status, inspect } = createInspection({
-    ...{ config, calls, connect, resolve: resolveName },
+  const { status, inspect, retry, retryAll } = createOperations({
+    ...{ config, codec, calls, connect, resolve: resolveName },
+    // A client knows no tasks: what follows a call that it retries goes by the name that is in the message.
+    nameNow: (name) => name,
     schedules: () => config.schedules,
     submitByName: (name, args, queue) => sender.submit(name as unknown as AnyFunction, args, { queue }),
   })
@@ -115,8 +116,7 @@ export function buildClient<Tasks, C extends Config>(
       middleware.push(checkMiddleware(layer))
     },
     ...handles(calls),
-    // A client knows no tasks: what follows a call that it retries goes by the name that is in the message.
-    ...createRetries({ config, codec, calls, connect, resolve: resolveName, nameNow: (name) => name }),
+    ...{ retry, retryAll },
     close: async () => {
       await connection.close()
       calls.close(closedError(config))

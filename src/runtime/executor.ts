@@ -16,13 +16,14 @@ import { sizeOfGroup } from './entropy.ts'
 import { ClosedError, InvalidOptionError } from './errors.ts'
 import { Future } from './future.ts'
 import { FutureGroup } from './future-group.ts'
-import { createInspection, type Inspection } from './inspection.ts'
+import type { Inspection } from './inspection.ts'
 import { checkMiddleware, type Middleware } from './middleware.ts'
 import { showValue } from './nearest-name.ts'
+import { createOperations } from './operations.ts'
 import { checkFunction } from './option-checks.ts'
 import { createRegistry, type TaskTree } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
-import { createRetries, type Retried, type RetryFilter } from './retry-by-hand.ts'
+import type { Retried, RetryFilter } from './retry-by-hand.ts'
 import type { ScheduleContext } from './schedule-control.ts'
 import { createSender } from './submit.ts'
 import {
@@ -248,12 +249,8 @@ export function buildExecutor<Tasks extends TaskTree, C extends Config>(
     with: (callOptions) => submitterOf(sender, callOptions),
     task: registrar(registry.add) as TaskRegistrar,
     ...handles(calls),
-    ...createRetries({ config, codec, calls, connect, resolve: registry.taskOf, nameNow }),
-    ...createInspection({
-      config,
-      calls,
-      connect,
-      resolve: registry.taskOf,
+    ...createOperations({
+      ...{ config, codec, calls, connect, resolve: registry.taskOf, nameNow },
       ...(options.scheduled ?? scheduled),
     }),
     schedule: scheduled.declare,

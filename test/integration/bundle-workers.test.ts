@@ -108,6 +108,10 @@ describe('the asset', () => {
     expect(
       ['client-sqs', 'client-s3', 'client-lambda', 'credential-provider-http', 'event-streams/'].map(holds),
     ).toEqual([false, false, false, false, false])
+    const operations = ['inspection', 'retry-by-hand', 'schedule-control', 'aws/lambda-fleet']
+    expect(operations.filter((name) => holds(`${name}.ts`))).toEqual([])
+    expect(texts[eager]).toContain('the app had no schedules when its bundle was made')
+    expect(texts[eager]?.length).toBeLessThan(376 * 1024)
     // Each is loaded later, and what it shares with the eager file is not torn out of it.
     expect(Object.keys(texts).length).toBeGreaterThan(5)
   })

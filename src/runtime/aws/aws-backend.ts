@@ -3,6 +3,7 @@
  * wired by the variables that the construct sets.
  * @module
  */
+import { atNeed } from '../at-need.ts'
 import type { Backend } from '../backend.ts'
 import type { Blobs } from '../blobs.ts'
 import type { CallMetrics } from '../call-metrics.ts'
@@ -11,6 +12,7 @@ import { ENV, type ResolvedConfig } from '../config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
 import { codeVersionOf } from '../envelope.ts'
 import { InvalidOptionError, NotWiredError } from '../errors.ts'
+import type { Fleet } from '../fleet.ts'
 import { noticedSchedules } from '../noticed-schedules.ts'
 import type { OneTimeSchedules } from '../one-time-schedules.ts'
 import type { Schedules } from '../schedules.ts'
@@ -23,12 +25,11 @@ import {
   type SqsOptions,
 } from './aws-clients.ts'
 import { type CloudWatchConnection, type CloudWatchOptions, lazyCloudWatch } from './cloudwatch-client.ts'
-import { cloudWatchMetrics } from './cloudwatch-metrics.ts'
 import { dynamoDbStore } from './dynamodb-store.ts'
 import { eventBridgeOneTimeSchedules, type SchedulerResources } from './eventbridge-one-time-schedules.ts'
 import { eventBridgeSchedules } from './eventbridge-schedules.ts'
 import { type LambdaOptions, lazyLambda } from './lambda-client.ts'
-import { lambdaFleet, type WorkerFunction } from './lambda-fleet.ts'
+import type { WorkerFunction } from './lambda-fleet.ts'
 import { s3Blobs } from './s3-blobs.ts'
 import { lazyS3, type S3Options } from './s3-client.ts'
 import { lazyScheduler, type SchedulerOptions } from './scheduler-client.ts'
@@ -114,7 +115,10 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
     entropy,
     queue: sqsQueue({ queueUrls, sqs, clock, entropy }),
     store,
-    fleet: lambdaFleet({ config, functions, lambda, queueUrls, sqs }),
+    fleet: atNeed<Fleet>(FLEET, async () => {
+      const { lambdaFleet } = await import('./lambda-fleet.ts')
+      return lambdaFleet({ config, functions, lambda, queueUrls, sqs })
+    }),
     ...(metrics !== undefined && { metrics }),
     ...(large !== undefined && { blobs: large.blobs }),
     ...(scheduling?.oneTime !== undefined && { oneTimeSchedules: scheduling.oneTime }),
@@ -130,6 +134,8 @@ export function awsBackend(config: ResolvedConfig, options: AwsOptions = {}): Ba
   }
 }
 
+const FLEET = { ping: true, paused: true, holdings: true, pause: true, resume: true, purge: true } as const
+
 /** Where some workers are processes, which write none, the metrics do not hold all calls, and none are read. */
 function metricsOf(
   { name, workers }: ResolvedConfig,
@@ -137,7 +143,10 @@ function metricsOf(
   cloudwatch: Lazy<CloudWatchConnection>,
 ): CallMetrics | undefined {
   if (!fleet || [...workers.values()].some(({ runsOn }) => runsOn === 'container')) return undefined
-  return cloudWatchMetrics({ app: name, fleet, cloudwatch })
+  return atNeed<CallMetrics>({ read: true }, async () => {
+    const { cloudWatchMetrics } = await import('./cloudwatch-metrics.ts')
+    return cloudWatchMetrics({ app: name, fleet, cloudwatch })
+  })
 }
 
 function blobsOf(
