@@ -4,8 +4,8 @@
  */
 import { ENV } from '../runtime/config.ts'
 import { outsideAnyContext } from '../runtime/current-task.ts'
+import { deadLettersOf } from '../runtime/dead-letter-names.ts'
 import type { Fleet, WorkerAnswer } from '../runtime/fleet.ts'
-import { deadLettersOf } from '../runtime/queue.ts'
 import { reportOf } from '../runtime/worker-report.ts'
 import type { InProcessQueue } from './in-process-queue.ts'
 import { type LocalFleet, pauseQueue, resumeQueue } from './local-fleet.ts'

@@ -7,12 +7,12 @@
  */
 import type { Backend } from './backend.ts'
 import { type CallRecord, lastErrorOf } from './call-record.ts'
+import { isCertain } from './certain-refusal.ts'
 import type { Codec } from './codec.ts'
 import { PROTOCOL, type ResolvedConfig } from './config.ts'
 import { ExpiredError } from './errors.ts'
 import { retentionSecondsOf } from './message-life.ts'
 import { expireChange, expiryOf, isLive } from './record.ts'
-import { isCertain } from './send.ts'
 
 /** What a call ends in that has expired. */
 export function expiredError({ task, startBy = 0 }: Pick<CallRecord, 'task' | 'startBy'>): ExpiredError {

@@ -6,6 +6,7 @@
  */
 import type { Environment } from './attempt.ts'
 import type { Ports } from './backend.ts'
+import { isCertain } from './certain-refusal.ts'
 import { delay } from './clock.ts'
 import type { Codec } from './codec.ts'
 import { PROTOCOL, type ResolvedConfig } from './config.ts'
@@ -16,7 +17,7 @@ import { decodeResult, readResultBeside } from './large-result.ts'
 import { longestMatch } from './name-pattern.ts'
 import { prepareCall } from './outgoing-call.ts'
 import { type CallRecord, mayCreate } from './record.ts'
-import { isCertain, send } from './send.ts'
+import { send } from './send.ts'
 import { acknowledge, hide, type Settlement } from './settlement.ts'
 import { undeliverableRecord } from './undeliverable-record.ts'
 

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Environment } from './attempt.ts'
+import { isCertain } from './certain-refusal.ts'
 import { delay } from './clock.ts'
-import { isCertain } from './send.ts'
 
 /** The first wait between tries of a write that fails, which doubles up to the last. */
 export const FIRST_RETRY_MS = 100

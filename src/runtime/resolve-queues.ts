@@ -10,10 +10,10 @@ import {
   type ResolvedQueue,
   type ResolvedWorker,
 } from './config.ts'
+import { deadLettersOf } from './dead-letter-names.ts'
 import { InvalidOptionError } from './errors.ts'
 import { quoteNames } from './nearest-name.ts'
 import { checkFlag, checkKeys, checkNumber } from './option-checks.ts'
-import { deadLettersOf } from './queue.ts'
 
 /**
  * The queues by name, in the order of their declaration, every default filled in.

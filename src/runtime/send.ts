@@ -6,13 +6,9 @@
  */
 import type { Backend } from './backend.ts'
 import { argumentsKey } from './blobs.ts'
+import { isCertain } from './certain-refusal.ts'
 import { LIMITS, type ResolvedConfig, type ResolvedQueue } from './config.ts'
-import {
-  AccessDeniedError,
-  IdempotencyConflictError,
-  NotWiredError,
-  ResourceNotFoundError,
-} from './errors.ts'
+import { IdempotencyConflictError, NotWiredError } from './errors.ts'
 import { type OneTimeSchedules, scheduleName } from './one-time-schedules.ts'
 import { messageOf, type OutgoingCall } from './outgoing-call.ts'
 import type { OutgoingMessage, SendResult } from './queue.ts'
@@ -184,11 +180,6 @@ function settleAll<T>(promises: readonly Promise<T>[]): Promise<PromiseSettledRe
     (value) => [{ status: 'fulfilled', value }],
     (reason: unknown) => [{ status: 'rejected', reason }],
   )
-}
-
-/** Whether trying again would meet the same refusal: a grant, a table, a queue, a bucket or its client is missing. */
-export function isCertain(error: unknown): boolean {
-  return AccessDeniedError.is(error) || ResourceNotFoundError.is(error) || NotWiredError.is(error)
 }
 
 /**

@@ -2,7 +2,7 @@
  * What must hold of the groups of a FIFO queue: one call after the other, in the order of their sending.
  * @module
  */
-import { deadLettersOf } from '../../src/runtime/queue.ts'
+import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
 import { isFinal } from '../../src/runtime/record.ts'
 import type { RunView } from './run-view.ts'
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { deadLettersOf } from '../../src/runtime/queue.ts'
+import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
 import { mayCreate } from '../../src/runtime/record.ts'
 import { check, type Violation } from './checkers.ts'
 import { type Clients, clientsOf } from './clients.ts'

@@ -6,7 +6,7 @@ import { type InProcessQueue, inProcessQueue } from '../../src/local-emulator/in
 import { type InProcessStore, inProcessStore } from '../../src/local-emulator/in-process-store.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import type { Config, ConfigSchedule, ResolvedConfig } from '../../src/runtime/config.ts'
-import { deadLettersOf } from '../../src/runtime/queue.ts'
+import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
 import type { CallRecord } from '../../src/runtime/record.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { type Faults, faultsOf } from './faults.ts'

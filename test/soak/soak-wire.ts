@@ -4,7 +4,7 @@
  */
 import type { AwsOptions } from '../../src/runtime/aws/aws-backend.ts'
 import { MAX_RECEIVE_COUNT } from '../../src/runtime/config.ts'
-import { deadLettersOf } from '../../src/runtime/queue.ts'
+import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
 import { createTable } from '../support/dynamodb-table.ts'

@@ -14,7 +14,7 @@ import {
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import type { Backend } from '../../src/runtime/backend.ts'
 import { delay, systemClock } from '../../src/runtime/clock.ts'
-import { deadLettersOf } from '../../src/runtime/queue.ts'
+import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
 import { type CallRecord, type CallState, isFinal } from '../../src/runtime/record.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { seededFractions } from '../support/seeded-fractions.ts'

@@ -8,7 +8,7 @@ import { startProcessWorker } from '../../process-worker/process-worker.ts'
 import type { App } from '../../runtime/app.ts'
 import { awsBackend } from '../../runtime/aws/aws-backend.ts'
 import { ENV } from '../../runtime/config.ts'
-import { deadLettersOf } from '../../runtime/queue.ts'
+import { deadLettersOf } from '../../runtime/dead-letter-names.ts'
 
 /** What runs. */
 export interface WorkerHere {

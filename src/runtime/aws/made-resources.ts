@@ -6,8 +6,8 @@
 import type * as DynamoDbSdk from '@aws-sdk/client-dynamodb'
 import type * as SqsSdk from '@aws-sdk/client-sqs'
 import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedConfig, type ResolvedQueue } from '../config.ts'
+import { deadLettersOf } from '../dead-letter-names.ts'
 import { NotWiredError } from '../errors.ts'
-import { deadLettersOf } from '../queue.ts'
 import { tableDefinition } from './dynamodb-item.ts'
 
 /** Region and credentials that such servers accept: any. */
