@@ -6,7 +6,7 @@
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { DEFAULTS, LIMITS } from '../src/runtime/config.ts'
+import { DEFAULTS, LIMITS } from '../src/runtime/config/config.ts'
 import { consume, type FleetFunctionDefaults, makeFunction } from './fleet-function.ts'
 import { DEAD_LETTER_TIMEOUT_SECONDS, type FleetQueue } from './fleet-queues.ts'
 import { type FleetResources, grantDeadLetters } from './grants.ts'

@@ -6,7 +6,7 @@ import { Duration, type RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption, type IBucket } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
-import { LIMITS } from '../src/runtime/config.ts'
+import { LIMITS } from '../src/runtime/config/config.ts'
 import { acknowledgeAccessLogs } from './acknowledgements.ts'
 
 /** Makes the bucket: private, TLS only, encrypted; errand deletes nothing, so a lifecycle rule does. */

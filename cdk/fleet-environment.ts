@@ -5,7 +5,7 @@
 import { Aws, CfnElement, CfnResource, Stack, Token } from 'aws-cdk-lib'
 import { CfnFunction, type Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import { ENV, SCHEDULE_DEAD_LETTERS } from '../src/runtime/config.ts'
+import { ENV, SCHEDULE_DEAD_LETTERS } from '../src/runtime/config/config.ts'
 import type { FleetQueue } from './fleet-queues.ts'
 import { type FleetSchedules, schedulerVariable } from './fleet-schedules.ts'
 import { type FleetWorker, mappingIds } from './fleet-workers.ts'

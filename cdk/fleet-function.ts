@@ -20,7 +20,7 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
-import type { LogLevel } from '../src/runtime/config.ts'
+import type { LogLevel } from '../src/runtime/config/config.ts'
 import { acknowledgeNetworkInterfaces } from './acknowledgements.ts'
 import { allow } from './grants.ts'
 

@@ -10,7 +10,7 @@ import {
   type Function as LambdaFunction,
 } from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
-import { ENV } from '../src/runtime/config.ts'
+import { ENV } from '../src/runtime/config/config.ts'
 import { type FleetFunctionDefaults, makeFunction } from './fleet-function.ts'
 import { allow, grantKey, grantManage } from './grants.ts'
 import { type FleetControls, grantMonitor, grantOperate } from './inspection-grants.ts'

@@ -14,7 +14,7 @@ import {
   type QueueProps,
 } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
-import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedQueue } from '../src/runtime/config.ts'
+import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedQueue } from '../src/runtime/config/config.ts'
 import type { ExistingQueue } from './fleet-props.ts'
 import { refusal } from './refusal.ts'
 

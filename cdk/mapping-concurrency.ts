@@ -3,8 +3,8 @@
  * @module
  */
 import type { Construct } from 'constructs'
-import { DEFAULTS, type ResolvedWorker } from '../src/runtime/config.ts'
-import { showValue } from '../src/runtime/nearest-name.ts'
+import { DEFAULTS, type ResolvedWorker } from '../src/runtime/config/config.ts'
+import { showValue } from '../src/runtime/config/nearest-name.ts'
 import { refusal } from './refusal.ts'
 
 /** Lambda's limits of `MaximumConcurrency`. */

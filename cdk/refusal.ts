@@ -3,8 +3,8 @@
  * @module
  */
 import type { IConstruct } from 'constructs'
+import { suggestName } from '../src/runtime/config/nearest-name.ts'
 import { InvalidOptionError } from '../src/runtime/errors.ts'
-import { suggestName } from '../src/runtime/nearest-name.ts'
 
 /** The error to throw for what a construct was given. */
 export function refusal(scope: IConstruct, message: string): InvalidOptionError {

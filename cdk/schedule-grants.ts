@@ -10,7 +10,7 @@
  */
 import { Stack } from 'aws-cdk-lib'
 import { Grant, type IGrantable } from 'aws-cdk-lib/aws-iam'
-import { CALL_SCHEDULE_PREFIX } from '../src/runtime/config.ts'
+import { CALL_SCHEDULE_PREFIX } from '../src/runtime/config/config.ts'
 import { acknowledgeSchedules } from './acknowledgements.ts'
 import type { FleetSchedules } from './fleet-schedules.ts'
 

@@ -6,7 +6,7 @@
 import { Annotations } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import type { DiscoveredApp } from '../src/app-discovery/index.ts'
-import { PROTOCOL, type ResolvedWorker } from '../src/runtime/config.ts'
+import { PROTOCOL, type ResolvedWorker } from '../src/runtime/config/config.ts'
 import { refusal } from './refusal.ts'
 
 /**

@@ -8,14 +8,14 @@ import { createDeadLetterHandler } from './handlers/dead-letter.ts'
 import { createWorkerHandler } from './handlers/worker.ts'
 import { type App, findApp } from './runtime/app.ts'
 import type { AwsOptions } from './runtime/aws/aws-backend.ts'
-import type { Backend, BackendKind } from './runtime/backend.ts'
 import { chooseBackend } from './runtime/choose-backend.ts'
 import { buildClient, type Client, type ConfigOf, type TasksOf } from './runtime/client.ts'
 import type { Clock } from './runtime/clock.ts'
-import type { Config, ResolvedConfig } from './runtime/config.ts'
+import type { Config, ResolvedConfig } from './runtime/config/config.ts'
+import { checkKeys } from './runtime/config/option-checks.ts'
 import { NotWiredError } from './runtime/errors.ts'
 import { buildExecutor, type Executor, type SharedOptions } from './runtime/executor.ts'
-import { checkKeys } from './runtime/option-checks.ts'
+import type { Backend, BackendKind } from './runtime/ports/backend.ts'
 import type { TaskTree } from './runtime/registry.ts'
 
 /** Where calls go, and how. */
@@ -123,26 +123,52 @@ function noWorker(name: string, kind: BackendKind): NotWiredError {
 }
 
 export type { AwsOptions } from './runtime/aws/aws-backend.ts'
-export type { Backend, BackendKind, Ports } from './runtime/backend.ts'
-export type { CallFilter, CallPage, InspectedCall, PageOptions } from './runtime/call-listing.ts'
-export type { CallOptions, FollowUp } from './runtime/call-options.ts'
-export type { Outcome } from './runtime/calls.ts'
+export type { CallState, FailureReason } from './runtime/call/record.ts'
 export type { Client } from './runtime/client.ts'
 export type { Clock, Timer } from './runtime/clock.ts'
-export type { ErrorClass } from './runtime/codec.ts'
-export type { Backoff, Config, LogLevel, QueueOptions, TaskOptions, WorkerOptions } from './runtime/config.ts'
+export type { ErrorClass } from './runtime/codec/codec.ts'
+export type {
+  Backoff,
+  Config,
+  LogLevel,
+  QueueOptions,
+  TaskOptions,
+  WorkerOptions,
+} from './runtime/config/config.ts'
 export { type CurrentTask, currentTask, type WorkerContext } from './runtime/current-task.ts'
 export * from './runtime/errors.ts'
 export type { Executor, Submitter } from './runtime/executor.ts'
-export type { Fleet, QueueHoldings, WorkerAnswer } from './runtime/fleet.ts'
-export type { ProcessStats, QueueStats, Status, WorkerState, WorkerStats } from './runtime/fleet-status.ts'
-export { Future, type Snapshot } from './runtime/future.ts'
-export { asCompleted, FutureGroup, type ReturnWhen, type Waited, wait } from './runtime/future-group.ts'
-export type { Inspect, Purged, QueueControl, Reserved, StatelessFilter, Stats } from './runtime/inspection.ts'
+export type { Outcome } from './runtime/future/calls.ts'
+export { Future, type Snapshot } from './runtime/future/future.ts'
+export {
+  asCompleted,
+  FutureGroup,
+  type ReturnWhen,
+  type Waited,
+  wait,
+} from './runtime/future/future-group.ts'
+export type { WaitOptions } from './runtime/future/waiting.ts'
 export type { Middleware, Next, RunningCall, SubmittedCall } from './runtime/middleware.ts'
-export type { CallState, FailureReason } from './runtime/record.ts'
+export type { CallFilter, CallPage, InspectedCall, PageOptions } from './runtime/operations/call-listing.ts'
+export type {
+  ProcessStats,
+  QueueStats,
+  Status,
+  WorkerState,
+  WorkerStats,
+} from './runtime/operations/fleet-status.ts'
+export type {
+  Inspect,
+  Purged,
+  QueueControl,
+  Reserved,
+  StatelessFilter,
+  Stats,
+} from './runtime/operations/inspection.ts'
+export type { Retried, RetryFilter } from './runtime/operations/retry-by-hand.ts'
+export type { Backend, BackendKind, Ports } from './runtime/ports/backend.ts'
+export type { Fleet, QueueHoldings, WorkerAnswer } from './runtime/ports/fleet.ts'
+export type { WorkerReport } from './runtime/ports/worker-report.ts'
 export { defineConfig } from './runtime/resolve-config.ts'
-export type { Retried, RetryFilter } from './runtime/retry-by-hand.ts'
+export type { CallOptions, FollowUp } from './runtime/submit/call-options.ts'
 export { type Task, task } from './runtime/task.ts'
-export type { WaitOptions } from './runtime/waiting.ts'
-export type { WorkerReport } from './runtime/worker-report.ts'

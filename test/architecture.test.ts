@@ -11,8 +11,8 @@ import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { undocumentedExports } from './support/documented-exports.ts'
 import { cyclesOf } from './support/import-cycles.ts'
+import { builtApp, floorOf, floorViolation, packageOf, packageViolation } from './support/import-rules.ts'
 import {
-  type Import,
   lineAt,
   nodesOf,
   parseSource,
@@ -22,54 +22,6 @@ import {
   type SyntaxNode,
   sourceFilesUnder,
 } from './support/source-files.ts'
-
-/** A file imports its own folder or a lower floor: never sideways, never up. */
-const floors: Readonly<Record<string, number>> = {
-  runtime: 0,
-  // Of its own: it runs in a page, and imports nothing.
-  browser: 0,
-  handlers: 1,
-  'app-discovery': 1,
-  hono: 1,
-  otel: 1,
-  'local-emulator': 2,
-  'process-worker': 2,
-  monitor: 2,
-  testing: 3,
-  cli: 4,
-}
-
-/** The app that discovery has built: the one import whose name is not known before it runs. */
-const builtApp = 'pathToFileURL(outfile).href'
-
-/** What a folder may import that is not ours; Node's own modules it may anyway. The longest folder counts. */
-const packages: Readonly<
-  Record<string, { readonly values: readonly string[]; readonly types: readonly string[] }>
-> = {
-  'src/index.ts': { values: [], types: [] },
-  'src/runtime/': {
-    values: ['croner', 'devalue', 'fastest-levenshtein', 'tinyqueue', 'uuid'],
-    types: ['@standard-schema/spec'],
-  },
-  'src/runtime/aws/': {
-    values: 'cloudformation cloudwatch dynamodb lambda s3 scheduler secrets-manager sqs'
-      .split(' ')
-      .map((service) => `@aws-sdk/client-${service}`),
-    types: [],
-  },
-  'src/handlers/': { values: [], types: ['aws-lambda'] },
-  'src/app-discovery/': { values: ['esbuild'], types: [] },
-  'src/browser/': { values: [], types: [] },
-  'src/app-discovery/import-app.ts': { values: [builtApp], types: [] },
-  'src/hono/': { values: ['hono'], types: [] },
-  'src/otel/': { values: ['@opentelemetry/api'], types: [] },
-  'src/local-emulator/': { values: [], types: ['aws-lambda'] },
-  'src/process-worker/': { values: [], types: [] },
-  'src/monitor/': { values: ['hono', '@hono/node-server'], types: [] },
-  'src/testing/': { values: [], types: [] },
-  'src/cli/': { values: ['cli-table3', 'commander', 'dynalite', 'esbuild', 'fauxqs'], types: [] },
-  'cdk/': { values: ['aws-cdk-lib', 'constructs', 'esbuild'], types: ['aws-cdk-lib', 'constructs'] },
-}
 
 const MAX_FILE_LINES = 400
 const MAX_FUNCTION_LINES = 60
@@ -86,68 +38,15 @@ function expectNone(violations: readonly string[], rule: string): void {
   expect(violations, `${rule}\n  ${violations.join('\n  ')}\n`).toEqual([])
 }
 
-function floorOf(path: string): number {
-  if (path === 'src/index.ts') return Number.POSITIVE_INFINITY
-  return floors[folderOf(path)] ?? Number.NaN
-}
-
-function folderOf(path: string): string {
-  return path.split('/')[1] ?? ''
-}
-
-/** What the construct may import. */
-const ofConstruct =
-  /^(cdk\/|src\/runtime\/(config|errors|metric-names|nearest-name)\.ts$|src\/monitor\/(monitor-options|redact-options|static-files)\.ts$|src\/app-discovery\/)/
-
-function floorViolation(file: SourceFile, { specifier, line, target }: Import): string[] {
-  if (target === undefined) return []
-  const say = (why: string) => [`${file.path}:${line} imports '${specifier}': ${why}`]
-  if (file.path.startsWith('cdk/')) {
-    if (ofConstruct.test(target)) return []
-    return say(
-      'cdk may import cdk, src/app-discovery, and names, options and refusals of runtime and monitor',
-    )
-  }
-  if (!target.startsWith('src/')) return say('src imports src only')
-  if (file.path === 'src/index.ts') {
-    if (folderOf(target) !== 'local-emulator' || specifier === 'errand/local-emulator') return []
-    return say("name it 'errand/local-emulator': bundles leave that name out, and would pull a path in")
-  }
-  if (folderOf(target) === folderOf(file.path)) return []
-  const [own, other] = [floorOf(file.path), floorOf(target)]
-  if (other < own) return []
-  const fix = 'move what both need to a lower floor, or pass it in from src/index.ts'
-  return say(`floor ${own} may not import floor ${other}; ${fix}`)
-}
-
-function packageOf(specifier: string): string {
-  return specifier
-    .split('/')
-    .slice(0, specifier.startsWith('@') ? 2 : 1)
-    .join('/')
-}
-
-function packageViolation(file: SourceFile, { specifier, line, target, typeOnly }: Import): string[] {
-  if (target !== undefined || specifier.startsWith('node:')) return []
-  const folder = Object.keys(packages)
-    .filter((candidate) => file.path.startsWith(candidate))
-    .sort((a, b) => b.length - a.length)[0]
-  const rule = packages[folder ?? '']
-  if (rule === undefined) return [`${file.path} has no entry in \`packages\` of test/architecture.test.ts`]
-  const allowed = typeOnly ? [...rule.types, ...rule.values] : rule.values
-  if (allowed.includes(packageOf(specifier))) return []
-  const what = typeOnly ? 'types of' : 'values of'
-  return [
-    `${file.path}:${line} imports ${what} '${specifier}'; ${folder} may import: ${allowed.join(', ') || 'none'}`,
-  ]
-}
-
 describe('imports', () => {
   test('every file is on a floor', () => {
     const strays = product
       .map(({ path }) => path)
       .filter((path) => !path.startsWith('cdk/') && Number.isNaN(floorOf(path)))
-    expectNone(strays, 'give the folder a floor in `floors`, or move the file into a folder that has one:')
+    expectNone(
+      strays,
+      'give the folder a floor in `floors` of test/support/import-rules.ts, or move the file into a folder that has one:',
+    )
   })
 
   test('a file imports its own folder or a lower floor', () => {
@@ -164,8 +63,9 @@ describe('imports', () => {
     ['src/hono/a.ts', "export * from '../handlers/index.ts'", 'floor 1 may not import floor 1'],
     ['src/handlers/a.ts', "await import('errand')", 'floor 1 may not import floor Infinity'],
     ['src/index.ts', "import { x } from './local-emulator/index.ts'", "name it 'errand/local-emulator'"],
-    ['cdk/a.ts', "import { x } from '../src/runtime/record.ts'", 'cdk may import'],
+    ['cdk/a.ts', "import { x } from '../src/runtime/call/record.ts'", 'cdk may import'],
     ['src/runtime/a.ts', "type A = import('../cli/a.ts').A", 'floor 0 may not import floor 4'],
+    ['src/runtime/call/a.ts', "import { send } from '../submit/send.ts'", 'call is below submit'],
   ])('in %s, %s is refused', (path, text, why) => {
     const file = parseSource(path, text)
     expect(file.imports.flatMap((each) => floorViolation(file, each)).join()).toContain(why)
@@ -189,12 +89,15 @@ describe('imports', () => {
           .filter(({ specifier }) => /^@(aws-sdk|smithy|aws-crypto)\//.test(specifier))
           .map(({ specifier, line }) => `${path}:${line} imports '${specifier}'`),
       )
-    expectNone(violations, 'reach AWS through the ports (src/runtime/queue.ts, store.ts):')
+    expectNone(violations, 'reach AWS through the ports (src/runtime/ports/queue.ts, store.ts):')
   })
 
   test('a folder imports the packages that it may', () => {
     const violations = product.flatMap((file) => file.imports.flatMap((each) => packageViolation(file, each)))
-    expectNone(violations, 'use what is there, or add the package to `packages` and say why in AGENTS.md:')
+    expectNone(
+      violations,
+      'use what is there, or add the package to `packages` of test/support/import-rules.ts and say why in AGENTS.md:',
+    )
   })
 
   test('what src imports, its types included, is installed with the package', () => {

@@ -7,7 +7,7 @@ import type { Plugin } from 'esbuild'
 import { importEager } from './eager-chunk.ts'
 import { isOfErrand } from './errand-files.ts'
 
-const ofSchedules = /[\\/]src[\\/]runtime[\\/](check-schedules|cron-expression)\.[jt]s$/
+const ofSchedules = /[\\/]src[\\/]runtime[\\/]schedules[\\/](check-schedules|cron-expression)\.[jt]s$/
 
 /** What stands in the place of both; only a factory that makes schedules where it runs, and none at synth, asks it. */
 const absent =

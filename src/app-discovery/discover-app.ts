@@ -2,8 +2,8 @@
  * Finds a user's app and reads it in a process of its own, so that nothing it does stays behind.
  * @module
  */
-import { ENV } from '../runtime/config.ts'
-import { showValue } from '../runtime/nearest-name.ts'
+import { ENV } from '../runtime/config/config.ts'
+import { showValue } from '../runtime/config/nearest-name.ts'
 import { AppDiscoveryError, discoveryError } from './app-discovery-error.ts'
 import { type DiscoveredApp, reviveApp } from './discovered-app.ts'
 import { type AppModule, findAppModule } from './find-app-module.ts'

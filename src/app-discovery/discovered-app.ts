@@ -3,8 +3,8 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { ResolvedConfig, ResolvedSchedule, ResolvedTaskOptions } from '../runtime/config.ts'
-import { longestMatch } from '../runtime/name-pattern.ts'
+import type { ResolvedConfig, ResolvedSchedule, ResolvedTaskOptions } from '../runtime/config/config.ts'
+import { longestMatch } from '../runtime/config/name-pattern.ts'
 
 /** One task of a discovered app. */
 export interface DiscoveredTask {

@@ -4,8 +4,8 @@
  */
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { ENV } from '../runtime/config.ts'
-import { showValue, suggestName } from '../runtime/nearest-name.ts'
+import { ENV } from '../runtime/config/config.ts'
+import { showValue, suggestName } from '../runtime/config/nearest-name.ts'
 import { AppDiscoveryError } from './app-discovery-error.ts'
 
 /** A module, and the export that was named. */

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { systemClock } from '../runtime/clock.ts'
-import type { ResolvedSchedule } from '../runtime/config.ts'
+import type { ResolvedSchedule } from '../runtime/config/config.ts'
 import { buildApp } from './build-app.ts'
 import { type DiscoveredJson, describeApp } from './discovered-app.ts'
 import type { AppModule } from './find-app-module.ts'
@@ -58,7 +58,7 @@ async function load(): Promise<void> {
 async function overOf(schedules: readonly ResolvedSchedule[]): Promise<readonly string[]> {
   if (schedules.length === 0) return []
   // Most apps have none, and are found without the cron library.
-  const { isOver } = await import('../runtime/check-schedules.ts')
+  const { isOver } = await import('../runtime/schedules/check-schedules.ts')
   return schedules.filter((schedule) => isOver(schedule, systemClock.now())).map(({ name }) => name)
 }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { type App, findApp } from '../runtime/app.ts'
-import { quoteNames, showValue, suggestName } from '../runtime/nearest-name.ts'
+import { quoteNames, showValue, suggestName } from '../runtime/config/nearest-name.ts'
 import { LoadFailure } from './load-failure.ts'
 
 /** An export, and the app that it is. */

@@ -2,8 +2,8 @@
  * The log of attempts: one line each, with what is needed to find a call, never with what it was given or gave.
  * @module
  */
-import type { AttemptOutcome, AttemptReport, Observe } from '../runtime/attempt-report.ts'
-import type { LogLevel } from '../runtime/config.ts'
+import type { AttemptOutcome, AttemptReport, Observe } from '../runtime/attempt/attempt-report.ts'
+import type { LogLevel } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
 
 /** What asks for somebody's attention is louder than what goes on by itself. */

@@ -4,7 +4,7 @@
  */
 import type { SQSEvent } from 'aws-lambda'
 import { systemClock } from '../runtime/clock.ts'
-import { ENV } from '../runtime/config.ts'
+import { ENV } from '../runtime/config/config.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
 import { createLog } from '../runtime/log.ts'
 import { createDeadLetterHandler } from './dead-letter.ts'

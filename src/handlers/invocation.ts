@@ -7,11 +7,11 @@
  * @module
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import type { Delivery } from '../runtime/attempt.ts'
-import type { Ports } from '../runtime/backend.ts'
-import type { ResolvedWorker } from '../runtime/config.ts'
+import type { Delivery } from '../runtime/attempt/attempt.ts'
+import type { Settlement } from '../runtime/attempt/settlement.ts'
+import type { ResolvedWorker } from '../runtime/config/config.ts'
 import type { Log } from '../runtime/log.ts'
-import type { Settlement } from '../runtime/settlement.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
 import type { AttemptObserver } from './observe-attempts.ts'
 import { createReturnedMessages, type ReturnedMessages } from './returned-messages.ts'
 

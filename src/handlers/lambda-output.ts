@@ -2,7 +2,7 @@
  * Standard output as Lambda reads it: what a process writes there is in the function's log.
  * @module
  */
-import { ENV } from '../runtime/config.ts'
+import { ENV } from '../runtime/config/config.ts'
 import { watchOutputs, writeLine } from '../runtime/output-lines.ts'
 import type { MetricLines } from './metrics.ts'
 

@@ -8,10 +8,10 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { AttemptReport } from '../runtime/attempt-report.ts'
+import type { AttemptReport } from '../runtime/attempt/attempt-report.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { METRICS_NAMESPACE, totalDimensions } from '../runtime/config/metric-names.ts'
 import { timestampOf } from '../runtime/log.ts'
-import { METRICS_NAMESPACE, totalDimensions } from '../runtime/metric-names.ts'
 
 /** Where the lines go. */
 export interface MetricLines {

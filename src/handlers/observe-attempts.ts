@@ -3,7 +3,7 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { Observe } from '../runtime/attempt-report.ts'
+import type { Observe } from '../runtime/attempt/attempt-report.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createAttemptLog } from './attempt-log.ts'

@@ -6,8 +6,8 @@
 import type { SQSEvent } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { ENV } from '../runtime/config.ts'
-import type { WorkerReport } from '../runtime/worker-report.ts'
+import { ENV } from '../runtime/config/config.ts'
+import type { WorkerReport } from '../runtime/ports/worker-report.ts'
 import type { InvocationContext, WorkerHandler } from './invocation.ts'
 
 /** What is told of an environment beside what its process tells. */
@@ -31,7 +31,7 @@ async function answerPing(
   worker: string,
   { startedAt, received, running }: EnvironmentCounts,
 ): Promise<WorkerReport> {
-  const { reportOf } = await import('../runtime/worker-report.ts')
+  const { reportOf } = await import('../runtime/ports/worker-report.ts')
   const uptimeSeconds = Math.max((systemClock.now() - startedAt) / 1000, 0)
   return reportOf({ app, worker, codeVersion: process.env[ENV.version], uptimeSeconds, received, running })
 }

@@ -3,10 +3,10 @@
  * @module
  */
 import type { SQSRecord } from 'aws-lambda'
-import type { Ports } from '../runtime/backend.ts'
 import type { Timer } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
-import type { VisibilityChange } from '../runtime/queue.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import type { VisibilityChange } from '../runtime/ports/queue.ts'
 
 /** The messages of one invocation that go back. */
 export interface ReturnedMessages {

@@ -3,9 +3,10 @@
  * with it a second time.
  * @module
  */
-import type { Ports } from '../runtime/backend.ts'
-import { decodeEnvelope } from '../runtime/envelope.ts'
-import { type CallRecord, isFinal, isLive, killsOf } from '../runtime/record.ts'
+
+import { decodeEnvelope } from '../runtime/call/envelope.ts'
+import { type CallRecord, isFinal, isLive, killsOf } from '../runtime/call/record.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
 
 /** What is asked of a message. */
 export interface Received {

@@ -3,14 +3,14 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { Environment } from '../runtime/attempt.ts'
-import type { Ports } from '../runtime/backend.ts'
-import type { ResolvedConfig, ResolvedWorker } from '../runtime/config.ts'
+import type { Environment } from '../runtime/attempt/attempt.ts'
+import { createLeases } from '../runtime/attempt/leases.ts'
+import { createMarks } from '../runtime/attempt/marks.ts'
+import type { ResolvedConfig, ResolvedWorker } from '../runtime/config/config.ts'
+import { suggestName } from '../runtime/config/nearest-name.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { createLeases } from '../runtime/leases.ts'
 import { createLog, type Log } from '../runtime/log.ts'
-import { createMarks } from '../runtime/marks.ts'
-import { suggestName } from '../runtime/nearest-name.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
 import type { MetricLines } from './metrics.ts'
 import { type AttemptObserver, observeAttempts } from './observe-attempts.ts'
 

@@ -4,8 +4,8 @@
  */
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { App } from '../runtime/app.ts'
-import { runMessage } from '../runtime/attempt.ts'
-import type { Ports } from '../runtime/backend.ts'
+import { runMessage } from '../runtime/attempt/attempt.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
 import {
   type Batch,
   deliveryOf,

@@ -7,8 +7,8 @@
 import type { Context, Env } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { sizeOfGroup } from '../runtime/entropy.ts'
-import type { Future, Snapshot } from '../runtime/future.ts'
-import type { FutureGroup } from '../runtime/future-group.ts'
+import type { Future, Snapshot } from '../runtime/future/future.ts'
+import type { FutureGroup } from '../runtime/future/future-group.ts'
 import { notFound } from './refusals.ts'
 import type { CallSource, RequestedCall, RouteSettings } from './route-options.ts'
 

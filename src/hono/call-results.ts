@@ -3,9 +3,9 @@
  * @module
  */
 import type { CallResult, GroupResult } from '../browser/call-status.ts'
-import type { Outcome } from '../runtime/calls.ts'
 import type { TaskName, TaskOfName, TasksOf } from '../runtime/client.ts'
 import { UnsupportedValueError } from '../runtime/errors.ts'
+import type { Outcome } from '../runtime/future/calls.ts'
 import type { ResultOf } from '../runtime/task.ts'
 import type { OpenedCall, OpenedGroup } from './call-gate.ts'
 import type { JsonOf, JsonValue } from './json-of.ts'

@@ -3,8 +3,8 @@
  * @module
  */
 import type { MiddlewareHandler } from 'hono'
+import { showValue } from '../runtime/config/nearest-name.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { showValue } from '../runtime/nearest-name.ts'
 import type { CallSource } from './route-options.ts'
 
 /**

@@ -4,10 +4,10 @@
  */
 import type { Context, Env } from 'hono'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { showValue } from '../runtime/config/nearest-name.ts'
+import { checkFunction, checkKeys, checkNumber } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
 import type { declaredTypes, Executor } from '../runtime/executor.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import { checkFunction, checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** An executor or a client: what holds futures by id. */
 export interface CallSource extends Pick<Executor, 'future' | 'group'> {

@@ -4,10 +4,10 @@
  * @module
  */
 import type { CallStateName, CallStatus, GroupStatus } from '../browser/call-status.ts'
+import { isFinal } from '../runtime/call/record.ts'
 import { UnsupportedValueError } from '../runtime/errors.ts'
-import type { Snapshot } from '../runtime/future.ts'
-import { shareOf } from '../runtime/progress-share.ts'
-import { isFinal } from '../runtime/record.ts'
+import type { Snapshot } from '../runtime/future/future.ts'
+import { shareOf } from '../runtime/future/progress-share.ts'
 import { toJson } from './to-json.ts'
 
 /** Whether it has ended. */

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Clock, Timer } from '../runtime/clock.ts'
-import type { Future, Snapshot } from '../runtime/future.ts'
+import type { Future, Snapshot } from '../runtime/future/future.ts'
 import type { OpenedCall, OpenedGroup } from './call-gate.ts'
 import type { Watch } from './event-stream.ts'
 import { groupStatusOf, hasEnded, statusOf } from './status-of.ts'

@@ -2,8 +2,8 @@
  * The store port's conditions and changes, applied to one record: what a DynamoDB expression says, in this process.
  * @module
  */
-import type { CallRecord } from '../runtime/record.ts'
-import type { Change, Condition, Field } from '../runtime/store.ts'
+import type { CallRecord } from '../runtime/call/record.ts'
+import type { Change, Condition, Field } from '../runtime/ports/store.ts'
 
 type Comparison = Extract<Condition, readonly unknown[]>
 

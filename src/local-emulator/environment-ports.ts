@@ -2,12 +2,13 @@
  * The ports as one execution environment sees them: when it is killed they go dead, as a killed process's do.
  * @module
  */
-import type { Ports } from '../runtime/backend.ts'
-import type { Blobs } from '../runtime/blobs.ts'
+
 import type { Clock, Timer } from '../runtime/clock.ts'
-import type { OneTimeSchedules } from '../runtime/one-time-schedules.ts'
-import type { Queue } from '../runtime/queue.ts'
-import type { Store } from '../runtime/store.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import type { Blobs } from '../runtime/ports/blobs.ts'
+import type { OneTimeSchedules } from '../runtime/ports/one-time-schedules.ts'
+import type { Queue } from '../runtime/ports/queue.ts'
+import type { Store } from '../runtime/ports/store.ts'
 
 /** Ports that can be cut off. */
 export interface EnvironmentPorts {

@@ -8,8 +8,8 @@
  */
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS } from '../runtime/config.ts'
-import type { Queue, ReceivedMessage } from '../runtime/queue.ts'
+import { LIMITS } from '../runtime/config/config.ts'
+import type { Queue, ReceivedMessage } from '../runtime/ports/queue.ts'
 import type { InvokeResult } from './lambda-function.ts'
 
 /** How to map a queue to a function. */

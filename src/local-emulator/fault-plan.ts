@@ -2,9 +2,10 @@
  * What goes wrong next: the switches' chance, and what a test has asked for by name.
  * @module
  */
+
+import { showValue } from '../runtime/config/nearest-name.ts'
+import { checkNumber, checkWord } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import { checkNumber, checkWord } from '../runtime/option-checks.ts'
 import {
   type FaultSwitches,
   type KillPoint,

@@ -3,9 +3,9 @@
  * every call still ends, and one outcome is visible.
  * @module
  */
-import { LIMITS } from '../runtime/config.ts'
+import { LIMITS } from '../runtime/config/config.ts'
+import { checkKeys, checkNumber } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** Where a worker's environment dies; nothing of it has an effect from there on. */
 export const killPoints = ['beforeClaim', 'inTask', 'beforeFinish', 'afterFinish'] as const

@@ -2,7 +2,7 @@
  * Blobs whose requests can be lost, before or after they take effect, or throttled.
  * @module
  */
-import type { Blobs } from '../runtime/blobs.ts'
+import type { Blobs } from '../runtime/ports/blobs.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { faultyRequest } from './faulty-request.ts'
 

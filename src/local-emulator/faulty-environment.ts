@@ -3,9 +3,9 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { Ports } from '../runtime/backend.ts'
 import type { Clock } from '../runtime/clock.ts'
-import type { Change, Store } from '../runtime/store.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import type { Change, Store } from '../runtime/ports/store.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { wrapTasks } from './wrapped-tasks.ts'
 

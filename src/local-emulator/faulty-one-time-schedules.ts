@@ -2,7 +2,7 @@
  * One-time schedules whose requests can be lost, before or after they take effect, or throttled.
  * @module
  */
-import type { OneTimeSchedules } from '../runtime/one-time-schedules.ts'
+import type { OneTimeSchedules } from '../runtime/ports/one-time-schedules.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { faultyRequest } from './faulty-request.ts'
 

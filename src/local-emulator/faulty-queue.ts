@@ -2,8 +2,8 @@
  * A queue whose messages come late or twice, and whose requests can be lost or throttled.
  * @module
  */
-import { LIMITS } from '../runtime/config.ts'
-import type { OutgoingMessage, Queue, SendResult } from '../runtime/queue.ts'
+import { LIMITS } from '../runtime/config/config.ts'
+import type { OutgoingMessage, Queue, SendResult } from '../runtime/ports/queue.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { faultyRequest, tryRequest } from './faulty-request.ts'
 

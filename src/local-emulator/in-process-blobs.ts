@@ -2,8 +2,9 @@
  * The blob port in this process.
  * @module
  */
-import { type Blobs, tooLargeToRead } from '../runtime/blobs.ts'
+
 import type { Clock } from '../runtime/clock.ts'
+import { type Blobs, tooLargeToRead } from '../runtime/ports/blobs.ts'
 import { sweeper } from './sweeper.ts'
 
 interface KeptBlob {

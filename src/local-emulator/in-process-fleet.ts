@@ -2,11 +2,11 @@
  * The fleet port in this process: the workers of the local backend, as somebody outside sees them.
  * @module
  */
-import { ENV } from '../runtime/config.ts'
+import { ENV } from '../runtime/config/config.ts'
+import { deadLettersOf } from '../runtime/config/dead-letter-names.ts'
 import { outsideAnyContext } from '../runtime/current-task.ts'
-import { deadLettersOf } from '../runtime/dead-letter-names.ts'
-import type { Fleet, WorkerAnswer } from '../runtime/fleet.ts'
-import { reportOf } from '../runtime/worker-report.ts'
+import type { Fleet, WorkerAnswer } from '../runtime/ports/fleet.ts'
+import { reportOf } from '../runtime/ports/worker-report.ts'
 import type { InProcessQueue } from './in-process-queue.ts'
 import { type LocalFleet, pauseQueue, resumeQueue } from './local-fleet.ts'
 

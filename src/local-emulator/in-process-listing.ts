@@ -2,9 +2,9 @@
  * The listing of calls, in this process: all records are looked at, and the newest kept.
  * @module
  */
-import { compareListed } from '../runtime/listing-position.ts'
-import type { CallRecord } from '../runtime/record.ts'
-import type { Listed, ListingPosition, ListingStretch } from '../runtime/store.ts'
+import { compareListed } from '../runtime/call/listing-position.ts'
+import type { CallRecord } from '../runtime/call/record.ts'
+import type { Listed, ListingPosition, ListingStretch } from '../runtime/ports/store.ts'
 
 /** A stretch of the listing of these records, which stand in the order of their making, or nearly so. */
 export function listAmong(records: readonly CallRecord[], stretch: ListingStretch): Listed {

@@ -2,7 +2,7 @@
  * Notices, in this process.
  * @module
  */
-import { MAX_NOTICES, type Notice, type Store } from '../runtime/store.ts'
+import { MAX_NOTICES, type Notice, type Store } from '../runtime/ports/store.ts'
 
 /** An empty board of notices. */
 export function inProcessNotices(): Pick<Store, 'putNotice' | 'notices'> {

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Clock, Timer } from '../runtime/clock.ts'
-import { deadLettersOf } from '../runtime/dead-letter-names.ts'
-import { firingOf, type OneTimeSchedule, type OneTimeSchedules } from '../runtime/one-time-schedules.ts'
-import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
+import { deadLettersOf } from '../runtime/config/dead-letter-names.ts'
+import { firingOf, type OneTimeSchedule, type OneTimeSchedules } from '../runtime/ports/one-time-schedules.ts'
+import type { OutgoingMessage, Queue } from '../runtime/ports/queue.ts'
 
 /** What it needs. */
 export interface InProcessSchedulesOptions {

@@ -11,11 +11,11 @@
  * @module
  */
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedQueue } from '../runtime/config.ts'
-import { deadLettersOf } from '../runtime/dead-letter-names.ts'
+import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedQueue } from '../runtime/config/config.ts'
+import { deadLettersOf } from '../runtime/config/dead-letter-names.ts'
 import { deadlineHeap } from '../runtime/deadline-heap.ts'
 import type { Entropy } from '../runtime/entropy.ts'
-import type { Queue, QueueCounts } from '../runtime/queue.ts'
+import type { Queue, QueueCounts } from '../runtime/ports/queue.ts'
 import { changeVisibilities, deleteMessages, purgeMessages } from './queue-receipts.ts'
 import { type QueueState, receive, wakeReceivers } from './queue-receivers.ts'
 import { sendMessages } from './queue-sending.ts'

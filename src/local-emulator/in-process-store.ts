@@ -3,11 +3,12 @@
  * of effect; records are never changed in place, so a record that was read stays what it was.
  * @module
  */
+
+import { type CallRecord, isFinal } from '../runtime/call/record.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS } from '../runtime/config.ts'
+import { LIMITS } from '../runtime/config/config.ts'
 import { ResultTooLargeError } from '../runtime/errors.ts'
-import { type CallRecord, isFinal } from '../runtime/record.ts'
-import type { Change, Condition, Store, Written } from '../runtime/store.ts'
+import type { Change, Condition, Store, Written } from '../runtime/ports/store.ts'
 import { changed, holds } from './condition.ts'
 import { listAmong } from './in-process-listing.ts'
 import { inProcessNotices } from './in-process-notices.ts'

@@ -4,11 +4,11 @@
  */
 import type { App } from '../runtime/app.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { ENV } from '../runtime/config.ts'
+import { ENV } from '../runtime/config/config.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import type { Fleet } from '../runtime/fleet.ts'
-import { INLINE } from '../runtime/fleet-status.ts'
-import { reportOf } from '../runtime/worker-report.ts'
+import { INLINE } from '../runtime/operations/fleet-status.ts'
+import type { Fleet } from '../runtime/ports/fleet.ts'
+import { reportOf } from '../runtime/ports/worker-report.ts'
 
 /** What runs inline. */
 export interface InlineCalls {

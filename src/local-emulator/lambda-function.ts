@@ -7,8 +7,8 @@
  * @module
  */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda'
-import type { Ports } from '../runtime/backend.ts'
 import type { Clock, Timer } from '../runtime/clock.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
 import { type EnvironmentPorts, environmentPorts } from './environment-ports.ts'
 
 /** What a worker's handler needs of Lambda's context. */

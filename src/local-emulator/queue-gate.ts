@@ -2,7 +2,7 @@
  * A gate before the workers' polls: while it is shut nothing is received, whatever lies in the queues.
  * @module
  */
-import type { Queue, ReceivedMessage, ReceiveOptions } from '../runtime/queue.ts'
+import type { Queue, ReceivedMessage, ReceiveOptions } from '../runtime/ports/queue.ts'
 
 /** A gate that workers poll through. Shut at first. */
 export interface QueueGate {

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS } from '../runtime/config.ts'
-import type { VisibilityChange } from '../runtime/queue.ts'
+import { LIMITS } from '../runtime/config/config.ts'
+import type { VisibilityChange } from '../runtime/ports/queue.ts'
 import { type QueueState, surface, wakeReceivers } from './queue-receivers.ts'
 import { invalidHandle, refusalOfVisibility, visibilityBeyondLimit } from './sqs-refusals.ts'
 import type { StoredMessage } from './waiting-messages.ts'

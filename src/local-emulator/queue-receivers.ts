@@ -3,9 +3,9 @@
  * @module
  */
 import type { Clock, Timer } from '../runtime/clock.ts'
-import type { ResolvedQueue } from '../runtime/config.ts'
+import type { ResolvedQueue } from '../runtime/config/config.ts'
 import type { DeadlineHeap } from '../runtime/deadline-heap.ts'
-import type { ReceivedMessage, ReceiveOptions } from '../runtime/queue.ts'
+import type { ReceivedMessage, ReceiveOptions } from '../runtime/ports/queue.ts'
 import { checkReceive, MAX_IN_FLIGHT, overLimit } from './sqs-refusals.ts'
 import type { StoredMessage, WaitingMessages } from './waiting-messages.ts'
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Clock } from '../runtime/clock.ts'
-import type { OutgoingMessage, SendResult } from '../runtime/queue.ts'
+import type { OutgoingMessage, SendResult } from '../runtime/ports/queue.ts'
 import { type QueueState, wakeReceivers } from './queue-receivers.ts'
 import { refusalOfMessage } from './sqs-refusals.ts'
 import type { StoredMessage } from './waiting-messages.ts'

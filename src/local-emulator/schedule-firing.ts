@@ -3,14 +3,15 @@
  * whichever clock it is given. What was due while nothing ran is not made up for.
  * @module
  */
-import { timesOf } from '../runtime/check-schedules.ts'
+
+import { messageDueAt, scheduledCallId } from '../runtime/call/scheduled-call.ts'
 import type { Clock, Timer } from '../runtime/clock.ts'
-import type { ResolvedConfig, ResolvedSchedule } from '../runtime/config.ts'
-import type { DueTimes } from '../runtime/cron-times.ts'
+import type { ResolvedConfig, ResolvedSchedule } from '../runtime/config/config.ts'
 import type { Entropy } from '../runtime/entropy.ts'
-import type { OutgoingMessage, Queue } from '../runtime/queue.ts'
-import { messageDueAt, scheduledCallId } from '../runtime/scheduled-call.ts'
-import type { Schedules } from '../runtime/schedules.ts'
+import type { OutgoingMessage, Queue } from '../runtime/ports/queue.ts'
+import type { Schedules } from '../runtime/ports/schedules.ts'
+import { timesOf } from '../runtime/schedules/check-schedules.ts'
+import type { DueTimes } from '../runtime/schedules/cron-times.ts'
 
 /** What fires, and how. */
 export interface ScheduleFiringOptions {

@@ -4,8 +4,8 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Backend } from '../runtime/backend.ts'
-import type { ResolvedConfig } from '../runtime/config.ts'
+import type { ResolvedConfig } from '../runtime/config/config.ts'
+import type { Backend } from '../runtime/ports/backend.ts'
 
 interface Shared {
   readonly config: ResolvedConfig

@@ -2,8 +2,8 @@
  * What SQS refuses, under the names and much in the words in which it does.
  * @module
  */
-import { LIMITS, type ResolvedQueue } from '../runtime/config.ts'
-import type { OutgoingMessage, ReceiveOptions } from '../runtime/queue.ts'
+import { LIMITS, type ResolvedQueue } from '../runtime/config/config.ts'
+import type { OutgoingMessage, ReceiveOptions } from '../runtime/ports/queue.ts'
 
 /** An error as the SDK throws it: told apart by `name`. */
 export function sqsError(name: string, message: string): Error {

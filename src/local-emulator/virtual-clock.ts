@@ -4,8 +4,8 @@
  */
 
 import type { Clock, Timer } from '../runtime/clock.ts'
+import { checkKeys, checkNumber } from '../runtime/config/option-checks.ts'
 import { type DeadlineHeap, deadlineHeap } from '../runtime/deadline-heap.ts'
-import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
 
 /** How far to go on. */
 export interface Span {

@@ -2,10 +2,10 @@
  * Everything about one call: its row, and what is read for it alone: result, error, kept arguments.
  * @module
  */
-import { type AttemptEnd, attemptsOf, type PastAttempt } from '../runtime/attempt-history.ts'
-import { readArguments } from '../runtime/blobs.ts'
-import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
-import { type CallRecord, isFinal } from '../runtime/record.ts'
+import { type AttemptEnd, attemptsOf, type PastAttempt } from '../runtime/call/attempt-history.ts'
+import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/call/envelope.ts'
+import { type CallRecord, isFinal } from '../runtime/call/record.ts'
+import { readArguments } from '../runtime/ports/blobs.ts'
 import type { CallRow } from './call-row.ts'
 import { HIDDEN, type Redactor } from './redaction.ts'
 import { valueText, visible } from './shown-text.ts'

@@ -2,9 +2,10 @@
  * A call as lists show it, and as their JSON says it: never its arguments or its result.
  * @module
  */
-import type { InspectedCall } from '../runtime/call-listing.ts'
-import { shareOf } from '../runtime/progress-share.ts'
-import type { CallState, FailureReason } from '../runtime/record.ts'
+
+import type { CallState, FailureReason } from '../runtime/call/record.ts'
+import { shareOf } from '../runtime/future/progress-share.ts'
+import type { InspectedCall } from '../runtime/operations/call-listing.ts'
 import { runOf, waitOf } from './figures.ts'
 import { HIDDEN, type Redactor } from './redaction.ts'
 import { valueText, visible } from './shown-text.ts'

@@ -5,12 +5,13 @@
  * listing is read, back to a bound. What has been seen to succeed or to be cancelled is not read again.
  * @module
  */
-import type { Backend } from '../runtime/backend.ts'
-import type { ResolvedConfig } from '../runtime/config.ts'
-import { LIMITS } from '../runtime/config.ts'
-import { compareListed } from '../runtime/listing-position.ts'
-import { type CallRecord, isLive } from '../runtime/record.ts'
-import type { ListingPosition } from '../runtime/store.ts'
+
+import { compareListed } from '../runtime/call/listing-position.ts'
+import { type CallRecord, isLive } from '../runtime/call/record.ts'
+import type { ResolvedConfig } from '../runtime/config/config.ts'
+import { LIMITS } from '../runtime/config/config.ts'
+import type { Backend } from '../runtime/ports/backend.ts'
+import type { ListingPosition } from '../runtime/ports/store.ts'
 
 /** The longest that it looks back. */
 export const WINDOW_MS = 24 * 3600 * 1000

@@ -3,10 +3,10 @@
  * @module
  */
 import { html } from 'hono/html'
-import type { CallFilter } from '../runtime/call-listing.ts'
+import type { CallState } from '../runtime/call/record.ts'
+import { showValue } from '../runtime/config/nearest-name.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import type { CallState } from '../runtime/record.ts'
+import type { CallFilter } from '../runtime/operations/call-listing.ts'
 import type { CallRow } from './call-row.ts'
 import { callTable } from './call-table.ts'
 import { address, type Frame, type Html, note, type PageContent } from './layout.ts'

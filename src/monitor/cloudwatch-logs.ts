@@ -2,9 +2,10 @@
  * The address of a call's log: a query of CloudWatch Logs Insights over the workers' log groups, for the call's id.
  * @module
  */
+
+import { showValue } from '../runtime/config/nearest-name.ts'
+import { checkKeys, checkTexts } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import { checkKeys, checkTexts } from '../runtime/option-checks.ts'
 import type { LoggedCall } from './monitor-options.ts'
 
 /** Where the workers log. */

@@ -2,8 +2,9 @@
  * What failed: the index of failed calls, which holds nothing else, read back to a bound. It needs no listing.
  * @module
  */
-import { checkQueueName } from '../runtime/call-listing.ts'
-import type { CallRecord } from '../runtime/record.ts'
+
+import type { CallRecord } from '../runtime/call/record.ts'
+import { checkQueueName } from '../runtime/operations/call-listing.ts'
 import type { CallRow } from './call-row.ts'
 import { errorNameOf } from './figures.ts'
 import type { Sources } from './sources.ts'

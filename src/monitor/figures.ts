@@ -2,8 +2,9 @@
  * What the newest calls amount to: throughput, times and failures, by stretch of time and by task.
  * @module
  */
-import type { Percentiles } from '../runtime/call-metrics.ts'
-import type { CallRecord, CallState } from '../runtime/record.ts'
+
+import type { CallRecord, CallState } from '../runtime/call/record.ts'
+import type { Percentiles } from '../runtime/ports/call-metrics.ts'
 import type { CallWindow } from './call-window.ts'
 
 /** How far back a page looks, by the word in its address. */

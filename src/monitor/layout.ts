@@ -4,7 +4,7 @@
  * @module
  */
 import { html } from 'hono/html'
-import type { CallState } from '../runtime/record.ts'
+import type { CallState } from '../runtime/call/record.ts'
 import { timeText, visible } from './shown-text.ts'
 
 /** A piece of a page. */

@@ -3,7 +3,7 @@
  * metrics are kept. They come a minute or two late.
  * @module
  */
-import type { CallMetrics, MetricsPeriod, MetricsSpan } from '../runtime/call-metrics.ts'
+import type { CallMetrics, MetricsPeriod, MetricsSpan } from '../runtime/ports/call-metrics.ts'
 import { type Bucket, bucketMsOf, RANGES, type Range, type Series } from './figures.ts'
 
 /** How often metrics are read again, in seconds: each reading is billed. */

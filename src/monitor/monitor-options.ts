@@ -3,9 +3,15 @@
  * @module
  */
 import type { Context } from 'hono'
+import { showValue } from '../runtime/config/nearest-name.ts'
+import {
+  checkFlag,
+  checkFunction,
+  checkKeys,
+  checkNumber,
+  checkTexts,
+} from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import { checkFlag, checkFunction, checkKeys, checkNumber, checkTexts } from '../runtime/option-checks.ts'
 import type { RedactOptions } from './redact-options.ts'
 
 /** What somebody may do: look, or look and act. `false`: neither. */

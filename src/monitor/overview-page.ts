@@ -3,8 +3,8 @@
  * @module
  */
 import { html } from 'hono/html'
-import type { BackendKind } from '../runtime/backend.ts'
-import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
+import type { QueueStats, WorkerStats } from '../runtime/operations/fleet-status.ts'
+import type { BackendKind } from '../runtime/ports/backend.ts'
 import type { CallRow } from './call-row.ts'
 import { callTable } from './call-table.ts'
 import { chartsOf } from './chart.ts'

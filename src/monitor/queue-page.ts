@@ -3,8 +3,8 @@
  * @module
  */
 import { html } from 'hono/html'
-import { checkQueueName } from '../runtime/call-listing.ts'
-import type { QueueStats } from '../runtime/fleet-status.ts'
+import { checkQueueName } from '../runtime/operations/call-listing.ts'
+import type { QueueStats } from '../runtime/operations/fleet-status.ts'
 import {
   actionForm,
   address,

@@ -5,7 +5,7 @@
  * is named in `redact.tasks`.
  * @module
  */
-import { longestMatch } from '../runtime/name-pattern.ts'
+import { longestMatch } from '../runtime/config/name-pattern.ts'
 import type { ResolvedMonitorOptions } from './monitor-options.ts'
 
 /** What stands where something was hidden. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { html } from 'hono/html'
-import type { InspectedSchedule, ScheduledRun } from '../runtime/schedule-control.ts'
+import type { InspectedSchedule, ScheduledRun } from '../runtime/schedules/schedule-control.ts'
 import { shownError } from './call-row.ts'
 import {
   actionForm,

@@ -2,9 +2,10 @@
  * Where the charts of a range come from: the workers' metrics where they can be read, else the newest calls.
  * @module
  */
-import type { Backend } from '../runtime/backend.ts'
-import type { CallMetrics } from '../runtime/call-metrics.ts'
+
 import type { Clock } from '../runtime/clock.ts'
+import type { Backend } from '../runtime/ports/backend.ts'
+import type { CallMetrics } from '../runtime/ports/call-metrics.ts'
 import { type Reading, type Shared, shared } from './cached.ts'
 import type { CallWindow } from './call-window.ts'
 import { type Range, type Series, seriesOf } from './figures.ts'

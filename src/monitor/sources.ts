@@ -2,13 +2,14 @@
  * What all pages read from: the executor, and what is shared between viewers.
  * @module
  */
-import type { Backend } from '../runtime/backend.ts'
-import { type InspectedCall, inspectedOf } from '../runtime/call-listing.ts'
-import { type Calls, createCalls } from '../runtime/calls.ts'
+
+import type { CallRecord } from '../runtime/call/record.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
-import type { QueueStats, WorkerStats } from '../runtime/fleet-status.ts'
-import type { CallRecord } from '../runtime/record.ts'
-import type { InspectedSchedule } from '../runtime/schedule-control.ts'
+import { type Calls, createCalls } from '../runtime/future/calls.ts'
+import { type InspectedCall, inspectedOf } from '../runtime/operations/call-listing.ts'
+import type { QueueStats, WorkerStats } from '../runtime/operations/fleet-status.ts'
+import type { Backend } from '../runtime/ports/backend.ts'
+import type { InspectedSchedule } from '../runtime/schedules/schedule-control.ts'
 import { type Reading, type Shared, shared } from './cached.ts'
 import { type CallRow, callRow } from './call-row.ts'
 import { type CallWindow, createWindowReader } from './call-window.ts'

@@ -17,10 +17,10 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
+import { showValue } from '../runtime/config/nearest-name.ts'
+import { checkKeys } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError, TaskTimeoutError } from '../runtime/errors.ts'
 import type { Middleware, RunningCall, SubmittedCall } from '../runtime/middleware.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import { checkKeys } from '../runtime/option-checks.ts'
 import { PACKAGE_VERSION } from '../runtime/package-version.ts'
 import { readTraceContext, writeTraceContext } from './trace-context.ts'
 

@@ -2,11 +2,12 @@
  * The messages that a process holds: kept hidden from others while they wait and run, deleted or given back in batches.
  * @module
  */
-import type { Ports } from '../runtime/backend.ts'
+
+import type { Settlement } from '../runtime/attempt/settlement.ts'
 import type { Timer } from '../runtime/clock.ts'
-import { LIMITS, PROTOCOL } from '../runtime/config.ts'
-import type { ReceivedMessage, VisibilityChange } from '../runtime/queue.ts'
-import type { Settlement } from '../runtime/settlement.ts'
+import { LIMITS, PROTOCOL } from '../runtime/config/config.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import type { ReceivedMessage, VisibilityChange } from '../runtime/ports/queue.ts'
 import type { Troubles } from './troubles.ts'
 
 /** A message, and where and when it was received. */

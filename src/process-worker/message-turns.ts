@@ -3,9 +3,9 @@
  * @module
  */
 import { findSuspects } from '../handlers/suspects.ts'
-import { type Environment, runMessage } from '../runtime/attempt.ts'
-import { LIMITS } from '../runtime/config.ts'
-import { hide, type Settlement } from '../runtime/settlement.ts'
+import { type Environment, runMessage } from '../runtime/attempt/attempt.ts'
+import { hide, type Settlement } from '../runtime/attempt/settlement.ts'
+import { LIMITS } from '../runtime/config/config.ts'
 import { type HeldMessage, type HeldMessages, hideableSeconds } from './held-messages.ts'
 import type { Troubles } from './troubles.ts'
 import type { Turn, Turns } from './turns.ts'

@@ -2,10 +2,11 @@
  * The polling of one queue: one receive at a time, as long as there is room, and none while the queue is paused.
  * @module
  */
-import type { Ports } from '../runtime/backend.ts'
+
 import type { Clock } from '../runtime/clock.ts'
-import { LIMITS, PROTOCOL } from '../runtime/config.ts'
-import type { ReceivedMessage } from '../runtime/queue.ts'
+import { LIMITS, PROTOCOL } from '../runtime/config/config.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import type { ReceivedMessage } from '../runtime/ports/queue.ts'
 import type { Troubles } from './troubles.ts'
 import type { Turns } from './turns.ts'
 

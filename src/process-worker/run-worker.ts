@@ -2,11 +2,12 @@
  * The entry point of a container: a worker until it is told to stop.
  * @module
  */
-import type { Backend } from '../runtime/backend.ts'
-import { ENV } from '../runtime/config.ts'
+
+import { ENV } from '../runtime/config/config.ts'
+import { checkKeys } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
 import { type Executor, internalsOf } from '../runtime/executor.ts'
-import { checkKeys } from '../runtime/option-checks.ts'
+import type { Backend } from '../runtime/ports/backend.ts'
 import { startProcessWorker } from './process-worker.ts'
 
 /** Which worker, and how much at once. */

@@ -2,11 +2,11 @@
  * What a user declared, as workers need it: config, tasks, middleware, hooks.
  * @module
  */
-import type { Codec } from './codec.ts'
-import type { ResolvedConfig, ResolvedSchedule } from './config.ts'
+import type { Codec } from './codec/codec.ts'
+import type { ResolvedConfig, ResolvedSchedule } from './config/config.ts'
 import type { Middleware } from './middleware.ts'
 import type { Registry } from './registry.ts'
-import type { SubmitFromTask } from './submit.ts'
+import type { SubmitFromTask } from './submit/submit.ts'
 
 /** Makes what a worker reuses; its fields become `currentTask.context`. */
 export type StartHook = () => unknown

@@ -2,10 +2,11 @@
  * Which backend an app uses when it does not say: explicit, or safe.
  * @module
  */
-import type { BackendKind } from './backend.ts'
-import { ENV } from './config.ts'
+
+import { ENV } from './config/config.ts'
+import { showValue, suggestName } from './config/nearest-name.ts'
 import { InvalidOptionError, NotWiredError } from './errors.ts'
-import { showValue, suggestName } from './nearest-name.ts'
+import type { BackendKind } from './ports/backend.ts'
 
 const kinds = ['aws', 'local', 'eager'] as const
 

@@ -3,10 +3,9 @@
  * @module
  */
 
-import { type CallOptions, NO_OPTIONS } from './call-options.ts'
-import { createCalls } from './calls.ts'
-import { createCodec } from './codec.ts'
-import type { Config, QueueName } from './config.ts'
+import { createCodec } from './codec/codec.ts'
+import type { Config, QueueName } from './config/config.ts'
+import { showValue } from './config/nearest-name.ts'
 import { InvalidTaskError } from './errors.ts'
 import {
   closedError,
@@ -17,14 +16,15 @@ import {
   type OpenBackend,
   type SharedOptions,
 } from './executor.ts'
-import type { Future } from './future.ts'
-import type { FutureGroup } from './future-group.ts'
+import { createCalls } from './future/calls.ts'
+import type { Future } from './future/future.ts'
+import type { FutureGroup } from './future/future-group.ts'
 import { checkMiddleware, type Middleware } from './middleware.ts'
-import { showValue } from './nearest-name.ts'
-import { createOperations } from './operations.ts'
+import { createOperations } from './operations/operations.ts'
 import { checkTaskName, type RegisteredTask } from './registry.ts'
 import { resolveConfig } from './resolve-config.ts'
-import { createSender } from './submit.ts'
+import { type CallOptions, NO_OPTIONS } from './submit/call-options.ts'
+import { createSender } from './submit/submit.ts'
 import type { AnyFunction, ArgumentLists, ResultOf, TaskSender } from './task.ts'
 
 type Skipped = readonly unknown[] | (abstract new (...args: never[]) => unknown) | Date | RegExp

@@ -3,11 +3,11 @@
  * @module
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Ports } from './backend.ts'
-import type { CallOptions } from './call-options.ts'
-import type { ResolvedConfig } from './config.ts'
+import type { ResolvedConfig } from './config/config.ts'
 import { NoCurrentTaskError } from './errors.ts'
-import type { Future } from './future.ts'
+import type { Future } from './future/future.ts'
+import type { Ports } from './ports/backend.ts'
+import type { CallOptions } from './submit/call-options.ts'
 import type { AnyFunction, ResultOf } from './task.ts'
 
 /**

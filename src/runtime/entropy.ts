@@ -4,7 +4,7 @@
  */
 import { hash, randomBytes } from 'node:crypto'
 import { v7 } from 'uuid'
-import { LIMITS } from './config.ts'
+import { LIMITS } from './config/config.ts'
 
 /** Where randomness comes from. */
 export interface Entropy {

@@ -8,7 +8,7 @@
  */
 import { inspect } from 'node:util'
 import type { Clock } from './clock.ts'
-import type { LogLevel } from './config.ts'
+import type { LogLevel } from './config/config.ts'
 import { writeLine } from './output-lines.ts'
 
 /** Writes one entry. */

@@ -2,9 +2,10 @@
  * Middleware: where sessions, transactions, tracing and validation go, in Hono's form.
  * @module
  */
+
+import type { Headers } from './call/headers.ts'
+import { checkFunction, checkKeys } from './config/option-checks.ts'
 import { ErrandError } from './errors.ts'
-import type { Headers } from './headers.ts'
-import { checkFunction, checkKeys } from './option-checks.ts'
 
 /** A call on its way to the queue. */
 export interface SubmittedCall {

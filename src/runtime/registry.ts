@@ -4,9 +4,9 @@
  * @module
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { LIMITS, type ResolvedConfig, type ResolvedTaskOptions } from './config.ts'
+import { LIMITS, type ResolvedConfig, type ResolvedTaskOptions } from './config/config.ts'
+import { showValue, suggestName } from './config/nearest-name.ts'
 import { InvalidOptionError, InvalidTaskError, UnregisteredTaskError } from './errors.ts'
-import { showValue, suggestName } from './nearest-name.ts'
 import { checkOneTaskOptions, formerNamesOf, resolveTaskOptions } from './resolve-config.ts'
 import {
   type AnyFunction,

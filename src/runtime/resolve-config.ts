@@ -13,15 +13,22 @@ import {
   type ResolvedTaskOptions,
   type ResolvedWorker,
   type TaskOptions,
-} from './config.ts'
+} from './config/config.ts'
+import { longestMatch } from './config/name-pattern.ts'
+import { namedOptions } from './config/named-options.ts'
+import { quoteNames, showValue, suggestName } from './config/nearest-name.ts'
+import {
+  checkFlag,
+  checkKeys,
+  checkName,
+  checkNumber,
+  checkTexts,
+  checkWord,
+} from './config/option-checks.ts'
+import { resolveQueues } from './config/resolve-queues.ts'
+import { resolveWorkers } from './config/resolve-workers.ts'
 import { InvalidOptionError } from './errors.ts'
-import { longestMatch } from './name-pattern.ts'
-import { namedOptions } from './named-options.ts'
-import { quoteNames, showValue, suggestName } from './nearest-name.ts'
-import { checkFlag, checkKeys, checkName, checkNumber, checkTexts, checkWord } from './option-checks.ts'
-import { resolveQueues } from './resolve-queues.ts'
-import { resolveSchedules } from './resolve-schedules.ts'
-import { resolveWorkers } from './resolve-workers.ts'
+import { resolveSchedules } from './schedules/resolve-schedules.ts'
 
 const appName = /^[A-Za-z][A-Za-z0-9-]{0,39}$/
 

@@ -4,12 +4,12 @@
  * @module
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { CallOptions } from './call-options.ts'
-import type { ScheduleOptions, TaskOptions } from './config.ts'
+import type { ScheduleOptions, TaskOptions } from './config/config.ts'
+import { showValue } from './config/nearest-name.ts'
 import { InvalidInputError, InvalidTaskError, UnregisteredTaskError } from './errors.ts'
-import type { Future } from './future.ts'
-import type { FutureGroup } from './future-group.ts'
-import { showValue } from './nearest-name.ts'
+import type { Future } from './future/future.ts'
+import type { FutureGroup } from './future/future-group.ts'
+import type { CallOptions } from './submit/call-options.ts'
 
 /** Any function; `never` arguments so that every function type is one. */
 export type AnyFunction = (...args: never[]) => unknown

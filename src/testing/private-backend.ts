@@ -15,9 +15,9 @@ import {
   virtualClock,
 } from '../local-emulator/index.ts'
 import type { App } from '../runtime/app.ts'
-import type { ResolvedWorker } from '../runtime/config.ts'
-import { deadLettersOf } from '../runtime/dead-letter-names.ts'
-import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
+import type { ResolvedWorker } from '../runtime/config/config.ts'
+import { deadLettersOf } from '../runtime/config/dead-letter-names.ts'
+import { checkKeys, checkNumber } from '../runtime/config/option-checks.ts'
 import { runningCode } from './running-code.ts'
 import { type SentCalls, sentCalls } from './sent-calls.ts'
 import type { VirtualRun } from './virtual-run.ts'

@@ -4,17 +4,17 @@
  */
 import type { OpenEnvironment } from '../handlers/worker-environment.ts'
 import { inProcessStore } from '../local-emulator/index.ts'
-import type { Ports } from '../runtime/backend.ts'
-import { PROTOCOL } from '../runtime/config.ts'
-import type { ReceivedEnvelope } from '../runtime/envelope.ts'
+import type { Marks } from '../runtime/attempt/marks.ts'
+import { runTask } from '../runtime/attempt/run-task.ts'
+import type { ReceivedEnvelope } from '../runtime/call/envelope.ts'
+import type { CallRecord } from '../runtime/call/record.ts'
+import { PROTOCOL } from '../runtime/config/config.ts'
+import { showValue } from '../runtime/config/nearest-name.ts'
+import { checkKeys, checkNumber } from '../runtime/config/option-checks.ts'
 import { AbortedError, InvalidOptionError } from '../runtime/errors.ts'
-import type { Marks } from '../runtime/marks.ts'
-import { showValue } from '../runtime/nearest-name.ts'
-import { checkKeys, checkNumber } from '../runtime/option-checks.ts'
-import type { CallRecord } from '../runtime/record.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import type { Store } from '../runtime/ports/store.ts'
 import type { RegisteredTask } from '../runtime/registry.ts'
-import { runTask } from '../runtime/run-task.ts'
-import type { Store } from '../runtime/store.ts'
 
 /** How to run one task. */
 export interface RunTaskOptions {

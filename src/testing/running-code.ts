@@ -5,7 +5,7 @@
  */
 import type { App } from '../runtime/app.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { PROTOCOL, type ResolvedWorker } from '../runtime/config.ts'
+import { PROTOCOL, type ResolvedWorker } from '../runtime/config/config.ts'
 import type { Middleware } from '../runtime/middleware.ts'
 
 /** One attempt, or one start hook. */

@@ -3,13 +3,13 @@
  * @module
  */
 import type { App } from '../runtime/app.ts'
-import type { Ports } from '../runtime/backend.ts'
-import { argumentsKey, type Blobs } from '../runtime/blobs.ts'
-import { LIMITS } from '../runtime/config.ts'
-import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/envelope.ts'
+import { decodeEnvelope, type ReceivedEnvelope } from '../runtime/call/envelope.ts'
+import type { CallRecord, CallState } from '../runtime/call/record.ts'
+import { LIMITS } from '../runtime/config/config.ts'
 import { BlobLostError } from '../runtime/errors.ts'
-import type { OutgoingMessage } from '../runtime/queue.ts'
-import type { CallRecord, CallState } from '../runtime/record.ts'
+import type { Ports } from '../runtime/ports/backend.ts'
+import { argumentsKey, type Blobs } from '../runtime/ports/blobs.ts'
+import type { OutgoingMessage } from '../runtime/ports/queue.ts'
 import type { AnyFunction } from '../runtime/task.ts'
 
 /** A function of which nothing is known but its name. */

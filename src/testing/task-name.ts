@@ -2,8 +2,9 @@
  * Which task is meant: a function, a declared task, or a name.
  * @module
  */
+
+import { showValue, suggestName } from '../runtime/config/nearest-name.ts'
 import { InvalidOptionError, InvalidTaskError } from '../runtime/errors.ts'
-import { showValue, suggestName } from '../runtime/nearest-name.ts'
 import type { RegisteredTask, Registry } from '../runtime/registry.ts'
 
 /**

@@ -5,8 +5,8 @@
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { AwsSolutionsChecks } from 'cdk-nag'
 import { describe, expect, test } from 'vitest'
-import { decodeEnvelope } from '../../src/runtime/envelope.ts'
-import { messageDueAt } from '../../src/runtime/scheduled-call.ts'
+import { decodeEnvelope } from '../../src/runtime/call/envelope.ts'
+import { messageDueAt } from '../../src/runtime/call/scheduled-call.ts'
 import { cyclesOf } from '../support/import-cycles.ts'
 import { allowedCells, statementsOf } from './granted-cells.ts'
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 import { NonRetryableError } from '../../src/index.ts'
-import { createCodec } from '../../src/runtime/codec.ts'
+import { createCodec } from '../../src/runtime/codec/codec.ts'
 
 /** An error class of an app, registered as `payment`. */
 export class PaymentError extends Error {

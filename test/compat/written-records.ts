@@ -3,7 +3,7 @@
  * @module
  */
 import { itemOf, listingKeys, messageItem, resultItem } from '../../src/runtime/aws/dynamodb-item.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 
 /** A record and its item. */
 export interface WrittenRecord {

@@ -2,9 +2,10 @@
  * Texts of the codec, ids, hashes and keys, as today's code makes them.
  * @module
  */
-import { argumentsKey, fingerprintOf, resultKey } from '../../src/runtime/blobs.ts'
-import { payloadHash } from '../../src/runtime/codec.ts'
+
+import { payloadHash } from '../../src/runtime/codec/codec.ts'
 import { idInGroup, idOfKey, newGroupId } from '../../src/runtime/entropy.ts'
+import { argumentsKey, fingerprintOf, resultKey } from '../../src/runtime/ports/blobs.ts'
 import { codec, values } from './kept-values.ts'
 
 /** What tasks throw, of the values. */

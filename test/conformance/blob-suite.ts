@@ -3,8 +3,8 @@
  * @module
  */
 import { describe, expect, test } from 'vitest'
-import type { Blobs } from '../../src/runtime/blobs.ts'
 import { BlobLostError } from '../../src/runtime/errors.ts'
+import type { Blobs } from '../../src/runtime/ports/blobs.ts'
 
 /** One implementation, ready to be used, with nothing in it. */
 export interface BlobsUnderTest {

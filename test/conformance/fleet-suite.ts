@@ -3,9 +3,9 @@
  * @module
  */
 import { describe, expect, test } from 'vitest'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
-import type { Fleet } from '../../src/runtime/fleet.ts'
-import type { Queue } from '../../src/runtime/queue.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
+import type { Fleet } from '../../src/runtime/ports/fleet.ts'
+import type { Queue } from '../../src/runtime/ports/queue.ts'
 
 /** The config that a fleet under test is of. */
 export const fleetConfig = {

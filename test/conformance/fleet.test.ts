@@ -1,7 +1,7 @@
 import { createExecutor } from 'errand'
 import { afterAll, beforeAll } from 'vitest'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import type { Fleet } from '../../src/runtime/fleet.ts'
+import type { Fleet } from '../../src/runtime/ports/fleet.ts'
 import { type FauxqsServer, startFauxqs } from '../support/fauxqs.ts'
 import { deployFleet } from '../support/lambda-fleet.ts'
 import { describeFleet, fleetConfig, fleetTasks } from './fleet-suite.ts'

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { VirtualClock } from '../../src/local-emulator/index.ts'
-import { type OneTimeSchedules, scheduleName } from '../../src/runtime/one-time-schedules.ts'
+import { type OneTimeSchedules, scheduleName } from '../../src/runtime/ports/one-time-schedules.ts'
 
 /** A message that came to a queue. */
 export interface ArrivedMessage {

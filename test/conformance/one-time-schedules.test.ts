@@ -6,10 +6,10 @@ import { inProcessOneTimeSchedules } from '../../src/local-emulator/in-process-o
 import { virtualClock } from '../../src/local-emulator/index.ts'
 import { eventBridgeOneTimeSchedules } from '../../src/runtime/aws/eventbridge-one-time-schedules.ts'
 import { lazyScheduler } from '../../src/runtime/aws/scheduler-client.ts'
+import { scheduleNameForm } from '../../src/runtime/call/scheduled-call.ts'
 import { AccessDeniedError, NotWiredError, ResourceNotFoundError } from '../../src/runtime/errors.ts'
-import { firingOf, scheduleInputBytes, scheduleName } from '../../src/runtime/one-time-schedules.ts'
-import type { OutgoingMessage } from '../../src/runtime/queue.ts'
-import { scheduleNameForm } from '../../src/runtime/scheduled-call.ts'
+import { firingOf, scheduleInputBytes, scheduleName } from '../../src/runtime/ports/one-time-schedules.ts'
+import type { OutgoingMessage } from '../../src/runtime/ports/queue.ts'
 import { connectionTo, loopbackRegion } from '../support/loopback-connection.ts'
 import { type ArrivedMessage, describeSchedules } from './one-time-schedule-suite.ts'
 

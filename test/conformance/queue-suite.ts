@@ -4,7 +4,7 @@
  * @module
  */
 import { describe, expect, test } from 'vitest'
-import type { OutgoingMessage, Queue, ReceivedMessage, SendResult } from '../../src/runtime/queue.ts'
+import type { OutgoingMessage, Queue, ReceivedMessage, SendResult } from '../../src/runtime/ports/queue.ts'
 
 /** The visibility of both queues, in seconds; short, because time on the wire really passes. */
 export const SUITE_VISIBILITY_SECONDS = 1

@@ -3,9 +3,9 @@
  * @module
  */
 import { describe, expect, test } from 'vitest'
-import type { ResolvedSchedule } from '../../src/runtime/config.ts'
+import type { ResolvedSchedule } from '../../src/runtime/config/config.ts'
+import type { Schedules } from '../../src/runtime/ports/schedules.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import type { Schedules } from '../../src/runtime/schedules.ts'
 
 /** The schedules of the app under test, as they are declared and deployed. */
 export const declared = [

@@ -4,11 +4,17 @@
  */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { historyWith } from '../../src/runtime/attempt-history.ts'
+import { historyWith } from '../../src/runtime/call/attempt-history.ts'
+import {
+  type CallRecord,
+  claimChange,
+  finishChange,
+  killsOf,
+  refusalOf,
+} from '../../src/runtime/call/record.ts'
 import { ResultTooLargeError } from '../../src/runtime/errors.ts'
-import { type CallRecord, claimChange, finishChange, killsOf, refusalOf } from '../../src/runtime/record.ts'
-import { renewChange } from '../../src/runtime/renewal.ts'
-import type { Store } from '../../src/runtime/store.ts'
+import { renewChange } from '../../src/runtime/operations/renewal.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { given, NOW, newRecord, stored, type UsingStore } from './store-records.ts'
 
 const LATER = Math.ceil(NOW / 1000) + 864_000

@@ -4,9 +4,9 @@
  */
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { compareListed } from '../../src/runtime/listing-position.ts'
-import { claimChange } from '../../src/runtime/record.ts'
-import type { ListingPosition, ListingStretch, Notice, Store } from '../../src/runtime/store.ts'
+import { compareListed } from '../../src/runtime/call/listing-position.ts'
+import { claimChange } from '../../src/runtime/call/record.ts'
+import type { ListingPosition, ListingStretch, Notice, Store } from '../../src/runtime/ports/store.ts'
 import { given, NOW, stored, type UsingStore } from './store-records.ts'
 
 type Wanted = Partial<ListingStretch> & Pick<ListingStretch, 'queues'>

@@ -6,8 +6,8 @@
 import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { CallRecord } from '../../src/runtime/record.ts'
-import type { Change, Condition, Field } from '../../src/runtime/store.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
+import type { Change, Condition, Field } from '../../src/runtime/ports/store.ts'
 import { newRecord, type UsingStore } from './store-records.ts'
 
 type Fields = Partial<Record<Field, string | number>>

@@ -4,8 +4,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
-import type { CallRecord } from '../../src/runtime/record.ts'
-import type { Condition, Store } from '../../src/runtime/store.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
+import type { Condition, Store } from '../../src/runtime/ports/store.ts'
 
 /** What the parts of the suite are given. */
 export type UsingStore = (run: (store: Store) => Promise<void>) => () => Promise<void>

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { ResultTooLargeError } from '../../src/runtime/errors.ts'
-import type { Store } from '../../src/runtime/store.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { describeFailed } from './store-failed.ts'
 import { describeListing, describeNotices } from './store-listing.ts'
 import { describeModel } from './store-model.ts'

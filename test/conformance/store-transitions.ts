@@ -18,8 +18,8 @@ import {
   progressChange,
   refusalOf,
   retryChange,
-} from '../../src/runtime/record.ts'
-import type { Change, Store, Written } from '../../src/runtime/store.ts'
+} from '../../src/runtime/call/record.ts'
+import type { Change, Store, Written } from '../../src/runtime/ports/store.ts'
 import { given, NOW, newRecord, stored, type UsingStore } from './store-records.ts'
 
 const RETENTION_SECONDS = 345_600

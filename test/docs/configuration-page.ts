@@ -6,16 +6,16 @@
  *
  * A new option needs its docstring with a `@default`, and a row in `becomes.ts`; a new interface a comment in the page:
  *
- * - `<!-- options: src/runtime/config.ts WorkerOptions -->`: its options (several, with `+` between them, make one table)
+ * - `<!-- options: src/runtime/config/config.ts WorkerOptions -->`: its options (several, with `+` between them, make one table)
  * - `<!-- becomes: WorkerOptions -->`: what they become
- * - `<!-- variables -->`, `<!-- limits: LIMITS -->`: the entries of those constants of `src/runtime/config.ts`
+ * - `<!-- variables -->`, `<!-- limits: LIMITS -->`: the entries of those constants of `src/runtime/config/config.ts`
  *
  * A test fails where the page is not what this writes.
  * @module
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ENV, LIMITS, PROTOCOL } from '../../src/runtime/config.ts'
+import { ENV, LIMITS, PROTOCOL } from '../../src/runtime/config/config.ts'
 import { root } from '../support/source-files.ts'
 import { BECOMES } from './becomes.ts'
 import { type DeclaredOption, entriesOf, optionsOf } from './declared-options.ts'
@@ -23,7 +23,7 @@ import { type DeclaredOption, entriesOf, optionsOf } from './declared-options.ts
 /** The page. */
 export const configurationPage = 'docs/configuration.md'
 
-const config = 'src/runtime/config.ts'
+const config = 'src/runtime/config/config.ts'
 
 const block =
   /^<!-- (?<kind>options|becomes|variables|limits)(?:: (?<what>[^\n]*?))? -->\n[\s\S]*?^<!-- end -->$/gm
@@ -73,8 +73,8 @@ function defaultOf(option: DeclaredOption): string {
 
 /** Where interfaces are declared that are not the config's. */
 const elsewhere: Readonly<Record<string, string>> = {
-  CallOptions: 'src/runtime/call-options.ts',
-  CallTimes: 'src/runtime/call-times.ts',
+  CallOptions: 'src/runtime/submit/call-options.ts',
+  CallTimes: 'src/runtime/call/call-times.ts',
 }
 
 /** What becomes of each option of an interface. */

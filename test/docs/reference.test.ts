@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { BundleError } from '../../cdk/bundling/bundle-error.ts'
 import { AppDiscoveryError } from '../../src/app-discovery/index.ts'
 import { TTL_ATTRIBUTE, tableDefinition } from '../../src/runtime/aws/dynamodb-item.ts'
-import { DEFAULTS, ENV } from '../../src/runtime/config.ts'
+import { DEFAULTS, ENV } from '../../src/runtime/config/config.ts'
 import * as errors from '../../src/runtime/errors.ts'
 import { root } from '../support/source-files.ts'
 import { configurationPage, withTables } from './configuration-page.ts'
@@ -16,7 +16,7 @@ import { exportedInterfaces, optionsOf } from './declared-options.ts'
 import { rowsBelow, textOf } from './reference-tables.ts'
 import { pages } from './snippets.ts'
 
-const config = 'src/runtime/config.ts'
+const config = 'src/runtime/config/config.ts'
 
 describe('docs/configuration.md', () => {
   const text = textOf(configurationPage)
@@ -64,7 +64,7 @@ describe('docs/configuration.md', () => {
       logLevel: "'debug' | 'info' | 'warn' | 'error'",
       queues: 'string[]',
     })
-    expect(types('src/runtime/call-options.ts', 'CallOptions')).toMatchObject({ queue: 'string' })
+    expect(types('src/runtime/submit/call-options.ts', 'CallOptions')).toMatchObject({ queue: 'string' })
     expect(types('src/index.ts', 'ConnectOptions')).toMatchObject({
       local: 'object',
       'local.startWorkers': 'boolean',
@@ -74,7 +74,7 @@ describe('docs/configuration.md', () => {
 
 test('docs/scheduling.md lists every option of a schedule, and its default', () => {
   const rows = rowsBelow('docs/scheduling.md', '## Schedules')
-  const path = 'src/runtime/schedule-options.ts'
+  const path = 'src/runtime/config/schedule-options.ts'
   const declared = ['ScheduleTimes', 'ScheduleOptions', 'ConfigSchedule'].flatMap((name) =>
     optionsOf(path, name).map((option) => option.name),
   )
@@ -128,7 +128,7 @@ describe('docs/from-celery.md', () => {
         ...[
           ...interfaces,
           ['src/index.ts', 'ConnectOptions'] as const,
-          ['src/runtime/call-options.ts', 'CallOptions'] as const,
+          ['src/runtime/submit/call-options.ts', 'CallOptions'] as const,
         ],
         ['src/runtime/aws/aws-backend.ts', 'AwsOptions'] as const,
       ].flatMap(([path, name]) => optionsOf(path, name).map((option) => option.name))

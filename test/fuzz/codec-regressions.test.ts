@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createCodec } from '../../src/runtime/codec.ts'
+import { createCodec } from '../../src/runtime/codec/codec.ts'
 import { MalformedMessageError } from '../../src/runtime/errors.ts'
 
 // What the fuzzer and its readers found.

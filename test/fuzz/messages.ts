@@ -6,7 +6,7 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import fc from 'fast-check'
 import type { InvocationContext } from '../../src/handlers/invocation.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import {
   type HandlerName,
   handlerStage,

@@ -3,7 +3,7 @@
  * @module
  */
 import fc from 'fast-check'
-import { createCodec } from '../../src/runtime/codec.ts'
+import { createCodec } from '../../src/runtime/codec/codec.ts'
 import { UnsupportedValueError } from '../../src/runtime/errors.ts'
 import { type Built, buildValue, RegisteredError } from './build-value.ts'
 import { placesOf } from './path-of-refusal.ts'

@@ -2,8 +2,6 @@ import { hash } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
-import { DEFAULTS, type ResolvedConfig } from '../../src/runtime/config.ts'
-import { systemEntropy } from '../../src/runtime/entropy.ts'
 import {
   type CallRecord,
   cancelChange,
@@ -13,9 +11,11 @@ import {
   mayCreate,
   progressChange,
   retryChange,
-} from '../../src/runtime/record.ts'
-import { renewChange } from '../../src/runtime/renewal.ts'
-import type { Store, Written } from '../../src/runtime/store.ts'
+} from '../../src/runtime/call/record.ts'
+import { DEFAULTS, type ResolvedConfig } from '../../src/runtime/config/config.ts'
+import { systemEntropy } from '../../src/runtime/entropy.ts'
+import { renewChange } from '../../src/runtime/operations/renewal.ts'
+import type { Store, Written } from '../../src/runtime/ports/store.ts'
 import { countCapacity } from '../support/capacity-counter.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
 import { createTable } from '../support/dynamodb-table.ts'

@@ -17,9 +17,9 @@ import {
 import { virtualClock } from 'errand/local-emulator'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
-import type { Backend } from '../../src/runtime/backend.ts'
-import type { CallOptions } from '../../src/runtime/call-options.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
+import type { CallOptions } from '../../src/runtime/submit/call-options.ts'
 
 // What a user can get wrong: each gives a typed error that says what failed, the value, the rule and the fix.
 

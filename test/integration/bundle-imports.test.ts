@@ -114,11 +114,11 @@ test('an app may be in files of any name, those of errand’s among them, and th
   const cwd = writeApp({
     'src/index.ts': `${shop}
       import { loadS3 } from './runtime/aws/files.ts'
-      import { timesOf } from './runtime/check-schedules.ts'
+      import { timesOf } from './runtime/schedules/check-schedules.ts'
       const loadDynamo = ${load('dynamodb')}
       globalThis.see = async () => [await loadDynamo(), await loadS3(), timesOf()]`,
     'src/runtime/aws/files.ts': `export const loadS3 = ${load('s3')}`,
-    'src/runtime/check-schedules.ts': "export const timesOf = () => 'times'",
+    'src/runtime/schedules/check-schedules.ts': "export const timesOf = () => 'times'",
     ...packageOf('@aws-sdk/client-dynamodb', "export const whole = 'dynamodb'", 'module'),
     ...packageOf('@aws-sdk/client-s3', "export const whole = 's3'", 'module'),
   })

@@ -1,12 +1,12 @@
 import { defineConfig, UndeliverableError } from 'errand'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
+import { messageDueAt, scheduledCallId } from '../../src/runtime/call/scheduled-call.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import { resolveSchedule } from '../../src/runtime/resolve-schedules.ts'
-import { messageDueAt, scheduledCallId } from '../../src/runtime/scheduled-call.ts'
+import { resolveSchedule } from '../../src/runtime/schedules/resolve-schedules.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // What SQS gave up on: its calls end, once, and by nobody who may not.

@@ -7,10 +7,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { type LocalBackendOptions, localBackend, virtualClock } from '../../src/local-emulator/index.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
 import { delay } from '../../src/runtime/clock.ts'
-import type { Config } from '../../src/runtime/config.ts'
+import type { Config } from '../../src/runtime/config/config.ts'
 import { AccessDeniedError } from '../../src/runtime/errors.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 const plain: Config = { name: 'expiry', workers: { main: { timeoutSeconds: 60, logLevel: 'error' } } }

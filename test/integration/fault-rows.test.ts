@@ -1,10 +1,10 @@
 import { createClient, createExecutor, currentTask, defineConfig, WaitTimeoutError } from 'errand'
 import { testExecutor } from 'errand/testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Environment, runMessage } from '../../src/runtime/attempt.ts'
-import type { AttemptReport } from '../../src/runtime/attempt-report.ts'
+import { type Environment, runMessage } from '../../src/runtime/attempt/attempt.ts'
+import type { AttemptReport } from '../../src/runtime/attempt/attempt-report.ts'
+import { createMarks } from '../../src/runtime/attempt/marks.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import { createMarks } from '../../src/runtime/marks.ts'
 import { shopUnderTest } from '../support/shop-under-test.ts'
 import { workerStage } from '../support/worker-stage.ts'
 

@@ -8,8 +8,8 @@ import {
   UnregisteredTaskError,
 } from 'errand'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
-import type { Store } from '../../src/runtime/store.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // What `with({ then, catch })` names follows a call's end: never lost, and never as two calls.

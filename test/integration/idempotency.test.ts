@@ -12,10 +12,10 @@ import { virtualClock } from 'errand/local-emulator'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { localBackend } from '../../src/local-emulator/local-backend.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
-import type { Queue } from '../../src/runtime/queue.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
+import type { Queue } from '../../src/runtime/ports/queue.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import type { Store } from '../../src/runtime/store.ts'
 
 // One key, one call: whoever submits, however often, and whatever is lost on the way (I10).
 

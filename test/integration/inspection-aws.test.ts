@@ -11,7 +11,7 @@ import {
 } from 'errand'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AwsOptions } from '../../src/runtime/aws/aws-backend.ts'
-import { ENV } from '../../src/runtime/config.ts'
+import { ENV } from '../../src/runtime/config/config.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { createTable } from '../support/dynamodb-table.ts'
 import { type FauxqsServer, startFauxqs } from '../support/fauxqs.ts'

@@ -10,11 +10,11 @@ import {
 import fc from 'fast-check'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
+import { isFinal } from '../../src/runtime/call/record.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import { isFinal } from '../../src/runtime/record.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 // How long a killed attempt is missed: the formula of docs/reliability.md, on virtual time.

@@ -1,6 +1,6 @@
 import { BlobLostError, type Config, currentTask, NonRetryableError, RetryRefusedError } from 'errand'
 import { describe, expect, test, vi } from 'vitest'
-import type { Blobs } from '../../src/runtime/blobs.ts'
+import type { Blobs } from '../../src/runtime/ports/blobs.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // What a worker does when blobs are gone, foreign, slow or refused; and what retries by hand and follow-ups make of them.

@@ -1,6 +1,6 @@
 import { createExecutor, defineConfig, type Executor, NonRetryableError } from 'errand'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { LIMITS } from '../../src/runtime/config.ts'
+import { LIMITS } from '../../src/runtime/config/config.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import { loopbackRegion } from '../support/loopback-connection.ts'
 import { startWireServers, startWireWorkers, type WireServers } from '../support/wire-fleet.ts'

@@ -1,7 +1,7 @@
 import { type Config, IdempotencyConflictError, PayloadTooLargeError, SubmitUncertainError } from 'errand'
 import { describe, expect, test, vi } from 'vitest'
-import type { Blobs } from '../../src/runtime/blobs.ts'
-import { LIMITS } from '../../src/runtime/config.ts'
+import { LIMITS } from '../../src/runtime/config/config.ts'
+import type { Blobs } from '../../src/runtime/ports/blobs.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // Arguments and results at and over every limit, and what goes wrong on their way, on virtual time.

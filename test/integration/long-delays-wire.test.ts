@@ -9,7 +9,7 @@ import { messageSender } from '../../src/cli/local-aws/message-sender.ts'
 import { type SchedulerServer, startSchedulerServer } from '../../src/cli/local-aws/scheduler-server.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import { scheduleName } from '../../src/runtime/one-time-schedules.ts'
+import { scheduleName } from '../../src/runtime/ports/one-time-schedules.ts'
 import { connectionTo } from '../support/loopback-connection.ts'
 import { startWireServers, startWireWorkers, type WireServers } from '../support/wire-fleet.ts'
 

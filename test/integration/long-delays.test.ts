@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { createDeadLetterHandler } from '../../src/handlers/dead-letter.ts'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { faultPlan, localBackend, virtualClock } from '../../src/local-emulator/index.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 const DAY = 86_400

@@ -1,6 +1,6 @@
 import { currentTask, defineConfig } from 'errand'
 import { expect, test } from 'vitest'
-import { outlivesMessage } from '../../src/runtime/message-life.ts'
+import { outlivesMessage } from '../../src/runtime/call/message-life.ts'
 import { shopUnderTest } from '../support/shop-under-test.ts'
 import { workerStage } from '../support/worker-stage.ts'
 

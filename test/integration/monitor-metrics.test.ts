@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createMetrics } from '../../src/handlers/metrics.ts'
 import type { Overview } from '../../src/monitor/overview-page.ts'
-import type { AttemptReport } from '../../src/runtime/attempt-report.ts'
+import type { AttemptReport } from '../../src/runtime/attempt/attempt-report.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import { lazyCloudWatch } from '../../src/runtime/aws/cloudwatch-client.ts'
 import { cloudWatchMetrics } from '../../src/runtime/aws/cloudwatch-metrics.ts'

@@ -1,6 +1,6 @@
 import { AccessDeniedError, defineConfig } from 'errand'
 import { describe, expect, test, vi } from 'vitest'
-import type { OutgoingMessage } from '../../src/runtime/queue.ts'
+import type { OutgoingMessage } from '../../src/runtime/ports/queue.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // AWS refuses to send: the grant is missing, or the queue. The submit says so, and leaves no call that waits (F-12, I9).

@@ -7,7 +7,7 @@ import {
   RetryRefusedError,
 } from 'errand'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Store } from '../../src/runtime/store.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // A failed call that people have tried again.

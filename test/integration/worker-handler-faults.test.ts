@@ -1,8 +1,8 @@
 import { currentTask, defineConfig } from 'errand'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { internalsOf } from '../../src/runtime/executor.ts'
+import type { Change, Store } from '../../src/runtime/ports/store.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
-import type { Change, Store } from '../../src/runtime/store.ts'
 import { workerStage } from '../support/worker-stage.ts'
 
 // A store that is throttled, gone, or whose answers are lost; start hooks that throw or hang.

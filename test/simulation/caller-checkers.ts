@@ -3,8 +3,9 @@
  * is one call.
  * @module
  */
-import { createCodec } from '../../src/runtime/codec.ts'
-import { type CallState, isFinal } from '../../src/runtime/record.ts'
+
+import { type CallState, isFinal } from '../../src/runtime/call/record.ts'
+import { createCodec } from '../../src/runtime/codec/codec.ts'
 import { FIRST_CHILD, FOLLOW_UP, type Returned } from './programs.ts'
 import type { Of, RunView } from './run-view.ts'
 import { callIn, MAX_EVENTS } from './simulation.ts'

@@ -4,9 +4,9 @@
  */
 import { edit, type Mutant } from './mutant.ts'
 
-const attempt = 'src/runtime/attempt.ts'
-const record = 'src/runtime/record.ts'
-const renewal = 'src/runtime/renewal.ts'
+const attempt = 'src/runtime/attempt/attempt.ts'
+const record = 'src/runtime/call/record.ts'
+const renewal = 'src/runtime/operations/renewal.ts'
 
 /** Breaks of the fence. */
 export const fenceMutants: readonly Mutant[] = [
@@ -71,7 +71,7 @@ export const claimMutants: readonly Mutant[] = [
   },
   {
     name: 'no margin for clock skew',
-    edits: [edit('src/runtime/config.ts', 'leaseMarginSeconds: 3,', 'leaseMarginSeconds: 0,')],
+    edits: [edit('src/runtime/config/config.ts', 'leaseMarginSeconds: 3,', 'leaseMarginSeconds: 0,')],
     mode: 'no-visibility',
   },
   {
@@ -88,7 +88,7 @@ export const claimMutants: readonly Mutant[] = [
     name: 'a renewed lease is not renewed',
     edits: [
       edit(
-        'src/runtime/leases.ts',
+        'src/runtime/attempt/leases.ts',
         'ports.store.update(attempt.id, extendLeaseChange(attempt.owner, leaseUntil))',
         '({ written: true })',
       ),
@@ -119,7 +119,7 @@ export const claimMutants: readonly Mutant[] = [
   },
   {
     name: 'an attempt heeds a record that is older than its claim',
-    edits: [edit('src/runtime/marks.ts', 'if (record.attempts < attempt.attempt) return\n', '\n')],
+    edits: [edit('src/runtime/attempt/marks.ts', 'if (record.attempts < attempt.attempt) return\n', '\n')],
   },
   {
     name: 'an attempt begins after its renewed lease is over',

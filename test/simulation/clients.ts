@@ -4,7 +4,7 @@
  */
 import { createExecutor } from '../../src/index.ts'
 import type { Executor } from '../../src/runtime/executor.ts'
-import type { Future } from '../../src/runtime/future.ts'
+import type { Future } from '../../src/runtime/future/future.ts'
 import { backendOf, readTasks } from './fleet.ts'
 import type { PlannedCall, PlannedRequest, Program } from './plan.ts'
 import { type SimulatedTasks, tasksOf, type WorkFunction } from './programs.ts'

@@ -3,7 +3,7 @@
  * to a message on the way.
  * @module
  */
-import type { ReceivedMessage } from '../../src/runtime/queue.ts'
+import type { ReceivedMessage } from '../../src/runtime/ports/queue.ts'
 import type { LambdaSide } from './fleet.ts'
 import { strikes } from './request.ts'
 import type { Simulation } from './simulation.ts'

@@ -4,10 +4,10 @@
  */
 import { edit, type Mutant } from './mutant.ts'
 
-const attempt = 'src/runtime/attempt.ts'
-const finish = 'src/runtime/finish-attempt.ts'
+const attempt = 'src/runtime/attempt/attempt.ts'
+const finish = 'src/runtime/attempt/finish-attempt.ts'
 const invocation = 'src/handlers/invocation.ts'
-const record = 'src/runtime/record.ts'
+const record = 'src/runtime/call/record.ts'
 const worker = 'src/handlers/worker.ts'
 
 /** Breaks of the end of an attempt. */
@@ -106,7 +106,7 @@ export const messageMutants: readonly Mutant[] = [
     name: 'a future shows progress in the order of its reads',
     edits: [
       edit(
-        'src/runtime/future.ts',
+        'src/runtime/future/future.ts',
         'return (a.progressNumber ?? 0) < (b.progressNumber ?? 0)',
         'return false',
       ),

@@ -2,7 +2,7 @@
  * The queue as one process sees it: SQS's standard queues deliver twice, late and in any order, and requests fail.
  * @module
  */
-import type { OutgoingMessage, Queue, SendResult } from '../../src/runtime/queue.ts'
+import type { OutgoingMessage, Queue, SendResult } from '../../src/runtime/ports/queue.ts'
 import { request, strikes } from './request.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { Simulation } from './simulation.ts'

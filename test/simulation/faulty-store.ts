@@ -2,9 +2,9 @@
  * The store as one process sees it over a network that loses, delays and repeats.
  * @module
  */
-import type { CallRecord } from '../../src/runtime/record.ts'
-import { scheduleRowId } from '../../src/runtime/scheduled-call.ts'
-import type { Store, Written } from '../../src/runtime/store.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
+import { scheduleRowId } from '../../src/runtime/call/scheduled-call.ts'
+import type { Store, Written } from '../../src/runtime/ports/store.ts'
 import { request, strikes } from './request.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import { RECURRING, type Simulation } from './simulation.ts'

@@ -2,8 +2,9 @@
  * What must hold of the groups of a FIFO queue: one call after the other, in the order of their sending.
  * @module
  */
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
-import { isFinal } from '../../src/runtime/record.ts'
+
+import { isFinal } from '../../src/runtime/call/record.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
 import type { RunView } from './run-view.ts'
 
 /** The calls of each group, in the order in which the queue took the first message of each. */

@@ -3,7 +3,7 @@
  * doctored history can test them.
  * @module
  */
-import type { CallRecord, CallState } from '../../src/runtime/record.ts'
+import type { CallRecord, CallState } from '../../src/runtime/call/record.ts'
 import type { FaultKind } from './faults.ts'
 import type { Plan } from './plan.ts'
 

@@ -2,8 +2,9 @@
  * What must hold of messages: none is dropped too early, none kept for ever, none harms its batch.
  * @module
  */
-import { scheduleName } from '../../src/runtime/one-time-schedules.ts'
-import { isFinal, sendsOf } from '../../src/runtime/record.ts'
+
+import { isFinal, sendsOf } from '../../src/runtime/call/record.ts'
+import { scheduleName } from '../../src/runtime/ports/one-time-schedules.ts'
 import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 import { callIn } from './simulation.ts'
 

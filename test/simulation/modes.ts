@@ -92,7 +92,7 @@ export const modes: ReadonlyMap<string, Mode> = new Map(
       what: 'a lease is over as soon as it begins, the fence holds alone',
       edits: [
         {
-          file: 'src/runtime/attempt.ts',
+          file: 'src/runtime/attempt/attempt.ts',
           find: 'leaseUntil: leaseEndOf(environment, delivery, now) + PROTOCOL.leaseMarginSeconds * 1000,',
           replace: 'leaseUntil: now,',
         },

@@ -7,10 +7,10 @@ import { endMutants, messageMutants } from './end-mutants.ts'
 import { edit, type Mutant } from './mutant.ts'
 import { timeMutants } from './time-mutants.ts'
 
-const attempt = 'src/runtime/attempt.ts'
-const finish = 'src/runtime/finish-attempt.ts'
-const record = 'src/runtime/record.ts'
-const send = 'src/runtime/send.ts'
+const attempt = 'src/runtime/attempt/attempt.ts'
+const finish = 'src/runtime/attempt/finish-attempt.ts'
+const record = 'src/runtime/call/record.ts'
+const send = 'src/runtime/submit/send.ts'
 
 const senders: readonly Mutant[] = [
   {
@@ -70,7 +70,7 @@ const senders: readonly Mutant[] = [
     name: 'cancel says true of a call that ended otherwise',
     edits: [
       edit(
-        'src/runtime/calls.ts',
+        'src/runtime/future/calls.ts',
         "return existing.state === 'cancelled'",
         "return existing.state !== 'running'",
       ),
@@ -80,12 +80,12 @@ const senders: readonly Mutant[] = [
     name: 'a retry by hand takes a call that has not failed',
     edits: [
       edit(
-        'src/runtime/renewal.ts',
+        'src/runtime/operations/renewal.ts',
         "all: [['state', '=', 'failed'], sends",
         "all: [['state', 'in', ['failed', 'succeeded']], sends",
       ),
       edit(
-        'src/runtime/retry-by-hand.ts',
+        'src/runtime/operations/retry-by-hand.ts',
         "if (record.state !== 'failed' && !mayBeUnsent)",
         "if (record.state !== 'failed' && record.state !== 'succeeded' && !mayBeUnsent)",
       ),
@@ -121,7 +121,7 @@ const senders: readonly Mutant[] = [
     name: 'a follow-up gets an id of its own each time',
     edits: [
       edit(
-        'src/runtime/follow-up.ts',
+        'src/runtime/attempt/follow-up.ts',
         '    id,\n    { id: envelope.id, depth',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
         '    `${id}:${Math.floor(now)}`,\n    { id: envelope.id, depth',

@@ -2,9 +2,10 @@
  * What must hold of the writes of every record: the state machine, the fence, the lease, the counts.
  * @module
  */
-import { createCodec } from '../../src/runtime/codec.ts'
-import { PROTOCOL } from '../../src/runtime/config.ts'
-import { type CallRecord, type CallState, isFinal } from '../../src/runtime/record.ts'
+
+import { type CallRecord, type CallState, isFinal } from '../../src/runtime/call/record.ts'
+import { createCodec } from '../../src/runtime/codec/codec.ts'
+import { PROTOCOL } from '../../src/runtime/config/config.ts'
 import type { Returned } from './programs.ts'
 import { isClaim, type Of, type RunView, wasFinal } from './run-view.ts'
 

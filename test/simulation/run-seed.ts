@@ -3,8 +3,8 @@
  * @module
  */
 import { hash } from 'node:crypto'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
-import { mayCreate } from '../../src/runtime/record.ts'
+import { mayCreate } from '../../src/runtime/call/record.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
 import { check, type Violation } from './checkers.ts'
 import { type Clients, clientsOf } from './clients.ts'
 import { pollQueue } from './deliveries.ts'

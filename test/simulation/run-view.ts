@@ -2,7 +2,7 @@
  * A run's history, put in order for checkers: by kind, by call, by invocation.
  * @module
  */
-import { type CallRecord, isFinal } from '../../src/runtime/record.ts'
+import { type CallRecord, isFinal } from '../../src/runtime/call/record.ts'
 import type { FaultKind } from './faults.ts'
 import type { Happening, RunResult } from './history.ts'
 import type { Mode } from './modes.ts'

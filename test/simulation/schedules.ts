@@ -3,12 +3,13 @@
  * schedule has not fired.
  * @module
  */
+
+import { messageDueAt } from '../../src/runtime/call/scheduled-call.ts'
 import {
   firingOf,
   type OneTimeSchedule,
   type OneTimeSchedules,
-} from '../../src/runtime/one-time-schedules.ts'
-import { messageDueAt } from '../../src/runtime/scheduled-call.ts'
+} from '../../src/runtime/ports/one-time-schedules.ts'
 import { acceptMessage } from './faulty-queue.ts'
 import { request, strikes } from './request.ts'
 import type { SimulatedProcess } from './simulated-process.ts'

@@ -3,8 +3,8 @@
  * @module
  */
 import { environmentPorts } from '../../src/local-emulator/environment-ports.ts'
-import type { Ports } from '../../src/runtime/backend.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
+import type { Ports } from '../../src/runtime/ports/backend.ts'
 import { faultyQueue } from './faulty-queue.ts'
 import { faultyStore } from './faulty-store.ts'
 import { faultyOneTimeSchedules } from './schedules.ts'

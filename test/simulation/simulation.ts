@@ -4,10 +4,10 @@
  */
 import { type InProcessQueue, inProcessQueue } from '../../src/local-emulator/in-process-queue.ts'
 import { type InProcessStore, inProcessStore } from '../../src/local-emulator/in-process-store.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
-import type { Config, ConfigSchedule, ResolvedConfig } from '../../src/runtime/config.ts'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
+import type { Config, ConfigSchedule, ResolvedConfig } from '../../src/runtime/config/config.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { type Faults, faultsOf } from './faults.ts'
 import { type History, historyOf } from './history.ts'

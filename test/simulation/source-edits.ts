@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 /** One change of a source file. */
 export interface SourceEdit {
-  /** From the checkout's root: `src/runtime/record.ts`. */
+  /** From the checkout's root: `src/runtime/call/record.ts`. */
   readonly file: string
   /** Text that occurs there exactly once. */
   readonly find: string

@@ -3,8 +3,9 @@
  * nobody lets go of a message before something else will send it.
  * @module
  */
-import { LIMITS, PROTOCOL } from '../../src/runtime/config.ts'
-import { isFinal } from '../../src/runtime/record.ts'
+
+import { isFinal } from '../../src/runtime/call/record.ts'
+import { LIMITS, PROTOCOL } from '../../src/runtime/config/config.ts'
 import { SCHEDULED } from './programs.ts'
 import { isClaim, type RunView } from './run-view.ts'
 import { callIn } from './simulation.ts'

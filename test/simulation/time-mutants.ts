@@ -4,12 +4,12 @@
  */
 import { edit, type Mutant } from './mutant.ts'
 
-const attempt = 'src/runtime/attempt.ts'
-const longWait = 'src/runtime/long-wait.ts'
-const oneTime = 'src/runtime/one-time-schedules.ts'
-const record = 'src/runtime/record.ts'
-const scheduled = 'src/runtime/scheduled-call.ts'
-const overlap = 'src/runtime/overlap.ts'
+const attempt = 'src/runtime/attempt/attempt.ts'
+const longWait = 'src/runtime/attempt/long-wait.ts'
+const oneTime = 'src/runtime/ports/one-time-schedules.ts'
+const record = 'src/runtime/call/record.ts'
+const scheduled = 'src/runtime/call/scheduled-call.ts'
+const overlap = 'src/runtime/attempt/overlap.ts'
 
 /** Breaks of the times of calls. */
 export const timeMutants: readonly Mutant[] = [

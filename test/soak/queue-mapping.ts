@@ -4,7 +4,7 @@
  */
 import type { WorkerHandler } from '../../src/handlers/invocation.ts'
 import { startEventSourceMapping } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { loopbackRegion } from '../support/loopback-connection.ts'
 
 /** Invocations that one process runs at once: a kill takes them all. */

@@ -3,8 +3,8 @@
  * @module
  */
 import type { AwsOptions } from '../../src/runtime/aws/aws-backend.ts'
-import { MAX_RECEIVE_COUNT } from '../../src/runtime/config.ts'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
+import { MAX_RECEIVE_COUNT } from '../../src/runtime/config/config.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
 import { createTable } from '../support/dynamodb-table.ts'

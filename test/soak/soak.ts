@@ -12,10 +12,10 @@ import {
   SubmitUncertainError,
 } from '../../src/index.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
+import { type CallRecord, type CallState, isFinal } from '../../src/runtime/call/record.ts'
 import { delay, systemClock } from '../../src/runtime/clock.ts'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
-import { type CallRecord, type CallState, isFinal } from '../../src/runtime/record.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import { seededFractions } from '../support/seeded-fractions.ts'
 import { bundleProgram, type Fleet, startFleet } from '../support/worker-process.ts'

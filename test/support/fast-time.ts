@@ -3,7 +3,7 @@
  * @module
  */
 import { type Clock, systemClock } from '../../src/runtime/clock.ts'
-import type { Queue } from '../../src/runtime/queue.ts'
+import type { Queue } from '../../src/runtime/ports/queue.ts'
 
 /** A clock that showed the system's time at `sinceMs`, and runs `factor` times as fast. */
 export function fastClock(factor: number, sinceMs: number): Clock {

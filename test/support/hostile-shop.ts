@@ -3,7 +3,7 @@
  * only a table that somebody else writes to could hold.
  * @module
  */
-import type { CallRecord } from '../../src/runtime/record.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import { hostileTexts } from './hostile-texts.ts'
 import { encoded, monitorStage } from './monitor-stage.ts'
 

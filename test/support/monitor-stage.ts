@@ -7,11 +7,11 @@ import { virtualClock } from 'errand/local-emulator'
 import { type Grant, type MonitorOptions, monitor } from 'errand/monitor'
 import { Hono } from 'hono'
 import { onTestFinished } from 'vitest'
-import type { Backend } from '../../src/runtime/backend.ts'
-import { createCodec } from '../../src/runtime/codec.ts'
-import { encodeEnvelope } from '../../src/runtime/envelope.ts'
+import { encodeEnvelope } from '../../src/runtime/call/envelope.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
+import { createCodec } from '../../src/runtime/codec/codec.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 
 const config = defineConfig({
   name: 'shop',

@@ -2,7 +2,7 @@
  * The pages of a monitor over a busy shop, by name: every one that it has, in every state worth looking at.
  * @module
  */
-import type { CallState, FailureReason } from '../../src/runtime/record.ts'
+import type { CallState, FailureReason } from '../../src/runtime/call/record.ts'
 import type { BusyShop } from './busy-shop.ts'
 
 /** A page: its address, and the pattern of the route that answers. */

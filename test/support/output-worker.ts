@@ -7,9 +7,9 @@ import { createExecutor, defineConfig, task } from 'errand'
 import { workerHandler } from 'errand/lambda'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
 import { arnOf, inProcessQueue, inProcessStore } from '../../src/local-emulator/index.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
 import { systemClock as clock } from '../../src/runtime/clock.ts'
 import { systemEntropy as entropy } from '../../src/runtime/entropy.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 const config = defineConfig({ name: 'closed', workers: { main: { batchSize: 10 } } })

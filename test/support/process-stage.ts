@@ -6,10 +6,10 @@ import type { CallOptions, Config, FutureGroup } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
 import { environmentPorts } from '../../src/local-emulator/environment-ports.ts'
 import { type ProcessWorkerOptions, startProcessWorker } from '../../src/process-worker/process-worker.ts'
-import type { Ports } from '../../src/runtime/backend.ts'
 import { type Clock, delay } from '../../src/runtime/clock.ts'
 import { idInGroup } from '../../src/runtime/entropy.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
+import type { Ports } from '../../src/runtime/ports/backend.ts'
 import { workerStage } from './worker-stage.ts'
 
 /** Tasks by name, made with the clock of the stage. */

@@ -39,7 +39,7 @@ export interface FunctionSpan {
 
 /** One source file. */
 export interface SourceFile {
-  /** From the checkout's root, with forward slashes: `src/runtime/record.ts`. */
+  /** From the checkout's root, with forward slashes: `src/runtime/call/record.ts`. */
   readonly path: string
   readonly text: string
   readonly lines: number

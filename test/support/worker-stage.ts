@@ -17,12 +17,12 @@ import {
 import { expect } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Backend, Ports } from '../../src/runtime/backend.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
+import type { Backend, Ports } from '../../src/runtime/ports/backend.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import type { TaskTree } from '../../src/runtime/registry.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import type { Store } from '../../src/runtime/store.ts'
 
 /** Sets the stage, with blobs where the config has them; `faulty` replaces parts of the store as the worker sees it, the client's is sound. */
 export function workerStage(

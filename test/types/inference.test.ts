@@ -11,9 +11,9 @@ import {
 } from 'errand'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import * as futures from '../../src/runtime/future.ts'
-import * as pattern from '../../src/runtime/name-pattern.ts'
-import * as names from '../../src/runtime/nearest-name.ts'
+import * as pattern from '../../src/runtime/config/name-pattern.ts'
+import * as names from '../../src/runtime/config/nearest-name.ts'
+import * as futures from '../../src/runtime/future/future.ts'
 
 // What TypeScript knows of a submit: everything, from the function itself. `tsc` is the test; running it only
 // shows that the file is one. What must be refused stands in `refused`, which is never called.

@@ -1,9 +1,9 @@
 import { createExecutor, defineConfig, NonRetryableError } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { attemptsOf, historyWith, killedAttempts } from '../../src/runtime/attempt-history.ts'
+import { attemptsOf, historyWith, killedAttempts } from '../../src/runtime/call/attempt-history.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
 
 const CREATED = Date.UTC(2026, 0, 1)
 const base: CallRecord = {

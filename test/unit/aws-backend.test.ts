@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
 import { endpointOf, lazyDynamoDb, lazySqs, regionOf } from '../../src/runtime/aws/aws-clients.ts'
 import { listingTime, shardOf, tableDefinition } from '../../src/runtime/aws/dynamodb-item.ts'
-import { ENV, type ResolvedConfig } from '../../src/runtime/config.ts'
+import { ENV, type ResolvedConfig } from '../../src/runtime/config/config.ts'
 import { InvalidOptionError, NotWiredError } from '../../src/runtime/errors.ts'
 
 const config: ResolvedConfig = {

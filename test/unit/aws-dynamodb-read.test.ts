@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { lazyDynamoDb } from '../../src/runtime/aws/aws-clients.ts'
 import { itemOf, recordKey } from '../../src/runtime/aws/dynamodb-item.ts'
 import { dynamoDbStore } from '../../src/runtime/aws/dynamodb-store.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
 
 const record: CallRecord = {
   id: 'b',

@@ -5,6 +5,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { inProcessBlobs } from '../../src/local-emulator/in-process-blobs.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
+import { type Config, ENV, LIMITS } from '../../src/runtime/config/config.ts'
+import { BlobLostError, InvalidOptionError, NotWiredError } from '../../src/runtime/errors.ts'
 import {
   argumentsKey,
   type Blobs,
@@ -13,9 +15,7 @@ import {
   readArguments,
   readResult,
   resultKey,
-} from '../../src/runtime/blobs.ts'
-import { type Config, ENV, LIMITS } from '../../src/runtime/config.ts'
-import { BlobLostError, InvalidOptionError, NotWiredError } from '../../src/runtime/errors.ts'
+} from '../../src/runtime/ports/blobs.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 const id = '0190163d-8694-739b-aea5-000000000000'

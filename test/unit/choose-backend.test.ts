@@ -1,7 +1,7 @@
 import { createExecutor, defineConfig, InvalidOptionError, NotWiredError } from 'errand'
 import { describe, expect, test } from 'vitest'
-import type { BackendKind } from '../../src/runtime/backend.ts'
 import { chooseBackend, type Environment } from '../../src/runtime/choose-backend.ts'
+import type { BackendKind } from '../../src/runtime/ports/backend.ts'
 
 const wired = { ERRAND_TABLE: 'table', ERRAND_QUEUE_URLS: '{}' }
 const choose = (env: Environment, named?: BackendKind) => chooseBackend(named, env, 'shop')

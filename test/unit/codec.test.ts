@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { createCodec, maxTextBytes } from '../../src/runtime/codec.ts'
+import { createCodec, maxTextBytes } from '../../src/runtime/codec/codec.ts'
 import { MalformedMessageError, UnsupportedValueError } from '../../src/runtime/errors.ts'
 
 const codec = createCodec()

@@ -1,6 +1,6 @@
 import { type Config, createExecutor, defineConfig, InvalidOptionError } from 'errand'
 import { describe, expect, test } from 'vitest'
-import { DEFAULTS } from '../../src/runtime/config.ts'
+import { DEFAULTS } from '../../src/runtime/config/config.ts'
 import { resolveConfig, resolveTaskOptions } from '../../src/runtime/resolve-config.ts'
 
 /** What a user of plain JavaScript may pass. */

@@ -1,7 +1,7 @@
 import { CronExpressionParser } from 'cron-parser'
 import { describe, expect, test } from 'vitest'
-import { awsCron } from '../../src/runtime/cron-expression.ts'
-import { dueTimes } from '../../src/runtime/cron-times.ts'
+import { awsCron } from '../../src/runtime/schedules/cron-expression.ts'
+import { dueTimes } from '../../src/runtime/schedules/cron-times.ts'
 import { seededFractions } from '../support/seeded-fractions.ts'
 
 // `cron-parser` is another library than the one that is used inside, and is given the zone, which ours is not.

@@ -3,7 +3,7 @@ import { createExecutor, currentTask, defineConfig, SubmitUncertainError, type T
 import { type FaultSwitches, localBackend, virtualClock } from 'errand/local-emulator'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createWorkerHandler } from '../../src/handlers/worker.ts'
-import { type CallRecord, isFinal } from '../../src/runtime/record.ts'
+import { type CallRecord, isFinal } from '../../src/runtime/call/record.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 
 // All switches at once: work still ends, and a seed repeats its run to the byte.

@@ -7,7 +7,7 @@ import {
   type Envelope,
   encodeEnvelope,
   isOfNewerVersion,
-} from '../../src/runtime/envelope.ts'
+} from '../../src/runtime/call/envelope.ts'
 
 const envelope: Envelope = {
   v: ENVELOPE_VERSION,

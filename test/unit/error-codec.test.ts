@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createContext, runInContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
-import { createCodec, type Encoded } from '../../src/runtime/codec.ts'
-import { cutText, errorLimits } from '../../src/runtime/error-codec.ts'
+import { createCodec, type Encoded } from '../../src/runtime/codec/codec.ts'
+import { cutText, errorLimits } from '../../src/runtime/codec/error-codec.ts'
 import * as errors from '../../src/runtime/errors.ts'
 
 class PaymentError extends Error {

@@ -5,10 +5,10 @@ import {
   inProcessQueue,
 } from '../../src/local-emulator/in-process-queue.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
-import { LIMITS, type ResolvedQueue } from '../../src/runtime/config.ts'
-import { deadLettersOf } from '../../src/runtime/dead-letter-names.ts'
+import { LIMITS, type ResolvedQueue } from '../../src/runtime/config/config.ts'
+import { deadLettersOf } from '../../src/runtime/config/dead-letter-names.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
-import type { OutgoingMessage, Queue, ReceivedMessage } from '../../src/runtime/queue.ts'
+import type { OutgoingMessage, Queue, ReceivedMessage } from '../../src/runtime/ports/queue.ts'
 
 const DAY = 86_400
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { changed, holds } from '../../src/local-emulator/condition.ts'
 import { inProcessStore } from '../../src/local-emulator/in-process-store.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
-import type { Change, Condition } from '../../src/runtime/store.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
+import type { Change, Condition } from '../../src/runtime/ports/store.ts'
 
 const none: Condition = ['id', 'absent']
 const always: Condition = { all: [] }

@@ -2,9 +2,9 @@ import { createExecutor, defineConfig } from 'errand'
 import { inProcessStore, virtualClock } from 'errand/local-emulator'
 import { describe, expect, test } from 'vitest'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import { putPaused, readNotices, startHeartbeat } from '../../src/runtime/heartbeat.ts'
-import type { Store } from '../../src/runtime/store.ts'
-import { reportOf } from '../../src/runtime/worker-report.ts'
+import { putPaused, readNotices, startHeartbeat } from '../../src/runtime/operations/heartbeat.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
+import { reportOf } from '../../src/runtime/ports/worker-report.ts'
 
 const { app } = internalsOf(createExecutor(defineConfig({ name: 'shop' }), { tasks: { add: () => 1 } }))
 const report = (received = 0) =>

@@ -1,10 +1,10 @@
 import { createExecutor, defineConfig } from 'errand'
 import { workerHandler } from 'errand/lambda'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { ENV } from '../../src/runtime/config.ts'
+import { ENV } from '../../src/runtime/config/config.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import { PACKAGE_VERSION } from '../../src/runtime/package-version.ts'
-import { readReport, reportOf, type WorkerReport } from '../../src/runtime/worker-report.ts'
+import { readReport, reportOf, type WorkerReport } from '../../src/runtime/ports/worker-report.ts'
 import { readPackage } from '../support/source-files.ts'
 
 const config = defineConfig({ name: 'shop', workers: ['foo', 'bar'] })

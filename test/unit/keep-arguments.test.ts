@@ -1,9 +1,9 @@
 import { createExecutor, defineConfig, InvalidOptionError, task } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Backend } from '../../src/runtime/backend.ts'
-import { decodeEnvelope } from '../../src/runtime/envelope.ts'
+import { decodeEnvelope } from '../../src/runtime/call/envelope.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 
 /** Two tasks of which one keeps its arguments, every write of a message counted. */
 async function stage(refusals = 0) {

@@ -4,9 +4,9 @@ import { inProcessQueue } from '../../src/local-emulator/in-process-queue.ts'
 import { inProcessStore } from '../../src/local-emulator/in-process-store.ts'
 import { lambdaFunction, type WorkerHandler } from '../../src/local-emulator/lambda-function.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
-import type { Ports } from '../../src/runtime/backend.ts'
 import { delay } from '../../src/runtime/clock.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
+import type { Ports } from '../../src/runtime/ports/backend.ts'
 
 const success: SQSBatchResponse = { batchItemFailures: [] }
 const event: SQSEvent = { Records: [] }

@@ -1,10 +1,10 @@
 import { virtualClock } from 'errand/local-emulator'
 import { expect, test } from 'vitest'
 import { inProcessStore } from '../../src/local-emulator/in-process-store.ts'
-import type { Ports } from '../../src/runtime/backend.ts'
-import { createLeases } from '../../src/runtime/leases.ts'
-import { heed, type WatchedAttempt } from '../../src/runtime/marks.ts'
-import { type CallRecord, extendLeaseChange, progressChange } from '../../src/runtime/record.ts'
+import { createLeases } from '../../src/runtime/attempt/leases.ts'
+import { heed, type WatchedAttempt } from '../../src/runtime/attempt/marks.ts'
+import { type CallRecord, extendLeaseChange, progressChange } from '../../src/runtime/call/record.ts'
+import type { Ports } from '../../src/runtime/ports/backend.ts'
 
 // A request that its sender gave up may still arrive, after those that came later (F-02), and a read may lag (F-44).
 

@@ -7,10 +7,10 @@ import {
 } from '../../src/local-emulator/local-backend.ts'
 import { virtualClock } from '../../src/local-emulator/virtual-clock.ts'
 import type { App } from '../../src/runtime/app.ts'
+import { cancelChange } from '../../src/runtime/call/record.ts'
 import { delay } from '../../src/runtime/clock.ts'
-import type { ResolvedConfig, ResolvedWorker } from '../../src/runtime/config.ts'
+import type { ResolvedConfig, ResolvedWorker } from '../../src/runtime/config/config.ts'
 import { ClosedError } from '../../src/runtime/errors.ts'
-import { cancelChange } from '../../src/runtime/record.ts'
 
 const queue = (name: string) => ({
   name,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Backend } from '../../src/runtime/backend.ts'
-import type { Listed } from '../../src/runtime/store.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
+import type { Listed } from '../../src/runtime/ports/store.ts'
 import { monitorStage, type StageOptions } from '../support/monitor-stage.ts'
 
 /** A stage on which everything that is read is counted; on AWS each is one request, or `list` some of them. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createWindowReader } from '../../src/monitor/call-window.ts'
 import { percentiles, seriesOf, taskFigures } from '../../src/monitor/figures.ts'
 import { count, duration, percent, visible } from '../../src/monitor/shown-text.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import { monitorStage } from '../support/monitor-stage.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)

@@ -1,6 +1,6 @@
 import { cloudWatchLogs } from 'errand/monitor'
 import { describe, expect, test } from 'vitest'
-import type { Backend } from '../../src/runtime/backend.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { hostileTexts } from '../support/hostile-texts.ts'
 import type { StageOptions } from '../support/monitor-stage.ts'
 import { encoded, monitorStage } from '../support/monitor-stage.ts'

@@ -5,8 +5,8 @@ import type { CallList } from '../../src/monitor/calls-page.ts'
 import type { FailedCalls } from '../../src/monitor/failed-calls.ts'
 import type { Series } from '../../src/monitor/figures.ts'
 import type { Overview } from '../../src/monitor/overview-page.ts'
-import type { Backend } from '../../src/runtime/backend.ts'
-import type { QueueStats, WorkerStats } from '../../src/runtime/fleet-status.ts'
+import type { QueueStats, WorkerStats } from '../../src/runtime/operations/fleet-status.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
 import { encoded, monitorStage } from '../support/monitor-stage.ts'
 
 const failure = (message: string) => ({

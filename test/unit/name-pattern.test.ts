@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { longestMatch } from '../../src/runtime/name-pattern.ts'
+import { longestMatch } from '../../src/runtime/config/name-pattern.ts'
 
 describe('longestMatch', () => {
   const rows: [string[], string, string | undefined][] = [

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { quoteNames, showValue, suggestName } from '../../src/runtime/config/nearest-name.ts'
+import {
+  checkFlag,
+  checkKeys,
+  checkName,
+  checkNumber,
+  checkWord,
+} from '../../src/runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../../src/runtime/errors.ts'
-import { quoteNames, showValue, suggestName } from '../../src/runtime/nearest-name.ts'
-import { checkFlag, checkKeys, checkName, checkNumber, checkWord } from '../../src/runtime/option-checks.ts'
 
 function messageOf(work: () => unknown): string {
   try {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createCodec, payloadHash } from '../../src/runtime/codec.ts'
+import { createCodec, payloadHash } from '../../src/runtime/codec/codec.ts'
 
 const codec = createCodec()
 

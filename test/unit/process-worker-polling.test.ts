@@ -1,8 +1,8 @@
 import { defineConfig } from 'errand'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { AccessDeniedError, ResourceNotFoundError } from '../../src/runtime/errors.ts'
-import { putPaused } from '../../src/runtime/heartbeat.ts'
-import type { ReceiveOptions } from '../../src/runtime/queue.ts'
+import { putPaused } from '../../src/runtime/operations/heartbeat.ts'
+import type { ReceiveOptions } from '../../src/runtime/ports/queue.ts'
 import { keepLog } from '../support/observed-stage.ts'
 import { processStage, taking } from '../support/process-stage.ts'
 

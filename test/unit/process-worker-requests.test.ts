@@ -1,7 +1,7 @@
 import { defineConfig } from 'errand'
 import { expect, test } from 'vitest'
-import type { Queue } from '../../src/runtime/queue.ts'
-import type { Store } from '../../src/runtime/store.ts'
+import type { Queue } from '../../src/runtime/ports/queue.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { processStage, taking } from '../support/process-stage.ts'
 
 // What a process worker asks of AWS: each of these is one request, since no batch is larger than ten.

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { startProcessWorker } from '../../src/process-worker/process-worker.ts'
 import { delay } from '../../src/runtime/clock.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
-import { readNotices } from '../../src/runtime/heartbeat.ts'
+import { readNotices } from '../../src/runtime/operations/heartbeat.ts'
 import { keepLog } from '../support/observed-stage.ts'
 import { processStage, taking } from '../support/process-stage.ts'
 

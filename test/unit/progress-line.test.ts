@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { progressLine } from '../../src/cli/output/progress-line.ts'
-import { shareOf } from '../../src/runtime/progress-share.ts'
+import { shareOf } from '../../src/runtime/future/progress-share.ts'
 
 describe('the part that is done', () => {
   const cycle: Record<string, unknown> = { state: 'PROGRESS' }

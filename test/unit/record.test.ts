@@ -21,8 +21,8 @@ import {
   progressChange,
   refusalOf,
   retryChange,
-} from '../../src/runtime/record.ts'
-import type { Change } from '../../src/runtime/store.ts'
+} from '../../src/runtime/call/record.ts'
+import type { Change } from '../../src/runtime/ports/store.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const DAY = 86_400

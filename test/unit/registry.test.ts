@@ -7,7 +7,7 @@ import {
   UnregisteredTaskError,
 } from 'errand'
 import { describe, expect, test } from 'vitest'
-import * as names from '../../src/runtime/name-pattern.ts'
+import * as names from '../../src/runtime/config/name-pattern.ts'
 import { createRegistry, type Registry, type TaskTree } from '../../src/runtime/registry.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import type { AnyFunction, TaskSender } from '../../src/runtime/task.ts'

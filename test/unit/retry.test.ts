@@ -8,8 +8,8 @@ import {
 } from 'errand'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ResolvedTaskOptions } from '../../src/runtime/config.ts'
-import { backoffSeconds, retryDelaySeconds } from '../../src/runtime/retry.ts'
+import { backoffSeconds, retryDelaySeconds } from '../../src/runtime/call/retry.ts'
+import type { ResolvedTaskOptions } from '../../src/runtime/config/config.ts'
 
 const options: ResolvedTaskOptions = {
   maxAttempts: 3,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { type Config, createExecutor, defineConfig, task } from '../../src/index.ts'
-import { timesOf } from '../../src/runtime/check-schedules.ts'
-import type { ConfigSchedule } from '../../src/runtime/config.ts'
-import { decodeEnvelope } from '../../src/runtime/envelope.ts'
+import { decodeEnvelope } from '../../src/runtime/call/envelope.ts'
+import { messageDueAt, scheduledCallId } from '../../src/runtime/call/scheduled-call.ts'
+import type { ConfigSchedule } from '../../src/runtime/config/config.ts'
 import { internalsOf } from '../../src/runtime/executor.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import { messageDueAt, scheduledCallId } from '../../src/runtime/scheduled-call.ts'
+import { timesOf } from '../../src/runtime/schedules/check-schedules.ts'
 
 function resolved(schedule: Partial<ConfigSchedule>, config: Partial<Config> = {}) {
   const schedules = { nightly: { task: 'build', ...schedule } }

@@ -10,14 +10,14 @@ import {
 } from 'errand'
 import { inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
 import { describe, expect, test } from 'vitest'
-import type { Backend } from '../../src/runtime/backend.ts'
-import { LIMITS } from '../../src/runtime/config.ts'
+import { decodeEnvelope } from '../../src/runtime/call/envelope.ts'
+import { LIMITS } from '../../src/runtime/config/config.ts'
 import { type RunningTask, runAs } from '../../src/runtime/current-task.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
-import { decodeEnvelope } from '../../src/runtime/envelope.ts'
-import type { OutgoingMessage, Queue } from '../../src/runtime/queue.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
+import type { OutgoingMessage, Queue } from '../../src/runtime/ports/queue.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import type { Store } from '../../src/runtime/store.ts'
 
 const base = defineConfig({
   name: 'submit',

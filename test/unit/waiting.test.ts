@@ -1,11 +1,11 @@
 import { AccessDeniedError, CallNotFoundError, createExecutor, defineConfig, WaitTimeoutError } from 'errand'
 import { inProcessQueue, inProcessStore, virtualClock } from 'errand/local-emulator'
 import { describe, expect, test } from 'vitest'
-import type { Backend } from '../../src/runtime/backend.ts'
+import { type CallRecord, claimChange, finishChange } from '../../src/runtime/call/record.ts'
 import { systemEntropy } from '../../src/runtime/entropy.ts'
-import { type CallRecord, claimChange, finishChange } from '../../src/runtime/record.ts'
+import type { Backend } from '../../src/runtime/ports/backend.ts'
+import type { Store } from '../../src/runtime/ports/store.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import type { Store } from '../../src/runtime/store.ts'
 
 // The poller of a store that cannot tell of changes, as DynamoDB.
 

@@ -6,7 +6,7 @@
 import type { SQSEvent, SQSRecord } from 'aws-lambda'
 import type { WorkerHandler } from '../../src/handlers/invocation.ts'
 import { eventOf } from '../../src/local-emulator/event-source-mapping.ts'
-import type { Queue } from '../../src/runtime/queue.ts'
+import type { Queue } from '../../src/runtime/ports/queue.ts'
 import { inLanes } from '../support/lanes.ts'
 import { loopbackRegion } from '../support/loopback-connection.ts'
 import type { ShiftedClock } from '../support/shifted-clock.ts'

@@ -4,8 +4,8 @@
  */
 import { createExecutor, defineConfig } from '../../src/index.ts'
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
 import { IdempotencyConflictError, SubmitUncertainError } from '../../src/runtime/errors.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
 import type { FaultPlan } from '../support/fault-plan.ts'
 import type { FaultyWire } from '../support/faulty-wire.ts'
 import { inLanes } from '../support/lanes.ts'

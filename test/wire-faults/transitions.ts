@@ -4,7 +4,6 @@
  * @module
  */
 import { awsBackend } from '../../src/runtime/aws/aws-backend.ts'
-import { DEFAULTS } from '../../src/runtime/config.ts'
 import {
   type CallRecord,
   type CallState,
@@ -18,9 +17,10 @@ import {
   progressChange,
   refusalOf,
   retryChange,
-} from '../../src/runtime/record.ts'
+} from '../../src/runtime/call/record.ts'
+import { DEFAULTS } from '../../src/runtime/config/config.ts'
+import type { Store, Written } from '../../src/runtime/ports/store.ts'
 import { resolveConfig } from '../../src/runtime/resolve-config.ts'
-import type { Store, Written } from '../../src/runtime/store.ts'
 import type { FaultPlan } from '../support/fault-plan.ts'
 import type { FaultyWire } from '../support/faulty-wire.ts'
 import { inLanes } from '../support/lanes.ts'

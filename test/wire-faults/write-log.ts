@@ -4,7 +4,7 @@
  * @module
  */
 import { type Item, recordOf } from '../../src/runtime/aws/dynamodb-item.ts'
-import { type CallRecord, isFinal } from '../../src/runtime/record.ts'
+import { type CallRecord, isFinal } from '../../src/runtime/call/record.ts'
 import type { Exchange } from '../support/fault-proxy.ts'
 
 /** What is known of one claim. */

@@ -4,7 +4,7 @@
  */
 import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { systemClock } from '../../runtime/clock.ts'
-import type { ResolvedConfig } from '../../runtime/config.ts'
+import type { ResolvedConfig } from '../../runtime/config/config.ts'
 import { UsageError } from '../exit-codes.ts'
 import {
   type ClusterOwner,

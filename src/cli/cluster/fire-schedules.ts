@@ -6,9 +6,9 @@ import type { DiscoveredApp } from '../../app-discovery/index.ts'
 import { type ScheduleFiring, startSchedules } from '../../local-emulator/index.ts'
 import { awsBackend } from '../../runtime/aws/aws-backend.ts'
 import { LOOPBACK } from '../../runtime/aws/made-resources.ts'
-import type { Backend } from '../../runtime/backend.ts'
-import { ENV } from '../../runtime/config.ts'
-import { noticedSchedules } from '../../runtime/noticed-schedules.ts'
+import { ENV } from '../../runtime/config/config.ts'
+import type { Backend } from '../../runtime/ports/backend.ts'
+import { noticedSchedules } from '../../runtime/schedules/noticed-schedules.ts'
 import type { LocalAws } from '../local-aws/local-aws.ts'
 
 /** The schedules that fire. */

@@ -3,12 +3,12 @@
  * @module
  */
 import type { DiscoveredApp } from '../../app-discovery/index.ts'
-import type { CallPage, InspectedCall } from '../../runtime/call-listing.ts'
-import type { QueueStats } from '../../runtime/fleet-status.ts'
-import type { Inspect, Stats } from '../../runtime/inspection.ts'
-import { showValue, suggestName } from '../../runtime/nearest-name.ts'
-import type { CallState } from '../../runtime/record.ts'
-import type { InspectedSchedule } from '../../runtime/schedule-control.ts'
+import type { CallState } from '../../runtime/call/record.ts'
+import { showValue, suggestName } from '../../runtime/config/nearest-name.ts'
+import type { CallPage, InspectedCall } from '../../runtime/operations/call-listing.ts'
+import type { QueueStats } from '../../runtime/operations/fleet-status.ts'
+import type { Inspect, Stats } from '../../runtime/operations/inspection.ts'
+import type { InspectedSchedule } from '../../runtime/schedules/schedule-control.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import { inspected } from '../inspected.ts'

@@ -3,7 +3,7 @@
  * @module
  */
 import { createInterface } from 'node:readline/promises'
-import { checkQueueName } from '../../runtime/call-listing.ts'
+import { checkQueueName } from '../../runtime/operations/call-listing.ts'
 import { connected, type Place, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import type { Screen } from '../output/screen.ts'

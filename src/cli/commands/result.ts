@@ -4,8 +4,8 @@
  */
 import { inspect } from 'node:util'
 import { WaitTimeoutError } from '../../runtime/errors.ts'
-import type { Future } from '../../runtime/future.ts'
-import type { WaitOptions } from '../../runtime/waiting.ts'
+import type { Future } from '../../runtime/future/future.ts'
+import type { WaitOptions } from '../../runtime/future/waiting.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT } from '../exit-codes.ts'
 import { plainText } from '../output/plain-text.ts'

@@ -2,7 +2,7 @@
  * `errand schedule`: runs a schedule now, pauses it, or resumes it.
  * @module
  */
-import { showValue, suggestName } from '../../runtime/nearest-name.ts'
+import { showValue, suggestName } from '../../runtime/config/nearest-name.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import type { Screen } from '../output/screen.ts'

@@ -3,9 +3,9 @@
  * @module
  */
 import type { DiscoveredApp } from '../../app-discovery/index.ts'
-import type { CallOptions } from '../../runtime/call-options.ts'
-import type { Future } from '../../runtime/future.ts'
-import { suggestName } from '../../runtime/nearest-name.ts'
+import { suggestName } from '../../runtime/config/nearest-name.ts'
+import type { Future } from '../../runtime/future/future.ts'
+import type { CallOptions } from '../../runtime/submit/call-options.ts'
 import { connected, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'
 import type { Screen } from '../output/screen.ts'

@@ -4,8 +4,8 @@
  */
 
 import { checkWorkerName } from '../../handlers/worker-environment.ts'
-import { ENV, type ResolvedConfig } from '../../runtime/config.ts'
-import { quoteNames } from '../../runtime/nearest-name.ts'
+import { ENV, type ResolvedConfig } from '../../runtime/config/config.ts'
+import { quoteNames } from '../../runtime/config/nearest-name.ts'
 import { takeStopSignals } from '../cluster/stop-signals.ts'
 import { findApp, findPlace, type Place, type SharedOptions } from '../connection.ts'
 import { EXIT, UsageError } from '../exit-codes.ts'

@@ -7,7 +7,7 @@
 import type { SchedulerResources } from '../../runtime/aws/eventbridge-one-time-schedules.ts'
 import { LOOPBACK, makeBucket, makeQueues, makeTable, queuesOf } from '../../runtime/aws/made-resources.ts'
 import { systemClock } from '../../runtime/clock.ts'
-import { ENV, type ResolvedConfig } from '../../runtime/config.ts'
+import { ENV, type ResolvedConfig } from '../../runtime/config/config.ts'
 import { messageSender } from './message-sender.ts'
 import { startSchedulerServer } from './scheduler-server.ts'
 import { startDynamoDbServer, startSqsServer, type WireServer } from './wire-servers.ts'

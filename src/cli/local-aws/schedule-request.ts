@@ -2,7 +2,7 @@
  * A `CreateSchedule` request, held against what AWS documents of it (EventBridge Scheduler's API reference and quotas).
  * @module
  */
-import { LIMITS } from '../../runtime/config.ts'
+import { LIMITS } from '../../runtime/config/config.ts'
 
 /** The request, as far as it is understood here. */
 export interface RequestedSchedule {

@@ -2,8 +2,8 @@
  * A call's state while somebody waits for it, in a line that is written over.
  * @module
  */
-import type { Snapshot } from '../../runtime/future.ts'
-import { shareOf } from '../../runtime/progress-share.ts'
+import type { Snapshot } from '../../runtime/future/future.ts'
+import { shareOf } from '../../runtime/future/progress-share.ts'
 
 /** The most that a bar takes, and what stands beside it. */
 const BAR_COLUMNS = 30

@@ -7,8 +7,8 @@ import { startEventSourceMapping } from '../../local-emulator/event-source-mappi
 import { startProcessWorker } from '../../process-worker/process-worker.ts'
 import type { App } from '../../runtime/app.ts'
 import { awsBackend } from '../../runtime/aws/aws-backend.ts'
-import { ENV } from '../../runtime/config.ts'
-import { deadLettersOf } from '../../runtime/dead-letter-names.ts'
+import { ENV } from '../../runtime/config/config.ts'
+import { deadLettersOf } from '../../runtime/config/dead-letter-names.ts'
 
 /** What runs. */
 export interface WorkerHere {

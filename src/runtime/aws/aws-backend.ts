@@ -4,18 +4,18 @@
  * @module
  */
 import { atNeed } from '../at-need.ts'
-import type { Backend } from '../backend.ts'
-import type { Blobs } from '../blobs.ts'
-import type { CallMetrics } from '../call-metrics.ts'
+import { codeVersionOf } from '../call/envelope.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import { ENV, type ResolvedConfig } from '../config.ts'
+import { ENV, type ResolvedConfig } from '../config/config.ts'
 import { type Entropy, systemEntropy } from '../entropy.ts'
-import { codeVersionOf } from '../envelope.ts'
 import { InvalidOptionError, NotWiredError } from '../errors.ts'
-import type { Fleet } from '../fleet.ts'
-import { noticedSchedules } from '../noticed-schedules.ts'
-import type { OneTimeSchedules } from '../one-time-schedules.ts'
-import type { Schedules } from '../schedules.ts'
+import type { Backend } from '../ports/backend.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { CallMetrics } from '../ports/call-metrics.ts'
+import type { Fleet } from '../ports/fleet.ts'
+import type { OneTimeSchedules } from '../ports/one-time-schedules.ts'
+import type { Schedules } from '../ports/schedules.ts'
+import { noticedSchedules } from '../schedules/noticed-schedules.ts'
 import {
   type DynamoDbOptions,
   type Environment,

@@ -3,9 +3,10 @@
  * One request a reading, of ten statistics of six metrics; AWS bills metrics, $0.01 a thousand.
  * @module
  */
-import type { CallMetrics, MetricsPeriod, MetricsSpan, Percentiles } from '../call-metrics.ts'
+
+import { METRICS_NAMESPACE, totalDimensions } from '../config/metric-names.ts'
 import { ErrandError } from '../errors.ts'
-import { METRICS_NAMESPACE, totalDimensions } from '../metric-names.ts'
+import type { CallMetrics, MetricsPeriod, MetricsSpan, Percentiles } from '../ports/call-metrics.ts'
 import type { Lazy } from './aws-clients.ts'
 import { requesting } from './aws-error.ts'
 import type { CloudWatchConnection, MetricQuery, MetricValues } from './cloudwatch-client.ts'

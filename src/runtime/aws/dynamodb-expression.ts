@@ -4,7 +4,7 @@
  * @module
  */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import type { Change, Condition, Field } from '../store.ts'
+import type { Change, Condition, Field } from '../ports/store.ts'
 import { attributeOf, attributeValueOf, fieldsOf, type Item } from './dynamodb-item.ts'
 
 /** The parts of a request that belong together. */

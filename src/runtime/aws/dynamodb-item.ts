@@ -4,8 +4,8 @@
  * @module
  */
 import type { AttributeValue, CreateTableCommandInput } from '@aws-sdk/client-dynamodb'
-import type { CallRecord } from '../record.ts'
-import type { Field } from '../store.ts'
+import type { CallRecord } from '../call/record.ts'
+import type { Field } from '../ports/store.ts'
 
 /** One item, as DynamoDB has it. */
 export type Item = Record<string, AttributeValue>

@@ -6,8 +6,8 @@
  * @module
  */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { compareListed } from '../listing-position.ts'
-import type { Listed, ListingPosition, ListingStretch } from '../store.ts'
+import { compareListed } from '../call/listing-position.ts'
+import type { Listed, ListingPosition, ListingStretch } from '../ports/store.ts'
 import { requesting } from './aws-error.ts'
 import {
   idOfKey,

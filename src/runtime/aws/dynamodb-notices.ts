@@ -4,7 +4,7 @@
  * @module
  */
 import type { QueryCommandOutput } from '@aws-sdk/client-dynamodb'
-import { MAX_NOTICES, type Notice } from '../store.ts'
+import { MAX_NOTICES, type Notice } from '../ports/store.ts'
 import { requesting } from './aws-error.ts'
 import { attributeOf, TTL_ATTRIBUTE } from './dynamodb-item.ts'
 import type { DynamoDbStoreOptions } from './dynamodb-store.ts'

@@ -3,12 +3,12 @@
  * @module
  */
 import type { PutItemCommandInput, UpdateItemCommandInput } from '@aws-sdk/client-dynamodb'
+import type { CallRecord } from '../call/record.ts'
 import type { Clock } from '../clock.ts'
-import { LIMITS } from '../config.ts'
+import { LIMITS } from '../config/config.ts'
 import type { Entropy } from '../entropy.ts'
 import { ErrandError, ResultTooLargeError } from '../errors.ts'
-import type { CallRecord } from '../record.ts'
-import type { Change, Condition, Store, Written } from '../store.ts'
+import type { Change, Condition, Store, Written } from '../ports/store.ts'
 import type { DynamoDbConnection, Lazy } from './aws-clients.ts'
 import { awsErrorName, requesting } from './aws-error.ts'
 import { conditionExpression, updateExpression } from './dynamodb-expression.ts'

@@ -2,7 +2,7 @@
  * The port of one-time schedules on Amazon EventBridge Scheduler.
  * @module
  */
-import { firingOf, forScheduler, type OneTimeSchedules } from '../one-time-schedules.ts'
+import { firingOf, forScheduler, type OneTimeSchedules } from '../ports/one-time-schedules.ts'
 import type { Lazy } from './aws-clients.ts'
 import { awsErrorName, requesting } from './aws-error.ts'
 import type { SchedulerConnection } from './scheduler-client.ts'

@@ -2,9 +2,9 @@
  * The port of schedules on Amazon EventBridge Scheduler: those that the construct made, in their group.
  * @module
  */
-import type { ResolvedSchedule } from '../config.ts'
+import type { ResolvedSchedule } from '../config/config.ts'
 import { ResourceNotFoundError } from '../errors.ts'
-import type { Schedules } from '../schedules.ts'
+import type { Schedules } from '../ports/schedules.ts'
 import type { Lazy } from './aws-clients.ts'
 import { requesting } from './aws-error.ts'
 import type { SchedulerConnection } from './scheduler-client.ts'

@@ -4,9 +4,9 @@
  * @module
  */
 import type * as CloudFormationSdk from '@aws-sdk/client-cloudformation'
-import { ENV } from '../config.ts'
+import { ENV } from '../config/config.ts'
+import { quoteNames, suggestName } from '../config/nearest-name.ts'
 import { NotWiredError } from '../errors.ts'
-import { quoteNames, suggestName } from '../nearest-name.ts'
 import { clientConfig } from './aws-clients.ts'
 import { requesting } from './aws-error.ts'
 import type { WorkerFunction } from './lambda-fleet.ts'

@@ -12,10 +12,10 @@
  * The mappings are known by their ids, and not looked for: `ListEventSourceMappings` can be granted on `*` alone.
  * @module
  */
-import { ENV, type ResolvedConfig } from '../config.ts'
+import { ENV, type ResolvedConfig } from '../config/config.ts'
 import { ErrandError, NotWiredError, ResourceNotFoundError } from '../errors.ts'
-import type { Fleet, WorkerAnswer } from '../fleet.ts'
-import { parseReport, readReport } from '../worker-report.ts'
+import type { Fleet, WorkerAnswer } from '../ports/fleet.ts'
+import { parseReport, readReport } from '../ports/worker-report.ts'
 import type { Lazy } from './aws-clients.ts'
 import { awsErrorName, isDeploymentError, requesting } from './aws-error.ts'
 import type { Invoked, LambdaConnection, SourceMapping } from './lambda-client.ts'

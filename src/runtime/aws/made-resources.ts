@@ -5,8 +5,8 @@
  */
 import type * as DynamoDbSdk from '@aws-sdk/client-dynamodb'
 import type * as SqsSdk from '@aws-sdk/client-sqs'
-import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedConfig, type ResolvedQueue } from '../config.ts'
-import { deadLettersOf } from '../dead-letter-names.ts'
+import { LIMITS, MAX_RECEIVE_COUNT, type ResolvedConfig, type ResolvedQueue } from '../config/config.ts'
+import { deadLettersOf } from '../config/dead-letter-names.ts'
 import { NotWiredError } from '../errors.ts'
 import { tableDefinition } from './dynamodb-item.ts'
 

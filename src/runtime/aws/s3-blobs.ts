@@ -2,8 +2,9 @@
  * The blob port on Amazon S3.
  * @module
  */
-import { type Blobs, tooLargeToRead } from '../blobs.ts'
+
 import { BlobLostError } from '../errors.ts'
+import { type Blobs, tooLargeToRead } from '../ports/blobs.ts'
 import type { Lazy } from './aws-clients.ts'
 import { awsErrorName, requesting } from './aws-error.ts'
 import type { S3Connection, S3Object } from './s3-client.ts'

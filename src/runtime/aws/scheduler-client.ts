@@ -4,7 +4,7 @@
  * @module
  */
 import type * as SchedulerSdk from '@aws-sdk/client-scheduler'
-import { PROTOCOL } from '../config.ts'
+import { PROTOCOL } from '../config/config.ts'
 import { NotWiredError } from '../errors.ts'
 import { clientConfig, type Environment, type Lazy, lazily, type PeerOptions } from './aws-clients.ts'
 

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Clock } from '../clock.ts'
-import { LIMITS } from '../config.ts'
+import { LIMITS } from '../config/config.ts'
 import type { Entropy } from '../entropy.ts'
 import { jitteredDelay } from './jittered-delay.ts'
 

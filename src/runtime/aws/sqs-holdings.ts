@@ -3,9 +3,9 @@
  * @module
  */
 import type { QueueAttributeName } from '@aws-sdk/client-sqs'
-import { deadLettersOf } from '../dead-letter-names.ts'
+import { deadLettersOf } from '../config/dead-letter-names.ts'
 import { ErrandError } from '../errors.ts'
-import type { QueueHoldings } from '../fleet.ts'
+import type { QueueHoldings } from '../ports/fleet.ts'
 import type { Lazy, SqsConnection } from './aws-clients.ts'
 import { awsErrorName, requesting } from './aws-error.ts'
 import { addressOf } from './sqs-queue.ts'

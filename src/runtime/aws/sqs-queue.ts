@@ -3,9 +3,9 @@
  * @module
  */
 import type { Message, MessageSystemAttributeName, QueueAttributeName } from '@aws-sdk/client-sqs'
-import { ENV, LIMITS } from '../config.ts'
+import { ENV, LIMITS } from '../config/config.ts'
 import { NotWiredError } from '../errors.ts'
-import type { Queue, QueueCounts, ReceivedMessage, ReceiveOptions, VisibilityChange } from '../queue.ts'
+import type { Queue, QueueCounts, ReceivedMessage, ReceiveOptions, VisibilityChange } from '../ports/queue.ts'
 import { REQUEST_TIMEOUT_MS } from './aws-clients.ts'
 import { requesting } from './aws-error.ts'
 import { fillBatches, requestBatch, runBounded } from './sqs-batch.ts'

@@ -3,10 +3,10 @@
  * @module
  */
 import type { Clock } from '../clock.ts'
-import { LIMITS } from '../config.ts'
+import { LIMITS } from '../config/config.ts'
 import type { Entropy } from '../entropy.ts'
 import { ErrandError, InvalidOptionError, PayloadTooLargeError } from '../errors.ts'
-import type { OutgoingMessage, SendResult } from '../queue.ts'
+import type { OutgoingMessage, SendResult } from '../ports/queue.ts'
 import type { Lazy, SqsConnection } from './aws-clients.ts'
 import { isDeploymentError, requesting } from './aws-error.ts'
 import { type FailedEntry, fillBatches, type Placed, requestBatch, runBounded } from './sqs-batch.ts'
