@@ -13,6 +13,9 @@ import {
 } from '../support/command-line.ts'
 import { root } from '../support/source-files.ts'
 
+// A command starts a process that builds the app, and most tests give several commands.
+vi.setConfig({ testTimeout: 90_000 })
+
 const cwd = join(root, 'examples/flights')
 const run = (...words: string[]): Promise<CommandRun> => runCommand(words, { cwd })
 const jsonOf = async (...words: string[]) => JSON.parse((await run(...words, '--json')).stdout)

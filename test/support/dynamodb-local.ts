@@ -12,7 +12,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { WireServer } from './loopback-connection.ts'
 
-const START_LIMIT_MS = 15_000
+const START_LIMIT_MS = 50_000
 const launcher = fileURLToPath(new URL('DynamoDbLocalLauncher.java', import.meta.url))
 
 /**
