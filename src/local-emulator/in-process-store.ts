@@ -10,7 +10,7 @@ import { LIMITS } from '../runtime/config/config.ts'
 import { ResultTooLargeError } from '../runtime/errors.ts'
 import type { Change, Condition, Store, Written } from '../runtime/ports/store.ts'
 import { changed, holds } from './condition.ts'
-import { listAmong } from './in-process-listing.ts'
+import { inProcessListing } from './in-process-listing.ts'
 import { inProcessNotices } from './in-process-notices.ts'
 import { sweeper } from './sweeper.ts'
 
@@ -69,15 +69,23 @@ async function* failedAmong(
   }
 }
 
+function unfinishedAmong(records: Iterable<CallRecord>): number {
+  let count = 0
+  for (const { state } of records) if (!isFinal(state)) count += 1
+  return count
+}
+
 /** Makes an empty store. */
 export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessStore {
   const records = new Map<string, CallRecord>()
+  const listing = inProcessListing(records)
   const beside = keptTexts()
   const listeners = new Set<(record: CallRecord) => void>()
   const sweepRecords = sweeper(records, ({ id }) => id)
 
-  function write(record: CallRecord): Written {
+  function write(record: CallRecord, existing: CallRecord | undefined): Written {
     records.set(record.id, record)
+    listing.add(record, existing)
     for (const listener of listeners) listener(record)
     return { written: true, record }
   }
@@ -93,14 +101,14 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     const existing = records.get(record.id)
     if (!holds(when, existing)) return { written: false, existing }
     sweep()
-    return write(record)
+    return write(record, existing)
   }
 
   function update(id: string, change: Change): Written {
     const existing = records.get(id)
     if (!holds(change.when, existing)) return { written: false, existing }
     if (existing === undefined) sweep()
-    return write(changed(id, existing, change))
+    return write(changed(id, existing, change), existing)
   }
 
   return {
@@ -114,13 +122,9 @@ export function inProcessStore({ clock }: { readonly clock: Clock }): InProcessS
     putMessage: (id, body, expiresAtSeconds) => beside.put(keyOfMessage(id), body, expiresAtSeconds),
     readMessage: (id) => beside.get(keyOfMessage(id)),
     failed: (queue, sinceMs, untilMs) => failedAmong([...records.values()], queue, sinceMs, untilMs),
-    list: async (stretch) => listAmong([...records.values()], stretch),
+    list: async (stretch) => listing.list(stretch),
     ...inProcessNotices(),
-    unfinished() {
-      let count = 0
-      for (const { state } of records.values()) if (!isFinal(state)) count += 1
-      return count
-    },
+    unfinished: () => unfinishedAmong(records.values()),
     watch(listener) {
       listeners.add(listener)
       return () => {
