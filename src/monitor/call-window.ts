@@ -37,72 +37,78 @@ export interface WindowReader {
   read(backend: Backend): Promise<CallWindow>
 }
 
+/** A call of the window: where it stands in the listing, or its record, once that was read. */
+type Row = ListingPosition | CallRecord
+
 /** Makes a reader of the newest `lookAt` calls of the last day. */
 export function createWindowReader(config: ResolvedConfig, lookAt: number): WindowReader {
   let known = new Map<string, CallRecord>()
   let since = Number.POSITIVE_INFINITY
+  const seen = seenTimes()
   return {
     async read(backend) {
       const now = backend.clock.now()
       const horizon = now - WINDOW_MS
-      const newest = known.values().next().value?.createdAt
-      const from = newest === undefined ? horizon : Math.max(newest - LAG_MS, horizon)
-      const listed = await listNewest(config, backend, from, lookAt)
-      // More came since than are looked at: nothing that was known is among the newest.
-      const before = listed.isComplete ? [...known.values()] : []
-      const reached = listed.isComplete ? Math.min(since, from) : (listed.entries.at(-1)?.createdAt ?? now)
-      // Only what is as young as what was listed can be among it; what is older stands in its order already.
-      const older = before.findIndex(({ createdAt }) => createdAt < from)
-      const young = older < 0 ? before : before.slice(0, older)
-      const old = older < 0 ? [] : before.slice(older).filter(({ createdAt }) => createdAt >= horizon)
-      const positions = [...newestOf([...listed.entries, ...young], horizon), ...old]
-      const kept = positions.slice(0, lookAt)
-      const isOverflowing = positions.length > lookAt
-      const records = await readAgain(backend, kept, known, now)
+      const from = Math.max(seen.completeUntil() + 1, horizon)
+      const stretch = { queues: [...config.queues.keys()], sinceMs: from, untilMs: END_OF_TIME_MS }
+      const { entries, isComplete } = await backend.store.list({ ...stretch, limit: lookAt })
+      // Where more came than are looked at, what was known and is not listed again is not among the newest.
+      const rows: readonly Row[] = isComplete
+        ? merged(entries, known)
+        : entries.map((entry) => known.get(entry.id) ?? entry)
+      const young = rows.filter(({ createdAt }) => createdAt >= horizon)
+      const kept = young.slice(0, lookAt)
+      const isCut = !isComplete || young.length > lookAt
+      const records = await readAgain(backend, kept, now)
       known = new Map(records.map((record) => [record.id, record]))
-      since = Math.max(isOverflowing ? (kept.at(-1)?.createdAt ?? now) : reached, horizon)
-      const declared = records.filter(({ queue }) => config.queues.has(queue))
+      since = Math.max(isCut ? (kept.at(-1)?.createdAt ?? now) : Math.min(since, from), horizon)
+      seen.note(kept[0]?.createdAt, now)
+      const declared = [...known.values()].filter(({ queue }) => config.queues.has(queue))
       return { records: declared, since, isCut: since > horizon }
     },
   }
 }
 
-async function listNewest(config: ResolvedConfig, { store }: Backend, sinceMs: number, lookAt: number) {
-  const stretch = { queues: [...config.queues.keys()], sinceMs, untilMs: END_OF_TIME_MS }
-  const entries: ListingPosition[] = []
-  for (;;) {
-    const limit = Math.min(LIMITS.readBatch, lookAt - entries.length)
-    const after = entries.at(-1)
-    const listed = await store.list({ ...stretch, limit, ...(after && { after }) })
-    entries.push(...listed.entries)
-    if (listed.isComplete || listed.entries.length === 0) return { entries, isComplete: true }
-    if (entries.length >= lookAt) return { entries, isComplete: false }
+/**
+ * Keeps the time until which all that was made has been listed. The newest call tells what time it is for the senders: as
+ * it is listed, all is that was made `LAG_MS` before it, and from then on as much more as time goes by. So the last minute
+ * of a burst is listed again for a minute, and then no more.
+ */
+function seenTimes() {
+  let newest = Number.NEGATIVE_INFINITY
+  let [firstSeenAt, lastReadAt] = [0, 0]
+  return {
+    completeUntil: () => newest - Math.max(LAG_MS - (lastReadAt - firstSeenAt), 0),
+    note(createdAt: number | undefined, now: number) {
+      if (createdAt !== undefined && createdAt > newest) [newest, firstSeenAt] = [createdAt, now]
+      lastReadAt = now
+    },
   }
 }
 
-/** Each once, the newest first. */
-function newestOf(positions: readonly ListingPosition[], horizon: number): ListingPosition[] {
-  const byId = new Map(positions.map((position) => [position.id, position]))
-  return [...byId.values()].filter(({ createdAt }) => createdAt >= horizon).sort(compareListed)
+/** What is known and what is listed besides, the newest first. Only what is as young as that is sorted. */
+function merged(entries: readonly ListingPosition[], known: ReadonlyMap<string, CallRecord>): Row[] {
+  const fresh = entries.filter(({ id }) => !known.has(id))
+  const before = [...known.values()]
+  const oldest = fresh.at(-1)?.createdAt ?? Number.POSITIVE_INFINITY
+  const older = before.findIndex(({ createdAt }) => createdAt < oldest)
+  const end = older < 0 ? before.length : older
+  return [...[...fresh, ...before.slice(0, end)].sort(compareListed), ...before.slice(end)]
 }
 
 /** Their records, without those that are gone; only what may have changed is read. */
-async function readAgain(
-  { store }: Backend,
-  positions: readonly ListingPosition[],
-  known: ReadonlyMap<string, CallRecord>,
-  now: number,
-): Promise<CallRecord[]> {
-  const isSettled = (record: CallRecord | undefined) =>
-    record?.state === 'succeeded' || record?.state === 'cancelled'
-  const unsure = positions.map(({ id }) => id).filter((id) => !isSettled(known.get(id)))
+async function readAgain({ store }: Backend, rows: readonly Row[], now: number): Promise<CallRecord[]> {
+  const unsure = rows.filter((row) => !isSettled(row)).map(({ id }) => id)
   const batches: Promise<readonly (CallRecord | undefined)[]>[] = []
   for (let from = 0; from < unsure.length; from += LIMITS.readBatch) {
     batches.push(store.read(unsure.slice(from, from + LIMITS.readBatch)))
   }
   const read = (await Promise.all(batches)).flat()
   const fresh = new Map(unsure.map((id, index) => [id, read[index]]))
-  return positions
-    .map(({ id }) => (fresh.has(id) ? fresh.get(id) : known.get(id)))
-    .filter((record) => isLive(record, now))
+  return rows.map((row) => (isSettled(row) ? row : fresh.get(row.id))).filter((record) => isLive(record, now))
+}
+
+/** Of what nothing will change any more: a call that failed may be retried. */
+function isSettled(row: Row): row is CallRecord {
+  return 'state' in row && (row.state === 'succeeded' || row.state === 'cancelled')
 }

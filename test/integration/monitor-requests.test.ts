@@ -4,7 +4,7 @@ import { SQSClient } from '@aws-sdk/client-sqs'
 import { createExecutor, defineConfig } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
 import { monitor } from 'errand/monitor'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { startDynalite } from '../support/dynalite.ts'
 import { createTable } from '../support/dynamodb-table.ts'
 import { type FauxqsServer, startFauxqs } from '../support/fauxqs.ts'
@@ -50,7 +50,8 @@ function counted<Client extends { middlewareStack: { add(...given: never[]): voi
   return client
 }
 
-test('an open overview of two queues and two functions makes 106 requests a minute, however many look', async () => {
+/** A monitor of the fleet, and what a minute of its overview, open for so many viewers, asks of AWS. */
+function openMonitor() {
   const requests = new Map<string, number>()
   const region = loopbackRegion
   const lambda = (fleet.aws.lambda ?? {}) as ConstructorParameters<typeof LambdaClient>[0]
@@ -69,6 +70,10 @@ test('an open overview of two queues and two functions makes 106 requests a minu
       lambda: { client: clients.lambda },
     },
   })
+  onTestFinished(async () => {
+    await executor.close()
+    for (const client of Object.values(clients)) client.destroy()
+  })
   const app = monitor(executor, { authorize: () => 'read' })
   const minute = async (viewers: number) => {
     requests.clear()
@@ -79,14 +84,32 @@ test('an open overview of two queues and two functions makes 106 requests a minu
     }
     return Object.fromEntries(requests)
   }
-  const quiet = {
-    // Three mappings: of one function from both queues, of the other from one.
-    ...{ GetQueueAttributes: 7 * 2 * 2, GetEventSourceMapping: 7 * 3, Invoke: 2 },
-    Query: 7 + 6 * 2 * 4,
-  }
+  return { executor, minute }
+}
+
+const quiet = {
+  // Three mappings: of one function from both queues, of the other from one.
+  ...{ GetQueueAttributes: 7 * 2 * 2, GetEventSourceMapping: 7 * 3, Invoke: 2 },
+  Query: 7 + 6 * 2 * 4,
+}
+
+test('an open overview of two queues and two functions makes 106 requests a minute, however many look', async () => {
+  const { minute } = openMonitor()
   expect(await minute(1)).toEqual(quiet)
   expect(await minute(20)).toEqual(quiet)
   expect(Object.values(quiet).reduce((sum, each) => sum + each)).toBe(106)
-  await executor.close()
-  for (const client of Object.values(clients)) client.destroy()
+})
+
+test('after a burst, of which all calls wait, it reads at most a thousand of them, and asks hardly more for which', async () => {
+  const { executor, minute } = openMonitor()
+  await executor.map(
+    tasks.add,
+    Array.from({ length: 1200 }, (_, index) => [index, 1] as const),
+  )
+  const { Query, ...rest } = await minute(1)
+  const { Query: least, ...others } = quiet
+  expect(rest).toEqual({ ...others, BatchGetItem: 6 * 10 })
+  // Of a shard that holds more than its share of the newest a second stretch is read.
+  expect(Query).toBeGreaterThanOrEqual(least)
+  expect(Query).toBeLessThanOrEqual(least + 6 * 4)
 })

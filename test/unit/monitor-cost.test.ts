@@ -69,9 +69,9 @@ describe('an open overview', () => {
     const { count, minute, put, request } = await countedStage()
     for (let index = 0; index < 300; index++) await put({ id: `done-${index}` })
     for (let index = 0; index < 30; index++) await put({ id: `open-${index}`, state: 'pending' })
-    // 330 entries are listed in stretches of 100, their records read in as many batches.
+    // 330 entries are listed at once, their records read in batches of 100.
     const first = await count(async () => request('/'))
-    expect(first).toMatchObject({ 'store.list': 4, 'store.read': 4 })
+    expect(first).toMatchObject({ 'store.list': 1, 'store.read': 4 })
     const later = await count(() => minute('/'))
     expect(later['store.read']).toBeLessThanOrEqual(7)
   })
@@ -90,7 +90,7 @@ describe('an open overview', () => {
         await flood()
       }
     })
-    expect(reads['store.list']).toBeLessThanOrEqual(2 * 6 * 2)
+    expect(reads['store.list']).toBe(2 * 6)
     expect(reads['store.read']).toBeLessThanOrEqual(2 * 6 * 2)
   })
 
@@ -113,6 +113,24 @@ describe('an open overview', () => {
     expect(many.requests).toBeLessThanOrEqual(2 * few.requests)
     expect(many.rows).toBeLessThanOrEqual(2 * few.rows)
     expect(many.page.length).toBeLessThan(2 * few.page.length)
+  })
+
+  test('lists a burst again for a minute, no more of it than the bound, and then nothing', async () => {
+    const open = async (calls: number) => {
+      const { minute, count, put, read } = await countedStage({ lookAt: 1000 })
+      for (let index = 0; index < calls; index++) await put({ id: `call-${index}` })
+      /** What a minute of an open page lists and reads of calls, and by how many requests. */
+      const looked = async () => {
+        read.rows = 0
+        const { 'store.list': lists = 0, 'store.read': reads = 0 } = await count(() => minute('/'))
+        return { rows: read.rows, lists, reads }
+      }
+      return [await looked(), await looked(), await looked()]
+    }
+    const then = (rows: number) => ({ rows, lists: 6, reads: 0 })
+    // At first their records are read as well, in batches of 100. A minute after it, it is listed once more.
+    expect(await open(100)).toEqual([{ rows: 100 + 6 * 100, lists: 6, reads: 1 }, then(100), then(0)])
+    expect(await open(10_000)).toEqual([{ rows: 1000 + 6 * 1000, lists: 6, reads: 10 }, then(1000), then(0)])
   })
 
   test('asks a store that is down no more often', async () => {

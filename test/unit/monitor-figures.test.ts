@@ -4,6 +4,7 @@ import { percentiles, seriesOf, taskFigures } from '../../src/monitor/figures.ts
 import { count, duration, percent, visible } from '../../src/monitor/shown-text.ts'
 import type { CallRecord } from '../../src/runtime/call/record.ts'
 import { monitorStage } from '../support/monitor-stage.ts'
+import { seededFractions } from '../support/seeded-fractions.ts'
 
 const now = Date.UTC(2026, 0, 1, 12)
 
@@ -100,6 +101,22 @@ describe('the window', () => {
     expect((await stepwise.read(backend)).records.find(({ id }) => id === 'call-198')?.state).toBe(
       'cancelled',
     )
+  })
+
+  test('misses nothing that the listing shows up to a minute late', async () => {
+    const { backend, clock, executor, put } = await monitorStage()
+    const chance = seededFractions(5)
+    const stepwise = createWindowReader(executor.config, 1000)
+    for (let index = 0; index < 400; index++) {
+      await put({ id: `call-${index}`, createdAt: clock.now() - Math.floor(chance() * 60_000) })
+      // Now and then nothing is made for a while, in which the newest call is no longer young.
+      await clock.advance({ milliseconds: Math.round(chance() < 0.05 ? chance() * 200_000 : chance() * 500) })
+      if (chance() < 0.2) await stepwise.read(backend)
+    }
+    const kept = await stepwise.read(backend)
+    const fresh = await createWindowReader(executor.config, 1000).read(backend)
+    expect(kept.records).toHaveLength(400)
+    expect(kept.records).toEqual(fresh.records)
   })
 
   test('forgets what is older than a day', async () => {
