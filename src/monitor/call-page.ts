@@ -43,6 +43,7 @@ function facts(frame: Frame, call: CallDetail): readonly Html[] {
   const { queue, tenant, reason, abortReason, depth, parent, followUps, log, lastError, errors } = call
   const { createdAt, dueAt, finishedAt, leaseUntil, expiresAt, waitMilliseconds, attempts } = call
   const time = (iso: string | undefined) => iso && timeTag(iso, frame.now)
+  const noAttempts = finishedAt === undefined ? 'none yet' : 'none'
   const rows: readonly (readonly [string, Html | string | false | undefined])[] = [
     ['Queue', html`<a href="${address(frame, `/queues/${encodeURIComponent(queue)}`)}">${name(queue)}</a>`],
     ['Tenant', tenant && name(tenant)],
@@ -53,7 +54,7 @@ function facts(frame: Frame, call: CallDetail): readonly Html[] {
     ['Ended', time(finishedAt)],
     ['Waited', waitMilliseconds === undefined ? undefined : duration(waitMilliseconds)],
     ['Took in all', finishedAt && duration(Date.parse(finishedAt) - Date.parse(createdAt))],
-    ['Attempts', attempts === 0 ? 'none yet' : undefined],
+    ['Attempts', attempts === 0 ? noAttempts : undefined],
     ['Last error', errors === undefined && lastError !== undefined ? name(lastError, 300) : undefined],
     ['Owned until', time(leaseUntil)],
     ['Submitted by', parent && html`<a href="${callAddress(frame, parent)}">${shortId(parent)}</a>`],

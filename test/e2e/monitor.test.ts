@@ -87,7 +87,7 @@ test('the shop has calls of every state, and failures of every reason that there
     expect(calls.length, state).toBeGreaterThan(0)
   }
   expect([...(await failedByReason(shop)).keys()].toSorted()).toEqual([
-    ...['killed', 'result-too-large', 'threw', 'timed-out', 'undeliverable', 'unknown-task'],
+    ...['expired', 'killed', 'result-too-large', 'threw', 'timed-out', 'undeliverable', 'unknown-task'],
   ])
   let [count, after] = [0, undefined as string | undefined]
   do {

@@ -181,7 +181,7 @@ async function submitSome({ executor, tasks, chance }: BusyShop, index: number):
 }
 
 /** What fails in ways of its own, early in the day: each takes hours to be given up. */
-async function submitOdd({ executor, tasks, plan, backend }: BusyShop): Promise<void> {
+async function submitOdd({ executor, tasks, plan, backend, clock }: BusyShop): Promise<void> {
   await executor.submit(tasks[LONG_NAME])
   await executor.submit(tasks.exports.everything)
   await executor.submit(tasks.invoices.render, ENDLESS)
@@ -194,6 +194,13 @@ async function submitOdd({ executor, tasks, plan, backend }: BusyShop): Promise<
   type Newer = Executor<{ loyalty: { award: (points: number) => number } }>
   const newer = createClient<Newer>(config, { backend })
   for (const points of [10, 20]) await newer.submit('loyalty.award', points)
+  // Codes to log in with, which nobody waits for any more once the mailer is back.
+  await executor.queues.pause('mail')
+  for (const user of ['ada', 'grace', 'edsger']) {
+    await executor.with({ expiresInSeconds: 60 }).submit(tasks.mail.send, `${user}@example.com`)
+  }
+  await clock.advance({ minutes: 3 })
+  await executor.queues.resume('mail')
 }
 
 /** What waits, runs, is retried or was cancelled at the end of the day. */

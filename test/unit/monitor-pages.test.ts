@@ -122,6 +122,17 @@ describe('each page has its data at the same address', () => {
     })
   })
 
+  test('a call that had no attempt has none yet, or none where it is over', async () => {
+    const { html, put } = await monitorStage()
+    const waiting = { state: 'pending', attempts: 0, startedAt: undefined, finishedAt: undefined } as object
+    await put({ id: 'waiting', ...waiting })
+    await put({ id: 'late', ...failure('no'), reason: 'expired', attempts: 0, startedAt: undefined as never })
+    expect(await html('/calls/waiting')).toContain('<dt>Attempts</dt><dd>none yet</dd>')
+    const late = await html('/calls/late')
+    expect(late).toContain('<dt>Attempts</dt><dd>none</dd>')
+    expect(late).toContain('<dt>Reason</dt><dd>expired</dd>')
+  })
+
   test('what failed, by error, without a listing', async () => {
     const config = defineConfig({ name: 'shop', queues: ['low', 'high'], listing: false })
     const { clock, json, html, put } = await monitorStage({ config })
