@@ -5,7 +5,7 @@
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
-import { getCookie, setCookie } from 'hono/cookie'
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { HTTPException } from 'hono/http-exception'
 import { systemEntropy } from '../runtime/entropy.ts'
 import type { ResolvedMonitorOptions } from './monitor-options.ts'
@@ -19,6 +19,8 @@ export interface MonitorEnv {
     base: string
     /** What a form must hold to be taken for ours. */
     formToken: string
+    /** Whether pages offer to log out: they have a form then, whoever looks. */
+    canLogOut: boolean
   }
 }
 
@@ -70,21 +72,34 @@ export const giveFormToken: MiddlewareHandler<MonitorEnv> = async (c, next) => {
   const isOurs = given !== undefined && /^[\w-]{32}$/.test(given)
   const token = isOurs ? given : systemEntropy.owner() + systemEntropy.owner()
   c.set('formToken', token)
-  if (!isOurs && c.get('grant') === 'manage' && c.req.method === 'GET') {
-    const secure = new URL(c.req.url).protocol === 'https:'
-    setCookie(c, COOKIE, token, { path: c.get('base') || '/', httpOnly: true, sameSite: 'Strict', secure })
-  }
+  const hasForms = c.get('grant') === 'manage' || c.get('canLogOut')
+  if (!isOurs && hasForms && c.req.method === 'GET') setCookie(c, COOKIE, token, cookieOptions(c))
   await next()
 }
 
-/**
- * Lets an action through that `manage` was granted for and that one of our pages asked for: by a form with its token, or
- * a script with the header `x-errand-monitor`, which no other site can send without being asked first.
- */
+/** Has the next page give another form token: whoever was here has left. */
+export function forgetFormToken(c: MonitorContext): void {
+  deleteCookie(c, COOKIE, cookieOptions(c))
+}
+
+function cookieOptions(c: MonitorContext) {
+  const secure = new URL(c.req.url).protocol === 'https:'
+  return { path: c.get('base') || '/', httpOnly: true, sameSite: 'Strict', secure } as const
+}
+
+/** Lets an action through that `manage` was granted for, and that one of our pages asked for. */
 export const requireManage: MiddlewareHandler<MonitorEnv> = async (c, next) => {
   if (c.get('grant') !== 'manage') {
     throw new HTTPException(403, { message: 'this monitor is read-only for you' })
   }
+  return requireOwnPage(c, next)
+}
+
+/**
+ * Lets through what one of our pages asked for: by a form with its token, or a script with the header
+ * `x-errand-monitor`, which no other site can send without being asked first.
+ */
+export const requireOwnPage: MiddlewareHandler<MonitorEnv> = async (c, next) => {
   if (!isSameOrigin(c)) throw new HTTPException(403, { message: 'this was sent by another site' })
   const isScript = c.req.header('x-errand-monitor') !== undefined
   if (!isScript && !(await hasToken(c))) {

@@ -33,7 +33,8 @@ export async function frameOf(
   ])
   return {
     ...{ app: executor.config.name, base: c.get('base'), formToken: c.get('formToken') },
-    ...{ canManage: c.get('grant') === 'manage', now, refreshSeconds: seconds },
+    ...{ canManage: c.get('grant') === 'manage', canLogOut: c.get('canLogOut') },
+    ...{ now, refreshSeconds: seconds },
     hasSchedules: hasSchedules(),
     query: new URL(c.req.url).searchParams,
   }

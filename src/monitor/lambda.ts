@@ -13,7 +13,8 @@ import { checkFlag } from '../runtime/config/option-checks.ts'
 import { InvalidOptionError } from '../runtime/errors.ts'
 import type { MonitorEnv } from './access.ts'
 import { cloudWatchLogs } from './cloudwatch-logs.ts'
-import { monitor } from './monitor.ts'
+import type { LogIn } from './log-out.ts'
+import { createMonitor } from './monitor.ts'
 import type { Authorize, Grant, MonitorOptions } from './monitor-options.ts'
 import type { MonitoredExecutor } from './sources.ts'
 import { tokenAccess } from './token-access.ts'
@@ -54,7 +55,7 @@ export function monitorHandler(executor: MonitoredExecutor, options: MonitorHand
   const access = accessOf(executor, auth, grant)
   if (access.routes !== undefined) gate.route('/', access.routes)
   const authorize = async (c: Context) => capped(await access.authorize(c), manage)
-  gate.route('/', monitor(executor, { ...rest, authorize }))
+  gate.route('/', createMonitor(executor, { ...rest, authorize }, access.logIn))
   return handle(gate)
 }
 
@@ -67,7 +68,7 @@ function accessOf(
   executor: MonitoredExecutor,
   auth: MonitorAuth,
   grant: 'read' | 'manage',
-): { readonly routes?: Hono<MonitorEnv>; readonly authorize: Authorize } {
+): { readonly authorize: Authorize; readonly routes?: Hono<MonitorEnv>; readonly logIn?: LogIn } {
   if (auth === 'none') return { authorize: () => grant }
   if (auth === 'iam') return { authorize: (c) => (isSigned(c) ? grant : false) }
   if (typeof auth === 'function') return { authorize: auth }

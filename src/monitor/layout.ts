@@ -18,6 +18,8 @@ export interface Frame {
   readonly base: string
   /** Whether actions are offered. */
   readonly canManage: boolean
+  /** Whether a way out is offered. */
+  readonly canLogOut: boolean
   /** Whether the app has schedules. */
   readonly hasSchedules: boolean
   /** Goes into every form that acts. */
@@ -73,7 +75,7 @@ export function layout(frame: Frame, { title, section, body, isLive = false }: P
 <header class="bar">
 <p class="app"><a href="${address(frame, '')}">${app}</a></p>
 <nav aria-label="Pages">${links}</nav>
-<p class="live" id="live" role="status"></p>
+<p class="live" id="live" role="status"></p>${frame.canLogOut ? actionForm(frame, '/log-out', 'Log out') : ''}
 </header>
 <main id="content" tabindex="-1">${body}</main>
 <footer><p data-live="as-of">As of ${timeTag(new Date(now).toISOString(), now)} UTC. All times are UTC.</p></footer>

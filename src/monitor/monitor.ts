@@ -21,6 +21,7 @@ import { type FailedCalls, readFailedCalls } from './failed-calls.ts'
 import { failedPage, retryAllPage } from './failed-page.ts'
 import { RANGES, type Range } from './figures.ts'
 import { callAddress, type Frame, type PageContent } from './layout.ts'
+import { addLogOut, type LogIn } from './log-out.ts'
 import { messagePage } from './message-page.ts'
 import { type MonitorOptions, resolveMonitorOptions } from './monitor-options.ts'
 import { overviewPage, readOverview } from './overview-page.ts'
@@ -41,6 +42,18 @@ const FORM_BYTES = 16 * 1024
  * @throws InvalidOptionError where `authorize` is missing, or another option breaks a rule
  */
 export function monitor(executor: MonitoredExecutor, options: MonitorOptions): Hono<MonitorEnv> {
+  return createMonitor(executor, options)
+}
+
+/**
+ * The same, where its pages may offer to log out.
+ * @throws InvalidOptionError
+ */
+export function createMonitor(
+  executor: MonitoredExecutor,
+  options: MonitorOptions,
+  logIn?: LogIn,
+): Hono<MonitorEnv> {
   const resolved = resolveMonitorOptions(options)
   const sources = createSources(executor, resolved)
   const app = new Hono<MonitorEnv>()
@@ -48,6 +61,7 @@ export function monitor(executor: MonitoredExecutor, options: MonitorOptions): H
   app.use(secureHeaders)
   app.use(async (c, next) => {
     c.set('base', (resolved.basePath ?? basePath(c)).replace(/\/$/, ''))
+    c.set('canLogOut', logIn !== undefined)
     await next()
   })
   app.use(requireGrant(resolved))
@@ -56,6 +70,7 @@ export function monitor(executor: MonitoredExecutor, options: MonitorOptions): H
   addStaticFiles(app)
   addPages(app, sources)
   addActions(app, sources)
+  if (logIn !== undefined) addLogOut(app, logIn)
   app.all('*', (c) => {
     // Under its mount path with a slash at the end it is the overview as well.
     if (c.req.method === 'GET' && c.req.path === `${basePath(c)}/`)

@@ -8,13 +8,13 @@
  */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Hono } from 'hono'
-import { getCookie, setCookie } from 'hono/cookie'
+import { type Context, Hono } from 'hono'
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { checkFlag, checkKeys, checkName, checkNumber, checkTexts } from '../runtime/config/option-checks.ts'
 import { systemEntropy } from '../runtime/entropy.ts'
 import { ErrandError, NotWiredError } from '../runtime/errors.ts'
 import { isSameSecret } from './access.ts'
-import { monitor } from './monitor.ts'
+import { createMonitor } from './monitor.ts'
 import type { MonitorOptions } from './monitor-options.ts'
 import type { MonitoredExecutor } from './sources.ts'
 
@@ -68,19 +68,18 @@ export async function startMonitor(
     if (given === undefined || c.req.method !== 'GET') return next()
     if (!isSameSecret(given, token))
       return c.text('That token is not of this monitor, or of an earlier run.', 401)
-    setCookie(c, cookie, session, { path: '/', httpOnly: true, sameSite: 'Strict' })
+    setCookie(c, cookie, session, cookieOptions)
     return c.redirect(c.req.path, 303)
   })
-  const app = monitor(executor, {
-    ...rest,
-    authorize: (c) => {
-      const given = getCookie(c, cookie)
-      if (given === undefined || !isSameSecret(given, session)) {
-        return c.text('Open the address that was printed when this monitor started: it holds a token.', 401)
-      }
-      return manage ? 'manage' : 'read'
-    },
-  })
+  const authorize = (c: Context) => {
+    const given = getCookie(c, cookie)
+    if (given === undefined || !isSameSecret(given, session)) {
+      return c.text('Open the address that was printed when this monitor started: it holds a token.', 401)
+    }
+    return manage ? 'manage' : 'read'
+  }
+  const logIn = { leadsTo: '/', end: (c: Context) => void deleteCookie(c, cookie, cookieOptions) }
+  const app = createMonitor(executor, { ...rest, authorize }, logIn)
   gate.route('/', app)
   const server = await listen(gate.fetch, host, port)
   const { port: taken } = server.address() as AddressInfo
@@ -111,7 +110,9 @@ function checkOptions(options: StartMonitorOptions) {
   }
 }
 
-/** 192 bits. */
+const cookieOptions = { path: '/', httpOnly: true, sameSite: 'Strict' } as const
+
+/** 192 bits: nobody guesses it, however often. */
 function secret(): string {
   return systemEntropy.owner() + systemEntropy.owner()
 }

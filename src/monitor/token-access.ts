@@ -6,7 +6,7 @@
 import { createHmac } from 'node:crypto'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { getCookie, setCookie } from 'hono/cookie'
+import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { html } from 'hono/html'
 import type { Clock } from '../runtime/clock.ts'
 import { NotWiredError } from '../runtime/errors.ts'
@@ -14,6 +14,7 @@ import { formOf, isSameSecret, type MonitorEnv, secureHeaders } from './access.t
 import { wantsJson } from './answer.ts'
 import { shared } from './cached.ts'
 import { type Html, note } from './layout.ts'
+import type { LogIn } from './log-out.ts'
 import type { Authorize, Grant } from './monitor-options.ts'
 import { staticFile } from './static-files.ts'
 
@@ -22,6 +23,8 @@ export interface TokenAccess {
   /** The page to log in at, which anybody may open. */
   readonly routes: Hono<MonitorEnv>
   readonly authorize: Authorize
+  /** What its cookie is ended by. */
+  readonly logIn: LogIn
 }
 
 /** What access is made of. */
@@ -46,8 +49,14 @@ const TOKEN_AGE_MS = 5 * 60_000
 /** How long a failure to read it counts: no longer than nobody can log in, and long enough that attempts cost nothing. */
 const FAILURE_AGE_MS = 10_000
 
-/** What nobody guesses: Secrets Manager makes 32 characters. */
-const MIN_TOKEN_LENGTH = 16
+/**
+ * What nobody guesses, though nothing counts guesses: Secrets Manager makes so many characters, and of hexadecimal digits
+ * they are 128 bits.
+ */
+const MIN_TOKEN_LENGTH = 32
+
+/** Not `Strict`: a link to a call that somebody was sent should open, and whatever acts is guarded by its form's token. */
+const cookieOptions = { httpOnly: true, secure: true, sameSite: 'Lax', path: '/', prefix: 'host' } as const
 
 const FORM_BYTES = 4096
 
@@ -76,9 +85,7 @@ export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions
       if (!isSameSecret(typed.trim(), expected))
         return c.html(logInPage(app, placeOf(to), 'That is not the token.'), 401)
       const until = clock.now() + SESSION_MS
-      // Not `Strict`: a link to a call that somebody was sent should open, and whatever acts is guarded by its form's token.
-      const options = { httpOnly: true, secure: true, sameSite: 'Lax', path: '/', prefix: 'host' } as const
-      setCookie(c, COOKIE, sessionOf(expected, until), { ...options, maxAge: SESSION_MS / 1000 })
+      setCookie(c, COOKIE, sessionOf(expected, until), { ...cookieOptions, maxAge: SESSION_MS / 1000 })
       return c.redirect(placeOf(to), 303)
     },
   )
@@ -96,7 +103,8 @@ export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions
     }
     return c.text('Not logged in.', 401, { 'www-authenticate': 'Bearer' })
   }
-  return { routes, authorize }
+  const logIn = { leadsTo: '/log-in', end: (c: Context) => void deleteCookie(c, COOKIE, cookieOptions) }
+  return { routes, authorize, logIn }
 }
 
 /** Gives the token as it was lately, or throws why it cannot be read. */
@@ -125,7 +133,7 @@ function reportFailure(error: unknown): undefined {
 function checkToken(text: string): string {
   if (text.length >= MIN_TOKEN_LENGTH) return text
   throw new NotWiredError(
-    `the monitor's secret has ${text.length} characters, expected its text to be a token of ${MIN_TOKEN_LENGTH} or more; let Secrets Manager make one`,
+    `the monitor's secret has ${text.length} characters, expected its text to be a token of ${MIN_TOKEN_LENGTH} or more, for nothing but its length keeps it from being guessed; let Secrets Manager make one`,
   )
 }
 

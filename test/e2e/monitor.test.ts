@@ -270,6 +270,19 @@ describe('a person', () => {
     await page.waitForURL(/task=alerts/)
   })
 
+  test('logs out, by keyboard and without scripts, and comes in again by the printed address', async () => {
+    const { page } = await open('/calls', { javaScriptEnabled: false })
+    await page.getByRole('button', { name: 'Log out' }).focus()
+    await page.keyboard.press('Enter')
+    await page.getByText('Open the address that was printed').waitFor()
+    expect(await page.context().cookies()).toEqual([])
+    // Nothing of it was kept, to be gone back to.
+    await page.goBack()
+    await page.getByText('Open the address that was printed').waitFor()
+    await page.goto(monitor.url)
+    expect(await page.getByRole('heading', { name: 'Overview' }).count()).toBe(1)
+  })
+
   test('sees what is new without doing anything, and keeps what they opened', async () => {
     const { page, misdeeds } = await open('/')
     const table = page.locator('#chart-throughput')

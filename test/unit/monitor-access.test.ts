@@ -2,6 +2,7 @@ import { createExecutor, defineConfig, InvalidOptionError } from 'errand'
 import { monitor, startMonitor } from 'errand/monitor'
 import { HTTPException } from 'hono/http-exception'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { createMonitor } from '../../src/monitor/monitor.ts'
 import { monitorStage } from '../support/monitor-stage.ts'
 
 /** A path of a route's pattern. */
@@ -12,9 +13,9 @@ const pathOf = (pattern: string, id: string) =>
     .replace(':name', 'monitor.css')
     .replace('*', 'x')
 
-/** Every route that the app has, its middleware left out: a new one is tested without anybody's doing. */
-function routesOf({ mounted }: Awaited<ReturnType<typeof monitorStage>>, id = 'an-id') {
-  const routes = mounted.routes
+/** Every route that a monitor has, its middleware left out: a new one is tested without anybody's doing. */
+function routesOf({ routes: all }: Pick<ReturnType<typeof monitor>, 'routes'>, id = 'an-id') {
+  const routes = all
     .filter(({ path, method }) => !(method === 'ALL' && path === '/*'))
     .map(({ method, path }) => ({ method, path: pathOf(path, id) }))
   const unique = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]))
@@ -27,7 +28,7 @@ describe('who is let in', () => {
   test('every route refuses whoever is granted nothing, and tells nothing', async () => {
     const stage = await monitorStage()
     const id = await stage.put({ id: 'an-id', tenant: 'acme' })
-    const routes = routesOf(stage, id)
+    const routes = routesOf(stage.mounted, id)
     expect(routes.length).toBeGreaterThanOrEqual(16)
     for (const who of [{}, { who: '' }, { who: 'admin' }, { who: 'Manage' }, { who: 'true' }]) {
       for (const { method, path } of routes) {
@@ -47,7 +48,7 @@ describe('who is let in', () => {
   test('every route answers with the headers that keep a page to itself', async () => {
     const stage = await monitorStage()
     await stage.put({ id: 'an-id' })
-    for (const { method, path } of routesOf(stage)) {
+    for (const { method, path } of routesOf(stage.mounted)) {
       const { headers } = await stage.request(path, { method, headers: form })
       expect(headers.get('content-security-policy'), path).toContain("frame-ancestors 'none'")
       expect(headers.get('content-security-policy'), path).not.toMatch(/unsafe|http/)
@@ -59,7 +60,7 @@ describe('who is let in', () => {
 
   test('whoever may read can do nothing', async () => {
     const stage = await monitorStage()
-    const posts = routesOf(stage).filter(({ method }) => method === 'POST')
+    const posts = routesOf(stage.mounted).filter(({ method }) => method === 'POST')
     expect(posts.map(({ path }) => path)).toEqual([
       ...['/calls/an-id/cancel', '/calls/an-id/abort', '/calls/an-id/retry', '/failed/retry'],
       ...['/queues/low/pause', '/queues/low/resume'],
@@ -216,7 +217,8 @@ describe('on a port of its own', () => {
     await earlier.close()
     const running = await startMonitor(stage.executor, { port: earlier.port, manage: true })
     onTestFinished(() => running.close())
-    const routes = routesOf(stage)
+    const logIn = { leadsTo: '/', end: () => {} }
+    const routes = routesOf(createMonitor(stage.executor, { authorize: () => 'read' }, logIn))
     for (const cookie of ['', `errand-monitor-${running.port}=${'x'.repeat(32)}`, expired]) {
       for (const { method, path } of routes) {
         const headers = { ...form, cookie, 'x-errand-monitor': '1' }
@@ -225,9 +227,54 @@ describe('on a port of its own', () => {
         expect(await response.text()).not.toContain('shop')
       }
     }
-    expect(routes.filter(({ method }) => method === 'POST')).toHaveLength(10)
+    const posts = routes.filter(({ method }) => method === 'POST').map(({ path }) => path)
+    expect(posts).toHaveLength(11)
+    expect(posts).toContain('/log-out')
     expect((await fetch(running.url, { redirect: 'manual' })).status).toBe(303)
   })
+
+  test.each([false, true])(
+    'a person logs out, whether they may act (%s) or not, by the page alone',
+    async (manage) => {
+      const { origin, logIn, url } = await start(manage)
+      const session = (await logIn()).split(';')[0] ?? ''
+      const page = await fetch(origin, { headers: { cookie: session } })
+      const text = await page.text()
+      const formCookie = page.headers.get('set-cookie') ?? ''
+      expect(formCookie).toMatch(/^errand-form=[\w-]{32}; Path=\/; HttpOnly; SameSite=Strict$/)
+      expect(text.match(/action="[^"]*\/log-out"/g)).toEqual(['action="/log-out"'])
+      const token = /name="token" value="([^"]+)"/.exec(text)?.[1] ?? ''
+      const cookie = `${session}; ${formCookie.split(';')[0]}`
+      const leave = (headers: Record<string, string>, fields: Record<string, string>) =>
+        fetch(`${origin}/log-out`, {
+          ...{ method: 'POST', redirect: 'manual', headers: { ...form, ...headers } },
+          body: new URLSearchParams(fields),
+        })
+      for (const [headers, fields, status] of [
+        [{ cookie }, {}, 403],
+        [{ cookie }, { token: 'x'.repeat(32) }, 403],
+        [{ cookie: session }, { token }, 403],
+        [{ cookie, 'sec-fetch-site': 'cross-site' }, { token }, 403],
+        [{ cookie, origin: 'https://evil.example' }, { token }, 403],
+        [{ cookie, origin: 'https://evil.example', 'x-errand-monitor': '1' }, {}, 403],
+        [{}, { token }, 401],
+      ] as const) {
+        const refused = await leave(headers, fields as Record<string, string>)
+        expect(refused.status, JSON.stringify([headers, fields])).toBe(status)
+        expect(refused.headers.has('set-cookie')).toBe(false)
+      }
+      const left = await leave({ cookie }, { token })
+      expect([left.status, left.headers.get('location')]).toEqual([303, '/'])
+      const taken = left.headers.getSetCookie()
+      expect(taken.map((each) => each.split(';')[0])).toEqual([`${session.split('=')[0]}=`, 'errand-form='])
+      for (const each of taken) expect(each).toContain('; Max-Age=0; Path=/; HttpOnly; SameSite=Strict')
+      expect((await fetch(origin, { headers: { cookie: '' } })).status).toBe(401)
+      // The printed address lets in again.
+      expect((await fetch(url, { redirect: 'manual' })).status).toBe(303)
+      const program = { cookie: session, 'x-errand-monitor': '1', accept: 'application/json' }
+      expect(await (await leave(program, {})).json()).toEqual({ loggedOut: true })
+    },
+  )
 
   test('another host’s name is refused, with and without the cookie', async () => {
     const { port, logIn } = await start()

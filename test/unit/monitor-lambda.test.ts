@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto'
 import { createExecutor, defineConfig } from 'errand'
 import { virtualClock } from 'errand/local-emulator'
-import { deployedOptions, type MonitorHandlerOptions, monitor, monitorHandler } from 'errand/monitor'
+import { deployedOptions, type MonitorAuth, type MonitorHandlerOptions, monitorHandler } from 'errand/monitor'
 import { Hono } from 'hono'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { MonitorEnv } from '../../src/monitor/access.ts'
+import { createMonitor } from '../../src/monitor/monitor.ts'
 import { tokenAccess } from '../../src/monitor/token-access.ts'
 import { loopbackRegion } from '../support/loopback-connection.ts'
 import { type SecretsApi, startSecretsApi } from '../support/secrets-api.ts'
@@ -180,6 +181,36 @@ describe('with a token', () => {
     expect(await executor.future(id).state()).toBe('cancelled')
   })
 
+  test('a person logs out, and nobody else does it for them', async () => {
+    const { ask, form } = lambdaMonitor({ auth: { secretArn } })
+    const [given = ''] = (await form('/log-in', { token: TOKEN })).cookies ?? []
+    const session = given.split(';')[0] ?? ''
+    const page = await ask('/', { cookies: [session] })
+    expect(page.body).toContain('action="/log-out"')
+    const [, token = ''] = /name="token" value="([^"]+)"/.exec(page.body) ?? []
+    const cookies = [session, page.cookies?.[0]?.split(';')[0] ?? '']
+    expect((await form('/log-out', {}, { cookies })).statusCode).toBe(403)
+    const headers = { 'sec-fetch-site': 'cross-site' }
+    expect((await form('/log-out', { token }, { cookies, headers })).statusCode).toBe(403)
+    const left = await form('/log-out', { token }, { cookies })
+    expect(left).toMatchObject({ statusCode: 303, headers: { location: '/log-in' } })
+    expect(left.cookies).toEqual([
+      '__Host-errand-monitor=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax',
+      'errand-form=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Strict',
+    ])
+    // What its browser sends from then on.
+    expect((await ask('/')).headers.location).toBe('/log-in?to=%2F')
+  })
+
+  test.each(['iam', 'none', () => 'manage' as const])(
+    'who was let in otherwise is not offered to log out: %s',
+    async (auth) => {
+      const { ask } = lambdaMonitor({ auth: auth as MonitorAuth, manage: true })
+      expect((await ask('/', { authorizer: signer })).body).not.toContain('log-out')
+      expect((await ask('/log-out', { ...act, authorizer: signer })).statusCode).toBe(404)
+    },
+  )
+
   test.each(['//evil.test', '/\\evil.test', 'https://evil.test', 'javascript:x', '', '/a\nb'])(
     'a log-in leads to no other site: %j',
     async (to) => {
@@ -190,13 +221,15 @@ describe('with a token', () => {
 
   test('every route but the log-in and its style is behind it: without, with a wrong and with an expired log-in', async () => {
     const { ask, executor } = lambdaMonitor({ auth: { secretArn }, manage: true })
-    const { routes } = monitor(executor, { authorize: () => false })
+    const logIn = { leadsTo: '/', end: () => {} }
+    const { routes } = createMonitor(executor, { authorize: () => false }, logIn)
     const known = routes.map(({ method, path }) => [
       method === 'ALL' ? 'GET' : method,
       path.replace('/assets/:name', '/assets/monitor.js').replace(/:\w+|\*/, 'x'),
     ])
     const distinct = new Map(known.map(([method = '', path = '']) => [`${method} ${path}`, { method, path }]))
-    expect(distinct.size).toBeGreaterThanOrEqual(16)
+    expect(distinct.size).toBeGreaterThanOrEqual(17)
+    expect([...distinct.keys()]).toContain('POST /log-out')
     const until = Date.now() - 1000
     const mac = createHmac('sha256', TOKEN).update(`errand-monitor ${until}`).digest('base64url')
     const credentials: Asked[] = [
@@ -217,7 +250,9 @@ describe('with a token', () => {
   })
 
   test('a secret that is short, or gone, lets nobody in, and says nothing to them', async () => {
-    for (const text of ['', 'short', undefined]) {
+    const log = vi.spyOn(console, 'error').mockReturnValue()
+    onTestFinished(() => log.mockRestore())
+    for (const text of ['', 'short', TOKEN.slice(1), undefined]) {
       if (text === undefined) secrets.secrets.delete(secretArn)
       else secrets.secrets.set(secretArn, text)
       const { ask } = lambdaMonitor({ auth: { secretArn } })
@@ -225,6 +260,10 @@ describe('with a token', () => {
       expect(statusCode).toBe(text === '' ? 401 : 500)
       expect(body).not.toContain(secretArn)
     }
+    // Whoever owns it finds why in the log.
+    expect(log.mock.calls.map(([error]) => String(error)).join()).toContain(
+      "the monitor's secret has 31 characters, expected its text to be a token of 32 or more",
+    )
   })
 })
 
