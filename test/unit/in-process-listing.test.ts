@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { inProcessListing } from '../../src/local-emulator/in-process-listing.ts'
-import { compareListed } from '../../src/runtime/listing-position.ts'
-import type { CallRecord } from '../../src/runtime/record.ts'
-import type { ListingStretch } from '../../src/runtime/store.ts'
+import { compareListed } from '../../src/runtime/call/listing-position.ts'
+import type { CallRecord } from '../../src/runtime/call/record.ts'
+import type { ListingStretch } from '../../src/runtime/ports/store.ts'
 import { seededFractions } from '../support/seeded-fractions.ts'
 
 // The conformance suite says what a listing gives; here is what it costs, and that it follows every write.
