@@ -15,6 +15,7 @@ import { type FaultPlan, noFaults } from '../support/fault-plan.ts'
 import type { FaultyWire } from '../support/faulty-wire.ts'
 import { shiftedClock } from '../support/shifted-clock.ts'
 import { drain } from './drain.ts'
+import { readRecords } from './read-records.ts'
 import type { WriteLog } from './write-log.ts'
 
 /** The account. */
@@ -189,7 +190,7 @@ async function audit(stage: Stage, sender: Executor, uncancelled: number): Promi
   const unrun = claims.filter(
     ({ id, attempt, isHeard }) => isHeard && runs.get(`${id} ${attempt}`)?.length !== 1,
   )
-  const records = await stage.past.store.read(ids, { consistent: true })
+  const records = await readRecords(stage.past.store, ids)
   const recordOf = new Map(records.map((record) => [record?.id, record]))
   const areOwn = await Promise.all(ids.map((id) => isOwn(stage, sender, id, recordOf.get(id))))
   return {

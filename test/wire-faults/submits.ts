@@ -9,6 +9,7 @@ import { IdempotencyConflictError, SubmitUncertainError } from '../../src/runtim
 import type { FaultPlan } from '../support/fault-plan.ts'
 import type { FaultyWire } from '../support/faulty-wire.ts'
 import { inLanes } from '../support/lanes.ts'
+import { readRecords } from './read-records.ts'
 
 /** What to submit. */
 export interface SubmitLoad {
@@ -39,6 +40,7 @@ const config = defineConfig({ name: 'submits', queues: ['default'], listing: fal
 const SINGLE_LANES = 50
 const GROUP_LANES = 5
 const GROUP = 250
+const AGAIN_LANES = 5
 /** Times that one call is submitted again: a third of them may fail, but never so many in a row. */
 const MAX_AGAIN = 40
 
@@ -114,7 +116,11 @@ async function submitGroup(account: Account, first: number, size: number): Promi
 async function makeGood(account: Account, error: unknown, indexOf: (id: string) => number): Promise<void> {
   const ids = idsOf(account, error)
   account.uncertain += ids.length
-  await Promise.all(ids.map((id) => submitAgain(account, id, argumentsOf(indexOf(id)))))
+  // Not all at once: what waits a second for a socket counts as not connected.
+  await inLanes(ids.length, AGAIN_LANES, async (at) => {
+    const id = ids[at] as string
+    await submitAgain(account, id, argumentsOf(indexOf(id)))
+  })
   for (const id of ids) account.returned.set(id, indexOf(id))
 }
 
@@ -144,7 +150,7 @@ async function audit(wire: FaultyWire, account: Account, calls: number): Promise
   try {
     const { returned, uncertain, falseConflicts, otherErrors } = account
     const ids = [...returned.keys()]
-    const records = await backend.store.read(ids, { consistent: true })
+    const records = await readRecords(backend.store, ids)
     const sent = (await wire.bodiesIn('default')).map((body) => (JSON.parse(body) as { id: string }).id)
     const withMessage = new Set(sent)
     const missing = ids.filter((id, at) => records[at] === undefined || !withMessage.has(id))

@@ -24,6 +24,7 @@ import { resolveConfig } from '../../src/runtime/resolve-config.ts'
 import type { FaultPlan } from '../support/fault-plan.ts'
 import type { FaultyWire } from '../support/faulty-wire.ts'
 import { inLanes } from '../support/lanes.ts'
+import { readRecords } from './read-records.ts'
 
 /** The account. */
 export interface TransitionReport {
@@ -89,7 +90,7 @@ export async function changeUnderFaults(
   }
   try {
     await inLanes(LANES, LANES, lane)
-    const records = await past.store.read([...lived.keys()], { consistent: true })
+    const records = await readRecords(past.store, [...lived.keys()])
     report.wrongRecords = records.filter((record) => !isAs(record, lived.get(record?.id ?? ''))).length
     return report
   } finally {
