@@ -6,6 +6,7 @@
 import type { Readable } from 'node:stream'
 import type * as DynamoDbSdk from '@aws-sdk/client-dynamodb'
 import type * as SqsSdk from '@aws-sdk/client-sqs'
+import { inSlots, MAX_SOCKETS } from './request-slots.ts'
 
 /** How to reach one service. */
 export interface ServiceOptions<Client, Credentials> {
@@ -82,8 +83,8 @@ export const requestHandler = {
   connectionTimeout: 1000,
   requestTimeout: REQUEST_TIMEOUT_MS,
   throwOnRequestTimeout: true,
-  httpAgent: { keepAlive: true },
-  httpsAgent: { keepAlive: true },
+  httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+  httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
 }
 
 /**
@@ -182,9 +183,8 @@ export function lazySqs(options: SqsOptions, env: Environment, region?: string):
     (sdk) => {
       // The SDK checks the digests after the message was taken: a mismatch throws, and whoever sends again
       // sends a duplicate. TLS guards the bytes already.
-      return withoutLogger(
-        new sdk.SQSClient({ ...clientConfig('SQS', options, env, region), ...cached, md5: false }),
-      )
+      const config = { ...clientConfig('SQS', options, env, region), ...cached, md5: false as const }
+      return inSlots(withoutLogger(new sdk.SQSClient(config)))
     },
   )
 }
@@ -198,7 +198,9 @@ export function lazyDynamoDb(
   return lazily(
     () => import('@aws-sdk/client-dynamodb'),
     options.client,
-    (sdk) =>
-      withoutLogger(new sdk.DynamoDBClient({ ...clientConfig('DYNAMODB', options, env, region), ...cached })),
+    (sdk) => {
+      const config = { ...clientConfig('DYNAMODB', options, env, region), ...cached }
+      return inSlots(withoutLogger(new sdk.DynamoDBClient(config)))
+    },
   )
 }

@@ -13,6 +13,7 @@ import {
   type PeerOptions,
   requestHandler,
 } from './aws-clients.ts'
+import { inSlots } from './request-slots.ts'
 
 /** How to reach S3. With an endpoint, buckets are addressed by path, as emulators want it. */
 export type S3Options = PeerOptions
@@ -41,11 +42,12 @@ export function lazyS3(options: S3Options, env: Environment, region?: string): L
   const connection = lazily(loadSdk, options.client as S3Sdk.S3Client | undefined, (sdk) => {
     const config = clientConfig('S3', options, env, region)
     const forcePathStyle = config.endpoint !== undefined
-    return new sdk.S3Client({
+    const client = new sdk.S3Client({
       ...config,
       forcePathStyle,
       requestHandler: { ...requestHandler, ...timeouts },
     })
+    return inSlots(client)
   })
   return {
     async get() {

@@ -7,6 +7,7 @@ import type * as SchedulerSdk from '@aws-sdk/client-scheduler'
 import { PROTOCOL } from '../config/config.ts'
 import { NotWiredError } from '../errors.ts'
 import { clientConfig, type Environment, type Lazy, lazily, type PeerOptions } from './aws-clients.ts'
+import { inSlots } from './request-slots.ts'
 
 /** How to reach EventBridge Scheduler. */
 export type SchedulerOptions = PeerOptions
@@ -51,7 +52,7 @@ export function lazyScheduler(
   const given = options.client as SchedulerSdk.SchedulerClient | undefined
   const connection = lazily(loadSdk, given, (sdk) => {
     const config = clientConfig('SCHEDULER', options, env, region)
-    return new sdk.SchedulerClient({ ...config, maxAttempts: MAX_ATTEMPTS })
+    return inSlots(new sdk.SchedulerClient({ ...config, maxAttempts: MAX_ATTEMPTS }))
   })
   return {
     async get() {
