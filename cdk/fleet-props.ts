@@ -61,7 +61,7 @@ export interface AlarmThresholds {
 export type FleetMonitorAuth =
   /** Whoever may invoke its URL by IAM, and signs requests: `fleet.monitor.url.grantInvokeUrl(role)`. */
   | 'iam'
-  /** Whoever knows the token that is the text of a secret: programs send it as a bearer, people type it in once. */
+  /** Whoever knows the token that is the text of a secret, 32 characters or more: programs send it as a bearer, people type it in once. */
   | { readonly tokenSecret: ISecret | Secret }
   /**
    * Whom a function of the app's own lets in: a module, `path[:export]`, that exports an `authorize` as `monitor` of

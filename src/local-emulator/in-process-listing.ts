@@ -22,8 +22,12 @@ const SPARE = 1000
 export function inProcessListing(records: ReadonlyMap<string, CallRecord>): InProcessListing {
   // The oldest first, so that what is new comes last. Most programs list nothing: until one does, nothing is kept.
   let positions: ListingPosition[] | undefined
+  const dropWhereWorn = () => {
+    if (positions !== undefined && positions.length > 2 * records.size + SPARE) positions = undefined
+  }
   const kept = () => {
-    if (positions === undefined || positions.length > 2 * records.size + SPARE) {
+    dropWhereWorn()
+    if (positions === undefined) {
       positions = [...records.values()].filter(isListed).map(positionOf)
       positions.sort((a, b) => compareListed(b, a))
     }
@@ -31,6 +35,7 @@ export function inProcessListing(records: ReadonlyMap<string, CallRecord>): InPr
   }
   return {
     add(record, existing) {
+      dropWhereWorn()
       if (positions === undefined || !isListed(record)) return
       if (existing !== undefined && isListed(existing) && existing.createdAt === record.createdAt) return
       const at = firstWhere(positions, (position) => compareListed(position, record) <= 0)

@@ -5,7 +5,7 @@
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { Context, MiddlewareHandler } from 'hono'
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { getCookie, setCookie } from 'hono/cookie'
 import { HTTPException } from 'hono/http-exception'
 import { systemEntropy } from '../runtime/entropy.ts'
 import type { ResolvedMonitorOptions } from './monitor-options.ts'
@@ -75,11 +75,6 @@ export const giveFormToken: MiddlewareHandler<MonitorEnv> = async (c, next) => {
   const hasForms = c.get('grant') === 'manage' || c.get('canLogOut')
   if (!isOurs && hasForms && c.req.method === 'GET') setCookie(c, COOKIE, token, cookieOptions(c))
   await next()
-}
-
-/** Has the next page give another form token: whoever was here has left. */
-export function forgetFormToken(c: MonitorContext): void {
-  deleteCookie(c, COOKIE, cookieOptions(c))
 }
 
 function cookieOptions(c: MonitorContext) {

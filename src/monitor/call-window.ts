@@ -19,6 +19,12 @@ export const WINDOW_MS = 24 * 3600 * 1000
 /** How far the listing index may lag, and senders' clocks be apart: what is this young is looked for again. */
 const LAG_MS = 60_000
 
+/**
+ * How often all of it is listed again: the record of a cron call, and of any with `record: 'on-claim'`, is written by its
+ * claim, which may come long after the time by which it is listed.
+ */
+const WHOLE_MS = 5 * 60_000
+
 /** The latest time that the listing can hold: 15 digits. */
 const END_OF_TIME_MS = 999_999_999_999_999
 
@@ -44,14 +50,17 @@ type Row = ListingPosition | CallRecord
 export function createWindowReader(config: ResolvedConfig, lookAt: number): WindowReader {
   let known = new Map<string, CallRecord>()
   let since = Number.POSITIVE_INFINITY
+  let wholeAt = Number.NEGATIVE_INFINITY
   const seen = seenTimes()
   return {
     async read(backend) {
       const now = backend.clock.now()
       const horizon = now - WINDOW_MS
-      const from = Math.max(seen.completeUntil() + 1, horizon)
+      const isWhole = now - wholeAt >= WHOLE_MS
+      const from = isWhole ? horizon : Math.max(seen.completeUntil() + 1, horizon)
       const stretch = { queues: [...config.queues.keys()], sinceMs: from, untilMs: END_OF_TIME_MS }
       const { entries, isComplete } = await backend.store.list({ ...stretch, limit: lookAt })
+      if (isWhole) wholeAt = now
       // Where more came than are looked at, what was known and is not listed again is not among the newest.
       const rows: readonly Row[] = isComplete
         ? merged(entries, known)
@@ -80,7 +89,9 @@ function seenTimes() {
   return {
     completeUntil: () => newest - Math.max(LAG_MS - (lastReadAt - firstSeenAt), 0),
     note(createdAt: number | undefined, now: number) {
-      if (createdAt !== undefined && createdAt > newest) [newest, firstSeenAt] = [createdAt, now]
+      // A sender whose clock is ahead tells nothing of what is made meanwhile.
+      const madeAt = Math.min(createdAt ?? newest, now)
+      if (madeAt > newest) [newest, firstSeenAt] = [madeAt, now]
       lastReadAt = now
     },
   }

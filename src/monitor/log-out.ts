@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context, Hono } from 'hono'
-import { forgetFormToken, type MonitorEnv, requireOwnPage } from './access.ts'
+import { type MonitorEnv, requireOwnPage } from './access.ts'
 import { wantsJson } from './answer.ts'
 
 /** What let somebody in. */
@@ -15,11 +15,17 @@ export interface LogIn {
   readonly leadsTo: string
 }
 
+const PATH = '/log-out'
+
+/** Whether a page asks to be let out. */
+export function isLogOut(c: Context): boolean {
+  return c.req.method === 'POST' && c.req.path === PATH && !wantsJson(c)
+}
+
 /** Adds it: whoever may read may leave, and no other site can have them leave. */
 export function addLogOut(app: Hono<MonitorEnv>, { end, leadsTo }: LogIn): void {
-  app.post('/log-out', requireOwnPage, (c) => {
+  app.post(PATH, requireOwnPage, (c) => {
     end(c)
-    forgetFormToken(c)
     return wantsJson(c) ? c.json({ loggedOut: true }) : c.redirect(leadsTo, 303)
   })
 }

@@ -14,7 +14,7 @@ import { formOf, isSameSecret, type MonitorEnv, secureHeaders } from './access.t
 import { wantsJson } from './answer.ts'
 import { shared } from './cached.ts'
 import { type Html, note } from './layout.ts'
-import type { LogIn } from './log-out.ts'
+import { isLogOut, type LogIn } from './log-out.ts'
 import type { Authorize, Grant } from './monitor-options.ts'
 import { staticFile } from './static-files.ts'
 
@@ -79,7 +79,7 @@ export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions
       const expected = await current().catch(reportFailure)
       if (expected === undefined)
         return c.html(
-          logInPage(app, placeOf(to), 'The token cannot be checked now. Try again in a minute.'),
+          logInPage(app, placeOf(to), 'The token cannot be checked now: the log of this function says why.'),
           503,
         )
       if (!isSameSecret(typed.trim(), expected))
@@ -101,6 +101,8 @@ export function tokenAccess({ app, grant, readToken, clock }: TokenAccessOptions
       const { pathname, search } = new URL(c.req.url)
       return c.redirect(`/log-in?${new URLSearchParams({ to: pathname + search })}`, 303)
     }
+    // Nothing is left to log out of.
+    if (isLogOut(c)) return c.redirect(logIn.leadsTo, 303)
     return c.text('Not logged in.', 401, { 'www-authenticate': 'Bearer' })
   }
   const logIn = { leadsTo: '/log-in', end: (c: Context) => void deleteCookie(c, COOKIE, cookieOptions) }

@@ -19,11 +19,14 @@ export function atNeed<T extends object>(
   return Object.fromEntries(delegates) as T
 }
 
-/** Loads it at the first call. */
+/** Loads it at the first call; one that failed is tried again at the next. */
 export function once<T>(load: () => Promise<T>): () => Promise<T> {
   let loading: Promise<T> | undefined
   return () => {
-    loading ??= load()
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined
+      throw error
+    })
     return loading
   }
 }

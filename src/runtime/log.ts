@@ -48,8 +48,9 @@ function escaped(unit: string): string {
 
 /** Errors as text. A stack may hold paths but no arguments; JSON escapes what a terminal would obey. */
 function plain(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
+    known.map(([name, value]) => [
       name,
       typeof value === 'string' || typeof value === 'number' ? value : textOf(value),
     ]),

@@ -119,6 +119,31 @@ describe('the window', () => {
     expect(kept.records).toEqual(fresh.records)
   })
 
+  test('finds within five minutes what is listed long after its time, as a cron call is by its claim', async () => {
+    const { backend, clock, executor, put } = await monitorStage()
+    const reader = createWindowReader(executor.config, 1000)
+    const dueAt = clock.now()
+    await clock.advance({ seconds: 5 })
+    await put({ id: 'other', createdAt: clock.now() })
+    await reader.read(backend)
+    await clock.advance({ minutes: 3 })
+    await reader.read(backend)
+    await put({ id: 'cron', createdAt: dueAt })
+    await clock.advance({ minutes: 2 })
+    expect((await reader.read(backend)).records.map(({ id }) => id)).toEqual(['other', 'cron'])
+  })
+
+  test('shows what is made while a call of a sender whose clock is ahead is the newest', async () => {
+    const { backend, clock, executor, put } = await monitorStage()
+    const reader = createWindowReader(executor.config, 1000)
+    await put({ id: 'ahead', createdAt: clock.now() + 600_000 })
+    await reader.read(backend)
+    await clock.advance({ minutes: 2 })
+    await reader.read(backend)
+    await put({ id: 'now', createdAt: clock.now() })
+    expect((await reader.read(backend)).records.map(({ id }) => id)).toEqual(['ahead', 'now'])
+  })
+
   test('forgets what is older than a day', async () => {
     const { backend, clock, executor, put } = await monitorStage()
     const reader = createWindowReader(executor.config, 1000)

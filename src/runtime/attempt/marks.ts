@@ -4,7 +4,7 @@
  */
 
 import { type CallRecord, isFinal } from '../call/record.ts'
-import { LIMITS, PROTOCOL } from '../config/config.ts'
+import { PROTOCOL } from '../config/config.ts'
 import { AbortedError, LeaseLostError } from '../errors.ts'
 import type { Ports } from '../ports/backend.ts'
 
@@ -25,8 +25,7 @@ export interface Marks {
 }
 
 /**
- * Reads the marks of attempts older than 5 s, every 5 s, in one batch read an environment: a short call costs
- * nothing.
+ * Reads the marks of attempts older than 5 s, every 5 s, a hundred in a request: a short call costs nothing.
  */
 export function createMarks(ports: Ports): Marks {
   const active = new Set<WatchedAttempt>()
@@ -38,7 +37,7 @@ export function createMarks(ports: Ports): Marks {
       return
     }
     const oldEnough = ports.clock.now() - periodMs
-    const due = [...active].filter((attempt) => attempt.startedAt <= oldEnough).slice(0, LIMITS.readBatch)
+    const due = [...active].filter((attempt) => attempt.startedAt <= oldEnough)
     try {
       if (due.length > 0) await readMarks(ports, due)
     } catch {

@@ -289,7 +289,7 @@ export const PROTOCOL = {
  */
 export const MAX_RECEIVE_COUNT = 100
 
-/** Environment variables; the CDK construct sets all but the first two. */
+/** Environment variables; the CDK construct sets all but `ERRAND_BACKEND`, `ERRAND_APP` and `ERRAND_SCHEDULES`. */
 export const ENV = {
   /** `aws`, `local` or `eager`; the option `backend` wins over it. */
   backend: 'ERRAND_BACKEND',
