@@ -20,7 +20,14 @@ import { plainValue } from '../../src/cli/output/plain-value.ts'
 import { createScreen, errorText, jsonOf, type Stream } from '../../src/cli/output/screen.ts'
 import { complaintAboutNode } from '../../src/cli/own-process.ts'
 import { makeProgram } from '../../src/cli/program.ts'
-import { readJson, readNumber, readPorts, readSince, readWait } from '../../src/cli/typed-values.ts'
+import {
+  readJson,
+  readMoment,
+  readNumber,
+  readPorts,
+  readSince,
+  readWait,
+} from '../../src/cli/typed-values.ts'
 import { variablesOf } from '../../src/runtime/aws/fleet-of-stack.ts'
 import { queuesOf } from '../../src/runtime/aws/made-resources.ts'
 import { AccessDeniedError, InvalidOptionError, NotWiredError } from '../../src/runtime/errors.ts'
@@ -88,6 +95,39 @@ describe('what is typed', () => {
     for (const text of ['', '1', 'soon', '5 minutes', '10w']) {
       expect(messageOf(() => readSince(text))).toContain('how long ago')
     }
+  })
+
+  test.each([
+    ['2026-10-01T12:30Z', '2026-10-01T12:30:00.000Z'],
+    ['2026-10-01T12:30:15.5+02:00', '2026-10-01T10:30:15.500Z'],
+    ['2028-02-29', '2028-02-29T00:00:00.000Z'],
+  ])('%s is a moment', (text, moment) => {
+    expect(readMoment('--at', text).toISOString()).toBe(moment)
+    expect(readSince(text).toISOString()).toBe(moment)
+  })
+
+  test('a moment without a zone is one of this machine', () => {
+    expect(readMoment('--at', '2026-10-01T12:30')).toEqual(new Date(2026, 9, 1, 12, 30))
+  })
+
+  test.each([
+    ...[
+      'foo 2026',
+      'tomorrow 2027',
+      '2027',
+      '2027-02',
+      '2027-02-31',
+      '2027-02-29',
+      '2026-13-01',
+      '2026-10-00',
+    ],
+    ...['2026-10-01T24:00', '2026-10-01T12:60', '2026-10-01T12:00+25:00', '2026-10-01 12:00', 'Oct 1 2026'],
+  ])('%s is none', (text) => {
+    const refusal = `is ${JSON.stringify(text)}, expected a`
+    expect(messageOf(() => readMoment('--at', text))).toContain(
+      `--at ${refusal} moment of the calendar: 2026-10-01T12`,
+    )
+    expect(messageOf(() => readSince(text))).toContain(`--since ${refusal} date of the calendar (2026-10-01,`)
   })
 
   test('every command has a description, and says so of its options', () => {
