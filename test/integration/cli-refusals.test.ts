@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { imports, writeApp } from '../support/app-folder.ts'
 import { runCommand, startCommand } from '../support/command-line.ts'
 
@@ -31,6 +32,10 @@ const onAws = {
 const rows: readonly (readonly [words: string, code: number, says: RegExp, env?: NodeJS.ProcessEnv])[] = [
   ['', 2, /Usage: errand/],
   ['stauts', 2, /unknown command 'stauts'\n\(Did you mean status\?\)/],
+  ['help stauts', 2, /^errand: unknown command 'stauts'\n\(Did you mean status\?\)\n$/],
+  ['help nope', 2, /^errand: unknown command 'nope'\n$/],
+  ['help status', 0, /^Usage: errand status/],
+  ['help', 0, /^Usage: errand /],
   ['status --jsn', 2, /unknown option '--jsn'\n\(Did you mean --json\?\)/],
   ['inspect', 2, /errand: missing required argument 'what'/],
   ['monitor --port 70000', 2, /--port is "70000", expected a number from 0/],
@@ -113,6 +118,11 @@ test('whoever reads may go: that is no failure', async () => {
   command.child.stdout?.destroy()
   expect(await command.ended).toBe(0)
   expect(command.output()).toBe('')
+})
+
+test.each(['--version', '-V'])('errand %s prints the version alone', async (word) => {
+  const run = await runCommand([word], { cwd: writeApp({ 'errand.ts': shop }) })
+  expect(run).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: '' })
 })
 
 test('a port in use is named', async () => {

@@ -134,7 +134,7 @@ describe('what is typed', () => {
     const { commands } = makeProgram()
     expect(commands.map((command) => command.name())).toEqual([
       ...['dev', 'cluster', 'worker', 'status', 'inspect', 'monitor', 'result', 'submit'],
-      ...['cancel', 'abort', 'retry', 'purge', 'pause', 'resume', 'schedule'],
+      ...['cancel', 'abort', 'retry', 'purge', 'pause', 'resume', 'schedule', 'help'],
     ])
     for (const command of commands) {
       expect(command.description(), command.name()).not.toBe('')
