@@ -50,12 +50,23 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['worker', 2, /which worker\? Name one of "foo", "bar"/],
   ['worker -n fo', 2, /worker "fo" is not declared; did you mean "foo"\?/],
   ['worker -n foo', 4, /no fleet of "shop" is known here: start one with `errand cluster`/],
-  ['worker -n foo', 2, /names queues of AWS \(https:\/\/sqs\.eu-west-1\.amazonaws\.com/, onAws],
   [
     'worker -n foo',
     2,
-    /names queues of AWS \(http:\/\/SQS\.eusc-de-east-1\.amazonaws\.eu/,
+    /ERRAND_QUEUE_URLS leads beyond .* \(https:\/\/sqs\.eu-west-1\.amazonaws\.com\/…\)/,
+    onAws,
+  ],
+  [
+    'worker -n foo',
+    2,
+    /leads beyond this machine and its network \(http:\/\/sqs\.eusc-de-east-1\.amazonaws\.eu\/…\)/,
     { ...onAws, ERRAND_QUEUE_URLS: '{"low":"http://SQS.eusc-de-east-1.amazonaws.eu/123456789012/low"}' },
+  ],
+  [
+    'worker -n foo',
+    2,
+    /AWS_ENDPOINT_URL_SQS leads beyond .* \(https:\/\/sqs\.us-iso-east-1\.c2s\.ic\.gov\/…\)/,
+    { ...somewhere, AWS_ENDPOINT_URL_SQS: 'https://sqs.us-iso-east-1.c2s.ic.gov' },
   ],
   ['submit ad 1 2', 2, /task "ad" is not registered; did you mean "add"\?/, somewhere],
   [
