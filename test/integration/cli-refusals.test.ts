@@ -47,6 +47,8 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['inspect calls --queue lo', 2, /queue "lo" is not declared; did you mean "low"\?/, somewhere],
   ['inspect calls --state faild', 2, /`state` is "faild"; did you mean "failed"\?/, somewhere],
   ['inspect calls --size 0', 2, /--size is "0", expected a number from 1 to 100/, somewhere],
+  ['status', 4, /ERRAND_TABLE is set, and ERRAND_QUEUE_URLS is not: set both/, { ERRAND_TABLE: 'calls' }],
+  ['status', 4, /ERRAND_QUEUE_URLS is set, and ERRAND_TABLE is not/, { ...somewhere, ERRAND_TABLE: '' }],
   ['worker', 2, /which worker\? Name one of "foo", "bar"/],
   ['worker -n fo', 2, /worker "fo" is not declared; did you mean "foo"\?/],
   ['worker -n foo', 4, /no fleet of "shop" is known here: start one with `errand cluster`/],

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FleetOutput } from '../../cdk/fleet-output.ts'
 import manifest from '../../package.json' with { type: 'json' }
+import { shownValue } from '../../src/cli/commands/result.ts'
 import { EXIT, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
 import {
   clusterFile,
@@ -170,6 +171,7 @@ describe('what is printed', () => {
 
   test('a cell is one line', () => {
     expect(plainLine('first\n  second')).toBe('first ⏎ second')
+    expect(plainLine('a\tname')).toBe('a name')
   })
 
   test('JSON holds nothing that a terminal obeys', () => {
@@ -193,7 +195,7 @@ describe('what is printed', () => {
       map: new Map([['a', new Set([Number.NaN])]]),
     }
     cycle.self = cycle
-    const plain = plainValue(cycle)
+    const plain = plainValue(cycle, 'it')
     expect(JSON.parse(jsonOf(plain))).toEqual({
       n: '1',
       when: '1970-01-01T00:00:00.000Z',
@@ -201,7 +203,29 @@ describe('what is printed', () => {
       self: '[circular]',
     })
     const twice = { a: 1 }
-    expect(plainValue([twice, twice])).toEqual([{ a: 1 }, { a: 1 }])
+    expect(plainValue([twice, twice], 'it')).toEqual([{ a: 1 }, { a: 1 }])
+  })
+
+  test('a value that is small only because it shares its parts is refused, as is a large one', () => {
+    let shared: object = {}
+    for (let level = 0; level < 30; level++) shared = { l: shared, r: shared }
+    const text = 'x'.repeat(1024 * 1024)
+    for (const value of [shared, Array(6).fill(text), Array(400_000).fill(1), new Map([['k', shared]])]) {
+      expect(() => plainValue(value, 'the result')).toThrow(
+        /^the result is over 5 MiB as JSON; leave out --json/,
+      )
+    }
+    expect(plainValue(text, 'it')).toBe(text)
+  })
+
+  test('a result is shown in full', () => {
+    const shown = shownValue({
+      list: Array.from({ length: 250 }, (_, index) => index),
+      text: 'x'.repeat(20_000),
+    })
+    expect(shown).toContain('249')
+    expect(shown).toContain('x'.repeat(20_000))
+    expect(shown).not.toContain('more')
   })
 
   const screenOf = (isTTY: boolean) => {
