@@ -138,6 +138,20 @@ test.each(['--version', '-V'])('errand %s prints the version alone', async (word
   expect(run).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: '' })
 })
 
+test('of two clusters of an app that are started at once one runs, and the other is refused (F-50)', async () => {
+  const cwd = writeApp({ 'errand.ts': shop })
+  const both = [1, 2].map(() => startCommand(['cluster', '--no-monitor'], { cwd }))
+  const refused = await Promise.race(both.map((each) => each.ended.then((code) => ({ each, code }))))
+  expect(refused.code).toBe(2)
+  expect(refused.each.output()).toMatch(
+    /a cluster of "shop" (runs already, as|is being started, by) process \d+/,
+  )
+  const running = both.find((each) => each !== refused.each)
+  await running?.prints('every worker of shop works')
+  running?.child.kill('SIGTERM')
+  expect(await running?.ended).toBe(0)
+}, 60_000)
+
 test('a port in use is named', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
