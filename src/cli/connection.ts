@@ -156,7 +156,7 @@ export async function findPlace(app: DiscoveredApp, { stack }: SharedOptions): P
     Object.assign(process.env, await fleetOfStack(stack, name))
     return { kind: 'stack', text: `the stack ${JSON.stringify(stack)}` }
   }
-  if (process.env[ENV.table] && process.env[ENV.queueUrls]) {
+  if (namesFleet(process.env)) {
     return { kind: 'variables', text: `the fleet that ${ENV.table} and ${ENV.queueUrls} name` }
   }
   const cluster = await findRunningCluster({ name, modulePath: app.modulePath })
@@ -167,6 +167,17 @@ export async function findPlace(app: DiscoveredApp, { stack }: SharedOptions): P
   }
   replaceEnvironment(environmentWith(process.env, cluster.variables))
   return { kind: 'cluster', text: `the cluster of ${name} on this machine (process ${cluster.pid})` }
+}
+
+/**
+ * Whether the variables name a fleet.
+ * @throws NotWiredError where they name half of one: the cluster of this machine is not what was meant
+ */
+function namesFleet(env: NodeJS.ProcessEnv): boolean {
+  const [set, missing] = env[ENV.table] ? [ENV.table, ENV.queueUrls] : [ENV.queueUrls, ENV.table]
+  if (!env[set]) return false
+  if (env[missing]) return true
+  throw new NotWiredError(`${set} is set, and ${missing} is not: set both, or unset ${set}`)
 }
 
 function replaceEnvironment(env: NodeJS.ProcessEnv): void {

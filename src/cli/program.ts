@@ -3,6 +3,7 @@
  * @module
  */
 import { Command, CommanderError } from 'commander'
+import { PACKAGE_VERSION } from '../runtime/package-version.ts'
 import { addControlCommands } from './program-control.ts'
 import { addLookingCommands } from './program-looking.ts'
 import { addRunningCommands } from './program-running.ts'
@@ -27,21 +28,32 @@ export function makeProgram(): Command {
     .option('--app <path[:export]>', 'the app; else ERRAND_APP, package.json, src/errand.ts …')
     .option('--stack <name>', 'a deployed fleet, by its CloudFormation stack')
     .option('--json', 'print JSON')
-    .option('-V, --version', 'print the version')
+    .version(PACKAGE_VERSION, '-V, --version', 'print the version')
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', AFTER_HELP)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'errand: ')) })
     .exitOverride()
-  program.on('option:version', () => {
-    // Read only when asked for.
-    void import('../runtime/package-version.ts').then(({ PACKAGE_VERSION }) => {
-      process.stdout.write(`${PACKAGE_VERSION}\n`, () => process.exit(0))
-    })
-  })
   addRunningCommands(program)
   addLookingCommands(program)
   addControlCommands(program)
+  addHelpCommand(program)
   return program
+}
+
+/** Commander's own shows the help of all where there is no such command, and does not say so. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .description('display help for a command')
+    .argument('[command]', 'one of the commands')
+    .addHelpText('after', '\nExample:\n  $ errand help submit')
+    .action(async (name?: string) => {
+      if (name === undefined) program.help()
+      const command = program.commands.find((each) => each.name() === name)
+      // As if it had been typed alone: what is unknown is refused, with the nearest name.
+      if (command === undefined) await program.parseAsync([name], { from: 'user' })
+      else command.help()
+    })
 }
 
 /** Runs what was typed; sets the exit code. */

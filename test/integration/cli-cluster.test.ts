@@ -151,7 +151,7 @@ describe('a cluster', () => {
     expect(await jsonOf('purge', 'reports', '--yes')).toMatchObject({ queue: 'reports', complete: true })
   })
 
-  test('runs once', async () => {
+  test('runs once: a second cluster is refused (F-50)', async () => {
     const second = await run('cluster')
     expect(second.code).toBe(2)
     expect(second.stderr).toContain(`a cluster of "flights" runs already, as process ${cluster.child.pid}`)

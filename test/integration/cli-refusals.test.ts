@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { imports, writeApp } from '../support/app-folder.ts'
 import { runCommand, startCommand } from '../support/command-line.ts'
 
@@ -31,6 +32,10 @@ const onAws = {
 const rows: readonly (readonly [words: string, code: number, says: RegExp, env?: NodeJS.ProcessEnv])[] = [
   ['', 2, /Usage: errand/],
   ['stauts', 2, /unknown command 'stauts'\n\(Did you mean status\?\)/],
+  ['help stauts', 2, /^errand: unknown command 'stauts'\n\(Did you mean status\?\)\n$/],
+  ['help nope', 2, /^errand: unknown command 'nope'\n$/],
+  ['help status', 0, /^Usage: errand status/],
+  ['help', 0, /^Usage: errand /],
   ['status --jsn', 2, /unknown option '--jsn'\n\(Did you mean --json\?\)/],
   ['inspect', 2, /errand: missing required argument 'what'/],
   ['monitor --port 70000', 2, /--port is "70000", expected a number from 0/],
@@ -42,15 +47,28 @@ const rows: readonly (readonly [words: string, code: number, says: RegExp, env?:
   ['inspect calls --queue lo', 2, /queue "lo" is not declared; did you mean "low"\?/, somewhere],
   ['inspect calls --state faild', 2, /`state` is "faild"; did you mean "failed"\?/, somewhere],
   ['inspect calls --size 0', 2, /--size is "0", expected a number from 1 to 100/, somewhere],
+  ['status', 4, /ERRAND_TABLE is set, and ERRAND_QUEUE_URLS is not: set both/, { ERRAND_TABLE: 'calls' }],
+  ['status', 4, /ERRAND_QUEUE_URLS is set, and ERRAND_TABLE is not/, { ...somewhere, ERRAND_TABLE: '' }],
   ['worker', 2, /which worker\? Name one of "foo", "bar"/],
   ['worker -n fo', 2, /worker "fo" is not declared; did you mean "foo"\?/],
   ['worker -n foo', 4, /no fleet of "shop" is known here: start one with `errand cluster`/],
-  ['worker -n foo', 2, /names queues of AWS \(https:\/\/sqs\.eu-west-1\.amazonaws\.com/, onAws],
   [
     'worker -n foo',
     2,
-    /names queues of AWS \(http:\/\/SQS\.eusc-de-east-1\.amazonaws\.eu/,
+    /ERRAND_QUEUE_URLS leads beyond .* \(https:\/\/sqs\.eu-west-1\.amazonaws\.com\/…\)/,
+    onAws,
+  ],
+  [
+    'worker -n foo',
+    2,
+    /leads beyond this machine and its network \(http:\/\/sqs\.eusc-de-east-1\.amazonaws\.eu\/…\)/,
     { ...onAws, ERRAND_QUEUE_URLS: '{"low":"http://SQS.eusc-de-east-1.amazonaws.eu/123456789012/low"}' },
+  ],
+  [
+    'worker -n foo',
+    2,
+    /AWS_ENDPOINT_URL_SQS leads beyond .* \(https:\/\/sqs\.us-iso-east-1\.c2s\.ic\.gov\/…\)/,
+    { ...somewhere, AWS_ENDPOINT_URL_SQS: 'https://sqs.us-iso-east-1.c2s.ic.gov' },
   ],
   ['submit ad 1 2', 2, /task "ad" is not registered; did you mean "add"\?/, somewhere],
   [
@@ -114,6 +132,25 @@ test('whoever reads may go: that is no failure', async () => {
   expect(await command.ended).toBe(0)
   expect(command.output()).toBe('')
 })
+
+test.each(['--version', '-V'])('errand %s prints the version alone', async (word) => {
+  const run = await runCommand([word], { cwd: writeApp({ 'errand.ts': shop }) })
+  expect(run).toEqual({ code: 0, stdout: `${manifest.version}\n`, stderr: '' })
+})
+
+test('of two clusters of an app that are started at once one runs, and the other is refused (F-50)', async () => {
+  const cwd = writeApp({ 'errand.ts': shop })
+  const both = [1, 2].map(() => startCommand(['cluster', '--no-monitor'], { cwd }))
+  const refused = await Promise.race(both.map((each) => each.ended.then((code) => ({ each, code }))))
+  expect(refused.code).toBe(2)
+  expect(refused.each.output()).toMatch(
+    /a cluster of "shop" (runs already, as|is being started, by) process \d+/,
+  )
+  const running = both.find((each) => each !== refused.each)
+  await running?.prints('every worker of shop works')
+  running?.child.kill('SIGTERM')
+  expect(await running?.ended).toBe(0)
+}, 60_000)
 
 test('a port in use is named', async () => {
   const server = createServer().listen(0, '127.0.0.1')

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { FleetOutput } from '../../cdk/fleet-output.ts'
 import manifest from '../../package.json' with { type: 'json' }
+import { shownValue } from '../../src/cli/commands/result.ts'
 import { EXIT, exitCodeOf, UsageError } from '../../src/cli/exit-codes.ts'
 import {
   clusterFile,
@@ -20,7 +21,14 @@ import { plainValue } from '../../src/cli/output/plain-value.ts'
 import { createScreen, errorText, jsonOf, type Stream } from '../../src/cli/output/screen.ts'
 import { complaintAboutNode } from '../../src/cli/own-process.ts'
 import { makeProgram } from '../../src/cli/program.ts'
-import { readJson, readNumber, readPorts, readSince, readWait } from '../../src/cli/typed-values.ts'
+import {
+  readJson,
+  readMoment,
+  readNumber,
+  readPorts,
+  readSince,
+  readWait,
+} from '../../src/cli/typed-values.ts'
 import { variablesOf } from '../../src/runtime/aws/fleet-of-stack.ts'
 import { queuesOf } from '../../src/runtime/aws/made-resources.ts'
 import { AccessDeniedError, InvalidOptionError, NotWiredError } from '../../src/runtime/errors.ts'
@@ -90,11 +98,44 @@ describe('what is typed', () => {
     }
   })
 
+  test.each([
+    ['2026-10-01T12:30Z', '2026-10-01T12:30:00.000Z'],
+    ['2026-10-01T12:30:15.5+02:00', '2026-10-01T10:30:15.500Z'],
+    ['2028-02-29', '2028-02-29T00:00:00.000Z'],
+  ])('%s is a moment', (text, moment) => {
+    expect(readMoment('--at', text).toISOString()).toBe(moment)
+    expect(readSince(text).toISOString()).toBe(moment)
+  })
+
+  test('a moment without a zone is one of this machine', () => {
+    expect(readMoment('--at', '2026-10-01T12:30')).toEqual(new Date(2026, 9, 1, 12, 30))
+  })
+
+  test.each([
+    ...[
+      'foo 2026',
+      'tomorrow 2027',
+      '2027',
+      '2027-02',
+      '2027-02-31',
+      '2027-02-29',
+      '2026-13-01',
+      '2026-10-00',
+    ],
+    ...['2026-10-01T24:00', '2026-10-01T12:60', '2026-10-01T12:00+25:00', '2026-10-01 12:00', 'Oct 1 2026'],
+  ])('%s is none', (text) => {
+    const refusal = `is ${JSON.stringify(text)}, expected a`
+    expect(messageOf(() => readMoment('--at', text))).toContain(
+      `--at ${refusal} moment of the calendar: 2026-10-01T12`,
+    )
+    expect(messageOf(() => readSince(text))).toContain(`--since ${refusal} date of the calendar (2026-10-01,`)
+  })
+
   test('every command has a description, and says so of its options', () => {
     const { commands } = makeProgram()
     expect(commands.map((command) => command.name())).toEqual([
       ...['dev', 'cluster', 'worker', 'status', 'inspect', 'monitor', 'result', 'submit'],
-      ...['cancel', 'abort', 'retry', 'purge', 'pause', 'resume', 'schedule'],
+      ...['cancel', 'abort', 'retry', 'purge', 'pause', 'resume', 'schedule', 'help'],
     ])
     for (const command of commands) {
       expect(command.description(), command.name()).not.toBe('')
@@ -130,6 +171,7 @@ describe('what is printed', () => {
 
   test('a cell is one line', () => {
     expect(plainLine('first\n  second')).toBe('first ⏎ second')
+    expect(plainLine('a\tname')).toBe('a name')
   })
 
   test('JSON holds nothing that a terminal obeys', () => {
@@ -153,7 +195,7 @@ describe('what is printed', () => {
       map: new Map([['a', new Set([Number.NaN])]]),
     }
     cycle.self = cycle
-    const plain = plainValue(cycle)
+    const plain = plainValue(cycle, 'it')
     expect(JSON.parse(jsonOf(plain))).toEqual({
       n: '1',
       when: '1970-01-01T00:00:00.000Z',
@@ -161,7 +203,29 @@ describe('what is printed', () => {
       self: '[circular]',
     })
     const twice = { a: 1 }
-    expect(plainValue([twice, twice])).toEqual([{ a: 1 }, { a: 1 }])
+    expect(plainValue([twice, twice], 'it')).toEqual([{ a: 1 }, { a: 1 }])
+  })
+
+  test('a value that is small only because it shares its parts is refused, as is a large one', () => {
+    let shared: object = {}
+    for (let level = 0; level < 30; level++) shared = { l: shared, r: shared }
+    const text = 'x'.repeat(1024 * 1024)
+    for (const value of [shared, Array(6).fill(text), Array(400_000).fill(1), new Map([['k', shared]])]) {
+      expect(() => plainValue(value, 'the result')).toThrow(
+        /^the result is over 5 MiB as JSON; leave out --json/,
+      )
+    }
+    expect(plainValue(text, 'it')).toBe(text)
+  })
+
+  test('a result is shown in full', () => {
+    const shown = shownValue({
+      list: Array.from({ length: 250 }, (_, index) => index),
+      text: 'x'.repeat(20_000),
+    })
+    expect(shown).toContain('249')
+    expect(shown).toContain('x'.repeat(20_000))
+    expect(shown).not.toContain('more')
   })
 
   const screenOf = (isTTY: boolean) => {

@@ -9,7 +9,10 @@ import { UsageError } from '../exit-codes.ts'
 import {
   type ClusterOwner,
   findRunningCluster,
+  releaseStart,
   removeClusterFile,
+  startFolder,
+  takeStart,
   writeClusterFile,
 } from '../local-aws/cluster-file.ts'
 import {
@@ -58,10 +61,24 @@ interface State {
 
 /**
  * Starts one, and announces it to other terminals.
- * @throws UsageError where one of this app runs already, or a port is in use; NotWiredError
+ * @throws UsageError where one of this app runs or starts already, or a port is in use; NotWiredError
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const owner = ownerOf(options.app)
+  const starting = takeStart(owner, process.pid)
+  if (starting !== undefined) {
+    throw new UsageError(
+      `a cluster of ${JSON.stringify(owner.name)} is being started, by process ${starting}; use it, or end it first (where that is no process of errand, remove ${startFolder(owner)})`,
+    )
+  }
+  try {
+    return await startAlone(options, owner)
+  } finally {
+    releaseStart(owner, process.pid)
+  }
+}
+
+async function startAlone(options: ClusterOptions, owner: ClusterOwner): Promise<Cluster> {
   const running = await findRunningCluster(owner)
   if (running !== undefined) {
     throw new UsageError(

@@ -38,7 +38,7 @@ export async function inspect(screen: Screen, options: InspectOptions, word: str
   const what = word as What
   refuseUseless(what, options)
   return connected(options, screen.say, async ({ app, inspect: from }) => {
-    if (options.json) screen.json(plainValue(await dataOf(from, what, options)))
+    if (options.json) screen.json(plainValue(await dataOf(from, what, options), 'the answer'))
     else await show(screen, from, what, options)
     sayUnregistered(screen, app, options.task)
     return EXIT.ok

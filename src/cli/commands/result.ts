@@ -59,6 +59,12 @@ async function watched(
   }
 }
 
+/** A value as Node shows it: lists and texts in full. */
+export function shownValue(value: unknown): string {
+  const whole = { maxArrayLength: null, maxStringLength: null }
+  return plainText(inspect(value, { depth: 10, colors: false, ...whole }))
+}
+
 /** Shows how a call ended, or what it is at where it has not. */
 export async function showEnd(
   screen: Screen,
@@ -76,8 +82,8 @@ export async function showEnd(
     return EXIT.failed
   }
   if (outcome.state === 'succeeded') {
-    if (json) screen.json({ id, state: outcome.state, value: plainValue(outcome.value) })
-    else screen.line(plainText(inspect(outcome.value, { depth: 10, colors: false })))
+    if (json) screen.json({ id, state: outcome.state, value: plainValue(outcome.value, 'the result') })
+    else screen.line(shownValue(outcome.value))
     return EXIT.ok
   }
   if (outcome.state === 'cancelled') {

@@ -12,6 +12,7 @@ import { EXIT, UsageError } from '../exit-codes.ts'
 import { plainLine } from '../output/plain-text.ts'
 import type { Screen } from '../output/screen.ts'
 import { type BuildFolder, buildForWorkers, loadApp, makeBuildFolder } from '../worker/built-app.ts'
+import { farAddress } from '../worker/far-address.ts'
 import { startWorkerHere } from '../worker/worker-here.ts'
 
 /** What is typed. */
@@ -68,11 +69,9 @@ function workerName(config: ResolvedConfig, typed = process.env[ENV.worker]): st
 /** A shell that has the variables of production in it must not take production's calls by mistake. */
 function refuseAccident({ kind }: Place, { aws }: WorkerCommandOptions): void {
   if (kind !== 'variables' || aws || process.env.NODE_ENV === 'production') return
-  const urls = process.env[ENV.queueUrls] ?? ''
-  // China's, the European Sovereign Cloud's and dual-stack hosts have endings of their own.
-  const real = /https?:\/\/[^"/]*\.(amazonaws\.(com(\.cn)?|eu)|api\.aws)(:\d+)?\//i.exec(urls)?.[0]
-  if (real === undefined) return
+  const far = farAddress(process.env)
+  if (far === undefined) return
   throw new UsageError(
-    `${ENV.queueUrls} names queues of AWS (${real}…), whose calls this worker would take; say --aws, or set NODE_ENV=production, where that is meant; else unset ${ENV.queueUrls} and ${ENV.table}`,
+    `${far.variable} leads beyond this machine and its network (${far.origin}/…), to queues of which this worker would take the calls; say --aws, or set NODE_ENV=production, where that is meant; else unset ${ENV.queueUrls} and ${ENV.table}`,
   )
 }

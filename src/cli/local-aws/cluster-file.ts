@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import type { Variables } from './local-aws.ts'
@@ -81,6 +81,71 @@ async function listens({ AWS_ENDPOINT_URL_DYNAMODB: endpoint = '' }: Variables):
     return false
   } finally {
     socket.destroy()
+  }
+}
+
+/**
+ * Takes the right to start a cluster of this app. It is held until the cluster is announced, and no longer: from then on
+ * its file says whether it runs, and its servers whether that is true.
+ * @returns the process that has it, where that is another
+ */
+export function takeStart(owner: ClusterOwner, pid: number): number | undefined {
+  const path = startFolder(owner)
+  // Filled before it stands there: whoever meets it finds its process. A file made with `wx` is empty at first.
+  const draft = `${path}.${pid}`
+  mkdirSync(draft, { recursive: true, mode: 0o700 })
+  writeFileSync(join(draft, String(pid)), '')
+  try {
+    while (!moves(draft, path)) {
+      const holder = startingProcess(path)
+      if (holder !== undefined && holder !== pid && isAlive(holder)) return holder
+      removeStart(path, holder, pid)
+    }
+    return undefined
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** Gives it back. */
+export function releaseStart(owner: ClusterOwner, pid: number): void {
+  const path = startFolder(owner)
+  if (startingProcess(path) === pid) removeStart(path, pid, pid)
+}
+
+/** The folder that holds the id of the process that starts a cluster: it moves as one, and onto no other. */
+export function startFolder(owner: ClusterOwner): string {
+  return `${clusterFile(owner)}.start`
+}
+
+/** Of several that find one whose process was killed, one removes it; what another has put there since is put back. */
+function removeStart(path: string, holder: number | undefined, pid: number): void {
+  const left = `${path}.${pid}.left`
+  rmSync(left, { recursive: true, force: true })
+  if (!moves(path, left)) return
+  if (startingProcess(left) !== holder) moves(left, path)
+  rmSync(left, { recursive: true, force: true })
+}
+
+function startingProcess(path: string): number | undefined {
+  try {
+    return Number(readdirSync(path)[0]) || undefined
+  } catch {
+    // Removed meanwhile.
+    return undefined
+  }
+}
+
+/** Whether the folder was there and could be moved to where none is. */
+function moves(folder: string, path: string): boolean {
+  try {
+    renameSync(folder, path)
+    return true
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    // Windows has other codes for a folder that is in the way.
+    if (/^(ENOENT|EEXIST|ENOTEMPTY)$/.test(code) || existsSync(path)) return false
+    throw error
   }
 }
 

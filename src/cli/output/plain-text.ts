@@ -27,7 +27,9 @@ export function plainText(text: string): string {
   return text.replace(/\r\n/g, '\n').replace(sequences, '').replace(controls, '')
 }
 
-/** The same in one line. */
+/** The same in one line, and one cell: tabs part the cells of a table that is piped. */
 export function plainLine(text: string): string {
-  return plainText(text).replace(/\s*\n\s*/g, ' ⏎ ')
+  return plainText(text)
+    .replace(/\s*\n\s*/g, ' ⏎ ')
+    .replaceAll('\t', ' ')
 }
