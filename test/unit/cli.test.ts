@@ -210,9 +210,9 @@ describe('what is printed', () => {
     let shared: object = {}
     for (let level = 0; level < 30; level++) shared = { l: shared, r: shared }
     const text = 'x'.repeat(1024 * 1024)
-    for (const value of [shared, Array(6).fill(text), Array(400_000).fill(1), new Map([['k', shared]])]) {
+    for (const value of [shared, Array(65).fill(text), Array(5_000_000).fill(1), new Map([['k', shared]])]) {
       expect(() => plainValue(value, 'the result')).toThrow(
-        /^the result is over 5 MiB as JSON; leave out --json/,
+        /^the result is over 64 MiB as JSON; leave out --json/,
       )
     }
     expect(plainValue(text, 'it')).toBe(text)

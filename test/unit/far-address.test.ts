@@ -25,6 +25,7 @@ describe('the address of a queue', () => {
       'host.docker.internal',
       'sqs:9324',
       'sqs.localhost',
+      'sqs.eu-west-1.localhost.localstack.cloud',
       'box.local',
       'aws.test',
     ],

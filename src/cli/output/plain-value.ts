@@ -2,7 +2,7 @@
  * Values that JSON cannot hold, as JSON.
  * @module
  */
-import { MAX_JSON_LENGTH } from '../../hono/to-json.ts'
+import { LIMITS } from '../../runtime/config/config.ts'
 import { UnsupportedValueError } from '../../runtime/errors.ts'
 
 /** Characters that each value counts for at least: so many of them as would fill the memory are refused. */
@@ -16,11 +16,11 @@ interface Budget {
 /**
  * A map is its entries, a set its members, a large number its digits; a cycle is cut where it closes.
  * @param what what a refusal calls the value
- * @throws UnsupportedValueError where it would have over 5 MiB: a value may be small only because it holds the same part
+ * @throws UnsupportedValueError where it would have over 64 MiB, which is what a result may have: a value may be small only because it holds the same part
  * many times
  */
 export function plainValue(value: unknown, what: string): unknown {
-  return plain({ what, left: MAX_JSON_LENGTH }, value, [])
+  return plain({ what, left: LIMITS.blobBytes }, value, [])
 }
 
 function plain(budget: Budget, value: unknown, above: readonly object[]): unknown {
@@ -40,7 +40,7 @@ function plain(budget: Budget, value: unknown, above: readonly object[]): unknow
 function counted<T>(budget: Budget, value: T): T {
   budget.left -= Math.max(typeof value === 'string' ? value.length : 0, LEAST_LENGTH)
   if (budget.left >= 0) return value
-  const limit = `${MAX_JSON_LENGTH / 1024 / 1024} MiB`
+  const limit = `${LIMITS.blobBytes / 1024 / 1024} MiB`
   throw new UnsupportedValueError(
     `${budget.what} is over ${limit} as JSON; leave out --json, or store what is large, and let the task return its key`,
     budget.what,

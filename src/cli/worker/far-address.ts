@@ -36,8 +36,8 @@ near.addSubnet('172.16.0.0', 12)
 near.addSubnet('192.168.0.0', 16)
 near.addAddress('::1', 'ipv6')
 
-/** Names that no public DNS answers for. */
-const nearNames = /^[^.]+$|\.(localhost|local|internal|test)$/i
+/** Names that no public DNS answers for, and LocalStack's, which leads to the machine itself. */
+const nearNames = /^[^.]+$|\.(localhost|localhost\.localstack\.cloud|local|internal|test)$/i
 
 function isNear(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
