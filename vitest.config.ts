@@ -24,11 +24,14 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // `npm run test:e2e`: it installs AWS's runtime client, and waits for real visibility times.
     exclude: [...configDefaults.exclude, 'test/e2e/stack/**'],
+    globalSetup: 'test/support/temporary-folder.ts',
     typecheck: { enabled: false },
     // One more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // These end what hangs; how long a test takes is the machine's matter, and no test's result.
+    testTimeout: 600_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000, interval: 50 } },
     coverage: { provider: 'v8', include: ['src/**', 'cdk/**'] },
   },
 })

@@ -88,7 +88,7 @@ test('every command prints what the page says', async () => {
     if (name !== undefined) env[name] = printed[0] ?? ''
     else if (!isPrinted(printed, prints, true)) expect(printed, `$ ${line}`).toEqual(prints)
   }
-}, 480_000)
+})
 
 /** Starts a command that goes on until the test ends; what it has printed once it has printed this. */
 async function startLine(line: string, cwd: string, until: string): Promise<readonly string[]> {

@@ -237,13 +237,13 @@ describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the demo', () => {
     const labels = ['0-249', '250-499', '500-999', '1,000-1,999', '2,000+']
     for (const [band, label] of labels.entries()) expect(rowOf(label)).toEqual(printed(byDistance[band]))
     expect(rowOf('all')).toEqual(printed(overall))
-  }, 30_000)
+  })
 
   test('without --once it serves until it is interrupted', async () => {
     const { code, stdout } = await runScript('demo.ts', [], {}, /Serving until/)
     expect(code).toBe(0)
     expect(stdout).toContain('Serving until Ctrl-C')
-  }, 30_000)
+  })
 
   test('is interrupted while it waits for the report, and says what is lost', async () => {
     const { code, stdout, stderr } = await runScript('demo.ts', [], {}, /^progress/m)
@@ -251,12 +251,12 @@ describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the demo', () => {
     // Nothing but what errand itself must say: the calls of the report are lost.
     expect(stderr).toMatch(/^(errand: \d+ calls? (is|are) lost: [^\n]+\n)?$/)
     expect(stdout).not.toContain('miles')
-  }, 30_000)
+  })
 
   test('needs no cloud, whatever the environment says', async () => {
     const env = { NODE_ENV: 'production', ERRAND_BACKEND: 'aws', ERRAND_TABLE: 't', ERRAND_QUEUE_URLS: '{}' }
     expect(await runScript('demo.ts', ['--once'], env)).toMatchObject({ code: 0, stderr: '' })
-  }, 30_000)
+  })
 
   test('says how it is used', async () => {
     const unknown = await runScript('demo.ts', ['--twice'])
@@ -265,7 +265,7 @@ describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the demo', () => {
     const help = await runScript('demo.ts', ['--help'])
     expect([help.code, help.stdout]).toEqual([0, expect.stringContaining('--once')])
     expect((await runScript('demo.ts', ['extra'])).code).toBe(2)
-  }, 30_000)
+  })
 })
 
 describe.skipIf(!existsSync(`${root}/dist/src/index.js`))('the server', () => {

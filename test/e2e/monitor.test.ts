@@ -28,7 +28,7 @@ beforeAll(async () => {
     redact: { keys: ['number'] },
   })
   browser = await startBrowser()
-}, 120_000)
+})
 afterAll(async () => {
   await browser?.close()
   await monitor?.close()
@@ -125,7 +125,7 @@ describe.each(looks)('%s', (look, options) => {
       const told = violations.map(({ id, impact, nodes }) => `${name}: ${impact} ${id} ${nodes[0]?.html}`)
       expect.soft(told).toEqual([])
     }
-  }, 120_000)
+  })
 })
 
 /** The texts of a column of the first table of calls. */
@@ -296,7 +296,7 @@ describe('a person', () => {
     onTestFinished(() => shop.executor.queues.resume('mail'))
     await shop.executor.submit(shop.tasks.mail.send, 'new@example.com')
     await shop.clock.advance({ seconds: 2 })
-    await expect.poll(() => waiting.textContent(), { timeout: 25_000 }).toBe(String(before + 1))
+    await expect.poll(() => waiting.textContent()).toBe(String(before + 1))
     expect(await table.getAttribute('open')).not.toBeNull()
     expect(await page.locator('.u-wrap').count()).toBe(3)
     await shop.executor.queues.resume('mail')
@@ -313,12 +313,12 @@ describe('where nothing can be read', () => {
     const refuse = () => Promise.reject(new Error('connect ECONNREFUSED'))
     Object.assign(store, { list: refuse, notices: refuse })
     await shop.clock.advance({ seconds: 2 })
-    await expect.poll(() => page.getByRole('alert').count(), { timeout: 25_000 }).toBe(3)
+    await expect.poll(() => page.getByRole('alert').count()).toBe(3)
     expect(await page.getByRole('alert').first().textContent()).toContain('This cannot be read now')
     await shoot(page, 'light-store-down')
     Object.assign(store, { list, notices })
     await shop.clock.advance({ seconds: 2 })
-    await expect.poll(() => page.getByRole('alert').count(), { timeout: 25_000 }).toBe(0)
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0)
   })
 
   test('an open page says that it is not up to date, and goes on', async () => {
@@ -377,7 +377,7 @@ test('of hostile texts in every field nothing runs, nothing breaks out, nothing 
   expect(shown.split('<script>__xss()</script>').length).toBeGreaterThan(12)
   await page.evaluate('__xss()')
   expect(misdeeds.executed).toBe(1)
-}, 120_000)
+})
 
 test.each(['/', '/calls', '/failed', '/tasks', '/queues/billing', 'call'])(
   '%s weighs less than 150 KB with all that it needs',

@@ -45,9 +45,7 @@ const apps = [app('local'), app('eager')]
 afterAll(() => clock.runUntil(Promise.all(apps.map(({ executor }) => executor.close()))))
 
 describe.each(apps)('on $backend', ({ executor, tasks, submit }) => {
-  it('any value that is taken comes back as it was, twice over the wire (I11)', {
-    timeout: 60_000,
-  }, async () => {
+  it('any value that is taken comes back as it was, twice over the wire (I11)', async () => {
     const property = fc.asyncProperty(recipes({ refused: 0 }), async (recipe) => {
       const { sent, expected, tooDeep } = buildValue(recipe)
       fc.pre(!tooDeep)

@@ -8,6 +8,7 @@ import { countCapacity } from '../support/capacity-counter.ts'
 import { startDynalite } from '../support/dynalite.ts'
 import { startDynamoDbLocal } from '../support/dynamodb-local.ts'
 import { loopbackRegion, type WireServer } from '../support/loopback-connection.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { startWireServers, startWireWorkers, type WireServers } from '../support/wire-fleet.ts'
 
 // What AWS bills, counted over whole calls: submit, run, and wait, through the real SDK.
@@ -154,16 +155,16 @@ describe('requests of a map and of a wait', () => {
     const waiting = Promise.allSettled([...group].map((future) => future.result({ signal: stop.signal })))
     const reads = () => counted.requests.get('BatchGetItem') ?? 0
     for (let round = 1; round <= 4; round++) {
-      await vi.waitFor(() => expect(counted.answered()).toBeGreaterThanOrEqual(10 * round), 20_000)
+      await vi.waitFor(() => expect(counted.answered()).toBeGreaterThanOrEqual(10 * round), PATIENCE)
       expect(reads() % 10).toBe(0)
       await clock.advance({ milliseconds: 200 })
     }
-    await vi.waitFor(() => expect(counted.answered()).toBe(reads()), 20_000)
+    await vi.waitFor(() => expect(counted.answered()).toBe(reads()), PATIENCE)
     expect(reads() % 10).toBe(0)
     stop.abort()
     await waiting
     expect([...counted.requests.keys()]).toEqual(['BatchGetItem'])
-  }, 60_000)
+  })
 
   test('three write units a call of a map, with workers', async () => {
     const counted = counting(wire, { ...config, listing: false })
@@ -178,5 +179,5 @@ describe('requests of a map and of a wait', () => {
     } finally {
       await stop()
     }
-  }, 60_000)
+  })
 })

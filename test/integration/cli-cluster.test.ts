@@ -11,6 +11,7 @@ import {
   runCommand,
   startCommand,
 } from '../support/command-line.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { root } from '../support/source-files.ts'
 
 // A command starts a process that builds the app, and most tests give several commands.
@@ -31,7 +32,7 @@ let cluster: RunningCommand
 beforeAll(async () => {
   cluster = startCommand(['cluster'], { cwd })
   await cluster.prints('every worker of flights works')
-}, 90_000)
+})
 afterAll(async () => {
   cluster.child.kill('SIGKILL')
   await cluster.ended
@@ -142,7 +143,7 @@ describe('a cluster', () => {
     expect(submitted.stderr).toMatch(/failed \(threw\) after 3 attempts: .*null/)
     const { calls } = await jsonOf('inspect', 'calls', '--state', 'failed')
     expect(await jsonOf('retry', '--failed', '--since', '1h')).toEqual({ ids: [calls[0].id], refused: [] })
-  }, 90_000)
+  })
 
   test('is purged, without a terminal only where that is confirmed', async () => {
     const refused = await run('purge', 'reports')
@@ -170,15 +171,15 @@ describe('a cluster', () => {
     const [pid = 0] = await workerPids()
     process.kill(pid, 'SIGKILL')
     await cluster.prints(/foo +\| ended with signal SIGKILL; it is started again/)
-    await vi.waitFor(async () => expect(await workerPids()).toHaveLength(3), { timeout: 30_000 })
-  }, 60_000)
+    await vi.waitFor(async () => expect(await workerPids()).toHaveLength(3), PATIENCE)
+  })
 
   test('leaves nothing behind when it is killed itself', async () => {
     const pids = (await workerPids()).filter(isThere)
     expect(pids).toHaveLength(2)
     cluster.child.kill('SIGKILL')
     await cluster.ended
-    await vi.waitFor(() => expect(pids.filter(isThere)).toEqual([]), { timeout: 20_000 })
+    await vi.waitFor(() => expect(pids.filter(isThere)).toEqual([]), PATIENCE)
     const status = await run('status')
     expect(status.code).toBe(4)
     expect(status.stderr).toContain('no fleet of "flights" is known here')

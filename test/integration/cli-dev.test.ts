@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { imports, writeApp } from '../support/app-folder.ts'
 import { isThere, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 const app = `${imports}
 import { answer } from './answer.ts'
@@ -50,7 +51,7 @@ test('reloads what is saved, keeps what runs when it is wrong, and loses no call
 
   dev.child.kill('SIGINT')
   expect(await dev.ended).toBe(0)
-}, 120_000)
+})
 
 test('a config with another name, queue and worker is followed', async () => {
   const config = (name: string, more = '') => `export const config = { name: '${name}'${more} } as const\n`
@@ -74,13 +75,13 @@ export const executor = createExecutor(defineConfig(config), { tasks: { add: (a:
   expect(sum.stdout).toBe('3\n')
   expect(readdirSync(join(cwd, 'node_modules/.cache/errand'))).toEqual([expect.stringMatching(/^grown-/)])
   // The monitor was there from the start, and follows the config at the same port.
-  await expect.poll(() => dev.output().match(/the monitor is at \S+/g)?.length, { timeout: 10_000 }).toBe(2)
+  await expect.poll(() => dev.output().match(/the monitor is at \S+/g)?.length).toBe(2)
   const [before = '', now = ''] = dev.output().match(/http:\/\/127\.0\.0\.1:\d+\/\?token=\S+/g) ?? []
   expect(new URL(now).port).toBe(new URL(before).port)
   const opened = await fetch(now, { redirect: 'manual' })
   const cookie = opened.headers.get('set-cookie')?.split(';')[0] ?? ''
   expect((await fetch(new URL('/queues/more', now), { headers: { cookie } })).status).toBe(200)
-}, 120_000)
+})
 
 test('the command beside it gets the variables, and ends it with its exit code', async () => {
   const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
@@ -88,7 +89,7 @@ test('the command beside it gets the variables, and ends it with its exit code',
   const dev = startDev(cwd, '--', process.execPath, '-e', script)
   expect(await dev.ended).toBe(7)
   expect(dev.output()).toContain('table dev-calls aws')
-}, 100_000)
+})
 
 /** Kills it once what runs beside it has told its process, which must end then. */
 async function endsWith(dev: RunningCommand): Promise<void> {
@@ -96,7 +97,7 @@ async function endsWith(dev: RunningCommand): Promise<void> {
   const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
   expect(isThere(pid)).toBe(true)
   dev.child.kill('SIGKILL')
-  await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
+  await vi.waitUntil(() => !isThere(pid), PATIENCE)
 }
 
 test('the command beside it ends with it, however that is: no server is left on its port', async () => {
@@ -106,7 +107,7 @@ test('the command beside it ends with it, however that is: no server is left on 
     "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('pid', process.pid)"
   const dev = startDev(cwd, '--', process.execPath, '-e', script)
   await endsWith(dev)
-}, 100_000)
+})
 
 test('so does what a shell runs', async () => {
   const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
@@ -114,11 +115,11 @@ test('so does what a shell runs', async () => {
   const script = 'sleep 600 & echo pid $!; wait; true'
   const dev = startDev(cwd, '--no-monitor', '--', 'sh', '-c', script)
   await endsWith(dev)
-}, 100_000)
+})
 
 test('a command that is not there is named', async () => {
   const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
   const run = await runCommand(['dev', '--', 'no-such-command'], { cwd })
   expect(run.code).toBe(2)
   expect(run.stderr).toContain('the command "no-such-command" cannot be started')
-}, 100_000)
+})

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test, vi } from 'vitest'
 import { writeApp } from '../support/app-folder.ts'
 import { isThere, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 /** Each task leaves its process's id behind; what it does then, it does in its first attempt alone. */
 const tasks = `import { writeFileSync } from 'node:fs'
@@ -47,7 +48,7 @@ async function begin(cwd: string, task: string, ...more: string[]): Promise<{ id
   const path = join(cwd, `${task}-${more.join('')}.pid`)
   const { stdout, stderr, code } = await runCommand(['submit', task, JSON.stringify(path), ...more], { cwd })
   if (code !== 0) throw new Error(`the submit ended with ${code}: ${stderr}`)
-  await vi.waitUntil(() => existsSync(path), { timeout: 30_000 })
+  await vi.waitUntil(() => existsSync(path), PATIENCE)
   return { id: stdout.trim(), pid: Number(readFileSync(path, 'utf8')) }
 }
 
@@ -71,7 +72,7 @@ test.concurrent('a worker that is killed, or blocks, loses no call, and is not l
     /bar +\| its event loop was blocked for over 10 s, its time-out: killed, as Lambda does/,
   )
   // It is told of before the system has ended and its parent has reaped it.
-  await vi.waitUntil(() => !isThere(spinning.pid), { timeout: 20_000 })
+  await vi.waitUntil(() => !isThere(spinning.pid), PATIENCE)
   // A lease lasts for 60 s: so long nobody else may run them.
   for (const { id } of [waiting, spinning]) {
     const { stdout, code } = await runCommand(['result', id, '--wait', '90', '--json'], { cwd })
@@ -81,8 +82,8 @@ test.concurrent('a worker that is killed, or blocks, loses no call, and is not l
   const again = await begin(cwd, 'spin', '--key', 'again')
   cluster.child.kill('SIGKILL')
   await cluster.ended
-  await vi.waitUntil(() => !isThere(again.pid), { timeout: 20_000 })
-}, 150_000)
+  await vi.waitUntil(() => !isThere(again.pid), PATIENCE)
+})
 
 test.concurrent('a worker that dies at once is started again after a while that grows', async (context) => {
   const { expect } = context
@@ -90,18 +91,17 @@ test.concurrent('a worker that dies at once is started again after a while that 
   const cluster = startCluster(cwd, context)
   await cluster.prints(/worker-1 +\| ended with exit code 3; it is started again in 1 s/)
   await cluster.prints(/worker-1 +\| ended with exit code 3; it is started again in 2 s/)
-  expect(cluster.output()).toContain('not every worker of dying works')
+  await cluster.prints(/not every worker of dying works/)
   cluster.child.kill('SIGTERM')
   expect(await cluster.ended).toBe(0)
-}, 100_000)
+})
 
 test.concurrent('a start hook that throws is told of, escape sequences taken out', async (context) => {
-  const { expect } = context
   const hook = "executor.onWorkerStart(() => { throw new Error('no \\u001b[31mdatabase\\u001b[0m') })"
   const cluster = startCluster(appWith("{ name: 'hook' }", context, hook), context)
   await cluster.prints(/worker-1 +\| Error: no database/)
-  expect(cluster.output()).toContain('errand.ts:')
-}, 100_000)
+  await cluster.prints(/worker-1 +\|.* at .*errand\.ts:/)
+})
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -118,6 +118,6 @@ for (const [signal, code] of [
     expect(isThere(pid)).toBe(true)
     cluster.child.kill(signal)
     expect(await cluster.ended).toBe(code)
-    await vi.waitUntil(() => !isThere(pid), { timeout: 20_000 })
-  }, 60_000)
+    await vi.waitUntil(() => !isThere(pid), PATIENCE)
+  })
 }

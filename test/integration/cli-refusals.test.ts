@@ -150,7 +150,7 @@ test('of two clusters of an app that are started at once one runs, and the other
   await running?.prints('every worker of shop works')
   running?.child.kill('SIGTERM')
   expect(await running?.ended).toBe(0)
-}, 60_000)
+})
 
 test('a port in use is named', async () => {
   const server = createServer().listen(0, '127.0.0.1')

@@ -87,4 +87,4 @@ test('tables, progress, questions, and nothing of what tasks would have a termin
   expect([mistyped?.code, typed?.code, interrupted?.code]).toEqual([2, 0, 2])
   expect(interrupted?.output).toContain('\r\nerrand: nothing was deleted: no name was typed')
   expect(typed?.output).toContain('purged default')
-}, 120_000)
+})

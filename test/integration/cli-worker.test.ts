@@ -60,4 +60,4 @@ test('a queue that vanishes is told once and the others are served; Ctrl-C twice
   expect(await worker.ended).toBe(130)
   expect(isThere(worker.child.pid ?? 0)).toBe(false)
   expect(worker.output().split(failing)).toHaveLength(2)
-}, 120_000)
+})

@@ -8,6 +8,7 @@ import type { Executor, Future } from 'errand'
 import { createServer } from 'vite'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { writeApp } from '../support/app-folder.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { ownNames, root } from '../support/source-files.ts'
 
 /** What the module's versions share: how many calls run at this moment, and what lets them end. */
@@ -63,7 +64,7 @@ test('leaves no second worker, and no call behind: what was queued runs with the
 
   const first = await load(1)
   const futures: Future<string>[] = [...(await first.executor.map(first.hold, Array(12).fill([])))]
-  await vi.waitFor(() => expect(gate.running).toBe(4))
+  await vi.waitFor(() => expect(gate.running).toBe(4), PATIENCE)
   let last = first
   for (const version of [2, 3, 4]) {
     last = await load(version)
@@ -72,7 +73,8 @@ test('leaves no second worker, and no call behind: what was queued runs with the
   expect(last.executor).not.toBe(first.executor)
   expect(await last.executor.status()).toEqual({ ping: true, workers: { main: 'OK' } })
   // Whatever more workers there were would have begun some of what waits.
-  await vi.waitFor(async () => expect((await last.executor.inspect.queues()).default?.visible).toBe(11))
+  const visible = async () => (await last.executor.inspect.queues()).default?.visible
+  await vi.waitFor(async () => expect(await visible()).toBe(11), PATIENCE)
   expect(gate.running).toBe(4)
 
   opened.resolve()
@@ -81,4 +83,4 @@ test('leaves no second worker, and no call behind: what was queued runs with the
   expect(values.slice(4)).toEqual(Array(11).fill('version 4'))
   expect(gate.most).toBe(4)
   await last.executor.close()
-}, 60_000)
+})

@@ -10,6 +10,7 @@ import { testExecutor } from 'errand/testing'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { imports, writeApp } from '../support/app-folder.ts'
 import { cleanEnvironment, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+import { PATIENCE } from '../support/patience.ts'
 import { root } from '../support/source-files.ts'
 import { bundleProgram } from '../support/worker-process.ts'
 
@@ -121,7 +122,7 @@ describe('Monitoring Tools', () => {
     const wait = () => gate
     const executor = createExecutor(config, { tasks: { add, wait }, backend: 'local' })
     const running = await executor.submit(wait)
-    await vi.waitFor(async () => expect(await running.running()).toBe(true))
+    await vi.waitFor(async () => expect(await running.running()).toBe(true), PATIENCE)
     const later = await executor.with({ delaySeconds: 600 }).submit(add, 1, 2)
     const revoked = await executor.with({ delaySeconds: 600 }).submit(add, 3, 4)
     await revoked.cancel()
@@ -193,15 +194,12 @@ test('Command-Line Extensions, and an app that a factory makes', async () => {
   const child = spawn(process.execPath, [program.path], { env: { ...cleanEnvironment, ...own } })
   onTestFinished(() => void child.kill('SIGKILL'))
   const ended = once(child, 'exit')
-  await vi.waitFor(
-    async () => {
-      const { workers } = await jsonOf('inspect', 'stats')
-      expect([workers.foo.processes.length, workers.bar.processes.length]).toEqual([2, 2])
-    },
-    { timeout: 30_000, interval: 500 },
-  )
+  await vi.waitFor(async () => {
+    const { workers } = await jsonOf('inspect', 'stats')
+    expect([workers.foo.processes.length, workers.bar.processes.length]).toEqual([2, 2])
+  }, PATIENCE)
   child.kill('SIGTERM')
   expect(await ended).toEqual([0, null])
   await Promise.all([end(worker), end(monitor)])
   await end(cluster)
-}, 120_000)
+})

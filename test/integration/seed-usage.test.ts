@@ -80,7 +80,7 @@ describe.each(['local', 'eager'] as const)('on the %s backend', (backend) => {
     expect(exception).toBeInstanceOf(TypeError)
     expect(exception?.message).toBe('refused')
     await expect(failing.result()).rejects.toThrow('refused')
-  }, 20_000)
+  })
 
   test('a callback when the task is done', async () => {
     const future = await executor.submit(add, 1, 2)

@@ -79,7 +79,7 @@ test('goes on after the server was away', async () => {
   onTestFinished(() => again.stop())
   steps.get('away')?.[0]?.resolve()
   expect(await following).toMatchObject({ state: 'succeeded' })
-}, 30_000)
+})
 
 test.each<[string, () => Response]>([
   ['answers of an error', () => new Response('no', { status: 502 })],

@@ -12,6 +12,7 @@ import { Hono } from 'hono'
 import { streamHandle } from 'hono/aws-lambda'
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { type HttpServer, serveHttp } from '../support/http-server.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 const gate = Promise.withResolvers<void>()
 const wait = async () => {
@@ -70,7 +71,10 @@ test('of 1,000 streams more than are allowed the rest is refused, and all others
   expect((await fetch(`${server.url}/calls/${id}`)).status).toBe(200)
   leave.abort()
   // The server learns of it in its own time.
-  await vi.waitFor(async () => expect((await fetch(`${server.url}/calls/${id}/events`)).status).toBe(200))
+  await vi.waitFor(
+    async () => expect((await fetch(`${server.url}/calls/${id}/events`)).status).toBe(200),
+    PATIENCE,
+  )
 })
 
 test('streams through Lambda’s response streaming, the first event before the call has ended', async () => {

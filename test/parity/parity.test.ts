@@ -65,7 +65,7 @@ describe('the same program has the same trace on every backend', () => {
     cluster = startParityCluster()
     wire = await startWireServers(config.queues)
     for (const kind of kinds) traces[kind] = await runAll(kind)
-  }, 120_000)
+  })
 
   afterAll(async () => {
     const ended = cluster.stop()

@@ -20,18 +20,8 @@ async function expectExact(options: SoakOptions): Promise<void> {
   expect(report.killedAttempts).toBeGreaterThan(0)
 }
 
-test(
-  '300 calls, 15 kills of 2 workers: every call ends once, as it must (F-05, F-17, F-37, I1, I2, I9)',
-  {
-    timeout: 300_000,
-  },
-  () => expectExact({ ...small, kind: 'lambda' }),
-)
+test('300 calls, 15 kills of 2 workers: every call ends once, as it must (F-05, F-17, F-37, I1, I2, I9)', () =>
+  expectExact({ ...small, kind: 'lambda' }))
 
-test(
-  '200 calls, 10 kills of 2 process workers, whose leases are renewed: every call ends once, as it must',
-  {
-    timeout: 300_000,
-  },
-  () => expectExact({ ...small, calls: 200, kills: 10, kind: 'process' }),
-)
+test('200 calls, 10 kills of 2 process workers, whose leases are renewed: every call ends once, as it must', () =>
+  expectExact({ ...small, calls: 200, kills: 10, kind: 'process' }))

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { vi } from 'vitest'
+import { PATIENCE } from './patience.ts'
 import { root } from './source-files.ts'
 
 /** The program. */
@@ -40,9 +41,6 @@ export interface RunningCommand {
   readonly ended: Promise<number | string>
 }
 
-/** How long a process may take to say something: the machine may be busy. */
-const PATIENCE_MS = 60_000
-
 /** Starts a command. */
 export function startCommand(words: readonly string[], { cwd, env }: CommandPlace): RunningCommand {
   const child = spawn(process.execPath, [main, ...words], { cwd, env: { ...cleanEnvironment, ...env } })
@@ -69,10 +67,7 @@ export function startCommand(words: readonly string[], { cwd, env }: CommandPlac
     ended,
     prints: (text) =>
       // What has ended prints nothing any more.
-      Promise.race([
-        vi.waitFor(() => check(text), { timeout: PATIENCE_MS, interval: 50 }),
-        ended.then(() => check(text)),
-      ]),
+      Promise.race([vi.waitFor(() => check(text), PATIENCE), ended.then(() => check(text))]),
   }
 }
 

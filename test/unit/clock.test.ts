@@ -1,12 +1,23 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { execFileSync } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
-import { describe, expect, test } from 'vitest'
-import { delay, systemClock } from '../../src/runtime/clock.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type Clock, delay, systemClock } from '../../src/runtime/clock.ts'
 
 function fires(delayMs: number): Promise<void> {
   return delay(systemClock, delayMs)
 }
+
+/** The system's clock over a test runner's timers, which it takes when it loads. */
+async function clockOfFakeTime(): Promise<Clock> {
+  vi.useFakeTimers()
+  vi.resetModules()
+  return (await import('../../src/runtime/clock.ts')).systemClock
+}
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 /** What a process of its own prints that runs `body` with the system's clock, and how it ended. */
 function inProcess(body: string): string {
@@ -17,26 +28,35 @@ function inProcess(body: string): string {
 
 describe('systemClock', () => {
   test('timers fire in order of time, then of setting, whatever order they were set in', async () => {
+    const clock = await clockOfFakeTime()
     const fired: string[] = []
-    const note = (name: string, delayMs: number) =>
-      new Promise<void>((resolve) => {
-        systemClock.setTimer(() => {
-          fired.push(name)
-          resolve()
-        }, delayMs)
-      })
-    await Promise.all([note('third', 20), note('first', 5), note('second', 10), note('at once', -1)])
-    expect(fired).toEqual(['at once', 'first', 'second', 'third'])
+    const note = (name: string, delayMs: number) => clock.setTimer(() => fired.push(name), delayMs)
+    note('fourth', 20)
+    note('first', 5)
+    note('second', 10)
+    note('third', 10)
+    note('at once', -1)
+    for (const [ms, expected] of [
+      [0, ['at once']],
+      [9, ['at once', 'first']],
+      [1, ['at once', 'first', 'second', 'third']],
+      [10, ['at once', 'first', 'second', 'third', 'fourth']],
+    ] as const) {
+      vi.advanceTimersByTime(ms)
+      expect(fired).toEqual(expected)
+    }
   })
 
   test('a cancelled timer never fires, and stops no other', async () => {
-    let fired = 0
-    const timer = systemClock.setTimer(() => fired++, 5)
+    const clock = await clockOfFakeTime()
+    const fired: string[] = []
+    const timer = clock.setTimer(() => fired.push('cancelled'), 5)
+    clock.setTimer(() => fired.push('other'), 15)
     timer.cancel()
     timer.cancel()
-    await fires(15)
+    vi.advanceTimersByTime(15)
     timer.cancel()
-    expect(fired).toBe(0)
+    expect(fired).toEqual(['other'])
   })
 
   test('a timer that throws takes the next one with it only in time', () => {

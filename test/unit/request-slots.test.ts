@@ -3,6 +3,7 @@ import { lazyDynamoDb } from '../../src/runtime/aws/aws-clients.ts'
 import { MAX_SOCKETS } from '../../src/runtime/aws/request-slots.ts'
 import { serveHttp } from '../support/http-server.ts'
 import { loopbackCredentials, loopbackRegion } from '../support/loopback-connection.ts'
+import { PATIENCE } from '../support/patience.ts'
 
 afterEach(() => {
   vi.useRealTimers()
@@ -40,7 +41,7 @@ test('requests beyond the sockets wait without a limit on their connection', asy
   const { ask, close } = await connect(server.url)
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const answers = Promise.allSettled(Array.from({ length: MAX_SOCKETS + 30 }, ask))
-  await vi.waitUntil(() => server.held() === MAX_SOCKETS, { timeout: 20_000 })
+  await vi.waitUntil(() => server.held() === MAX_SOCKETS, PATIENCE)
   // Past the second that a connection may take, and within the five that an answer may.
   await vi.advanceTimersByTimeAsync(2000)
   expect(server.held()).toBe(MAX_SOCKETS)

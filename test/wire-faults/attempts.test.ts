@@ -18,9 +18,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-test('3,000 conditional writes of attempts: no owner is refused its own, no call ends twice (F-06, F-07, F-11)', {
-  timeout: 300_000,
-}, async () => {
+test('3,000 conditional writes of attempts: no owner is refused its own, no call ends twice (F-06, F-07, F-11)', async () => {
   // It says what it returned, which is much here.
   vi.spyOn(process.stderr, 'write').mockReturnValue(true)
   const plan = faultsAtRates(3, FAULT_RATES)

@@ -42,9 +42,7 @@ async function idOf(customer: number, idempotencyKey: string): Promise<string> {
   }
 }
 
-test(`one key, ${SENDERS} submits at once, answers lost: one call, one id (F-48, F-06, F-07, I10)`, {
-  timeout: 300_000,
-}, async () => {
+test(`one key, ${SENDERS} submits at once, answers lost: one call, one id (F-48, F-06, F-07, I10)`, async () => {
   wire.setPlan(faultsAtRates(4, FAULT_RATES))
   const customers = Array.from({ length: KEYS }, (_, customer) => customer)
   const ids = await Promise.all(

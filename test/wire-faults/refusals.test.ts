@@ -176,11 +176,8 @@ describe('a batch that fails in part (F-10)', () => {
   })
 })
 
-/** The SDK waits seconds between its tries. */
-const limits = { timeout: 120_000 }
-
 describe('throttled (F-11)', () => {
-  test('at every claim: backed off, the message goes back, and no attempt is burnt', limits, async () => {
+  test('at every claim: backed off, the message goes back, and no attempt is burnt', async () => {
     const future = await executor.submit(tasks.job, 7)
     attempts.length = 0
     const handler = createWorkerHandler(internalsOf(executor).app, through, 'main')
@@ -209,7 +206,7 @@ describe('throttled (F-11)', () => {
     expect(await future.result()).toBe(7)
   })
 
-  test('at the final write: it is tried on, and the work is not done twice', limits, async () => {
+  test('at the final write: it is tried on, and the work is not done twice', async () => {
     const future = await executor.submit(tasks.job, 8)
     attempts.length = 0
     let refused = 0

@@ -7,9 +7,7 @@ import { changeUnderFaults } from './transitions.ts'
 const wire = await startFaultyWire({ queues: {} })
 afterAll(() => wire.close())
 
-test('7,000 conditional writes by sole writers: each is made once, and its echo recognised (F-07, I5)', {
-  timeout: 300_000,
-}, async () => {
+test('7,000 conditional writes by sole writers: each is made once, and its echo recognised (F-07, I5)', async () => {
   const { writes, echoes, ...report } = await changeUnderFaults(wire, {
     writes: 7000,
     plan: faultsAtRates(2, FAULT_RATES),
