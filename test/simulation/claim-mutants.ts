@@ -119,10 +119,12 @@ export const claimMutants: readonly Mutant[] = [
   },
   {
     name: 'an attempt heeds a record that is older than its claim',
+    foundAtSeed: 1396,
     edits: [edit('src/runtime/attempt/marks.ts', 'if (record.attempts < attempt.attempt) return\n', '\n')],
   },
   {
     name: 'an attempt begins after its renewed lease is over',
+    foundAtSeed: 1759,
     edits: [
       edit(
         attempt,
@@ -139,6 +141,7 @@ export const claimMutants: readonly Mutant[] = [
   },
   {
     name: 'a marked call is retried',
+    foundAtSeed: 413,
     edits: [edit(record, 'when: { all: [owned(owner), unmarked] },', 'when: owned(owner),')],
   },
   {

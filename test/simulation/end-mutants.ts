@@ -24,6 +24,7 @@ export const endMutants: readonly Mutant[] = [
   },
   {
     name: 'an echo of the finish is taken for a lost lease',
+    foundAtSeed: 474,
     edits: [
       edit(
         record,
@@ -34,6 +35,7 @@ export const endMutants: readonly Mutant[] = [
   },
   {
     name: 'an echo of the retry is taken for a lost lease',
+    foundAtSeed: 2133,
     edits: [
       edit(
         record,
@@ -104,6 +106,7 @@ export const endMutants: readonly Mutant[] = [
 export const messageMutants: readonly Mutant[] = [
   {
     name: 'a future shows progress in the order of its reads',
+    foundAtSeed: 3965,
     edits: [
       edit(
         'src/runtime/future/future.ts',

@@ -10,6 +10,11 @@ export interface Mutant {
   readonly edits: readonly SourceEdit[]
   /** The mode in which other layers do not hide it. @default full */
   readonly mode?: string
+  /**
+   * The first seed that finds it, where that is far off. A test run, which can't afford the way there, looks from here on.
+   * @default 1
+   */
+  readonly foundAtSeed?: number
 }
 
 /** One edit. */

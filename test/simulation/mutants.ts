@@ -99,6 +99,7 @@ const senders: readonly Mutant[] = [
   },
   {
     name: 'a follow-up is sent before the final write',
+    foundAtSeed: 415,
     edits: [
       edit(
         finish,

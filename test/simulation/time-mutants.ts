@@ -25,6 +25,7 @@ export const timeMutants: readonly Mutant[] = [
   },
   {
     name: 'a run of a schedule begins while an earlier one waits for its retry',
+    foundAtSeed: 619,
     edits: [
       edit(
         overlap,
@@ -35,6 +36,7 @@ export const timeMutants: readonly Mutant[] = [
   },
   {
     name: 'two runs of a schedule take its row from the same one that is over',
+    foundAtSeed: 445,
     edits: [
       edit(
         overlap,
@@ -53,6 +55,7 @@ export const timeMutants: readonly Mutant[] = [
   },
   {
     name: 'a claim that took too long begins an expired call',
+    foundAtSeed: 838,
     edits: [edit(attempt, 'record.attempts === 1 && isPast(record.startBy,', 'isPast(undefined,')],
   },
   {
