@@ -72,7 +72,7 @@ async function follow(session: Session): Promise<void> {
   const { screen, options, folder } = session
   const app = findApp(options)
   const started = Promise.withResolvers<void>()
-  session.stopWatching = await watchApp({
+  session.stopWatching = watchApp({
     app,
     folder,
     async onBuilt(found, built) {
