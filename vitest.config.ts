@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { LongFirst } from './test/support/long-first.ts'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -26,8 +27,9 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'test/e2e/stack/**'],
     globalSetup: 'test/support/temporary-folder.ts',
     typecheck: { enabled: false },
-    // One more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
-    maxWorkers: availableParallelism() + 1,
+    // Two more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
+    maxWorkers: availableParallelism() + 2,
+    sequence: { sequencer: LongFirst },
     // These end what hangs; how long a test takes is the machine's matter, and no test's result.
     testTimeout: 600_000,
     hookTimeout: 300_000,
