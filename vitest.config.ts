@@ -27,8 +27,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, 'test/e2e/stack/**'],
     globalSetup: 'test/support/temporary-folder.ts',
     typecheck: { enabled: false },
-    // Two more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
-    maxWorkers: availableParallelism() + 2,
+    // One more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongFirst },
     // These end what hangs; how long a test takes is the machine's matter, and no test's result.
     testTimeout: 600_000,
