@@ -18,14 +18,17 @@ export interface AppWatchOptions {
   onBuilt(app: DiscoveredApp, built: BuiltApp): Promise<void>
   /** Told of every build that failed. */
   onFailed(error: Error): void
+  /** Told where it has ended by itself: no change is seen from then on. */
+  onEnded(error: Error): void
 }
 
 const program = fileURLToPath(new URL(`./watch-child${extname(import.meta.url)}`, import.meta.url))
 
 /** Begins to watch; returns how to stop. */
-export function watchApp({ app, folder, onBuilt, onFailed }: AppWatchOptions): () => Promise<void> {
-  const { modulePath, exportName } = app
-  const request: WatchRequest = { modulePath, exportName, folder: folder.path }
+export function watchApp(options: AppWatchOptions): () => Promise<void> {
+  const { onBuilt, onFailed, onEnded } = options
+  const { modulePath, exportName } = options.app
+  const request: WatchRequest = { modulePath, exportName, folder: options.folder.path }
   const child = fork(program, [JSON.stringify(request)], {
     execArgv: ['--no-warnings'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -36,7 +39,7 @@ export function watchApp({ app, folder, onBuilt, onFailed }: AppWatchOptions): (
   const ended = once(child, 'exit').then(([code, signal]) => {
     if (isStopping) return
     const how = signal ? `signal ${signal}` : `exit code ${code}`
-    onFailed(new Error(`errand: the process that watches the code ended with ${how}: changes are not seen`))
+    onEnded(new Error(`the process that watches the code ended with ${how}: changes are not seen any more`))
   })
   child.on('message', async (message: WatchMessage) => {
     if ('failed' in message) onFailed(new AppDiscoveryError(message.failed))

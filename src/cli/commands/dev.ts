@@ -86,6 +86,10 @@ async function follow(session: Session): Promise<void> {
         `${errorText(error)}\nerrand: the code that ran before goes on; save the file again once it is corrected`,
       )
     },
+    onEnded: (error) => {
+      if (session.cluster === undefined) started.reject(error)
+      else screen.say(`errand: ${errorText(error)}; start errand dev again to have them seen`)
+    },
   })
   return started.promise
 }
