@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
-import { LongFirst } from './test/support/long-first.ts'
+import { PATIENCE } from './test/support/patience.ts'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -29,11 +29,10 @@ export default defineConfig({
     typecheck: { enabled: false },
     // One more than the cores: a third of the time goes in waiting for processes and servers. Vitest's own default is one less.
     maxWorkers: availableParallelism() + 1,
-    sequence: { sequencer: LongFirst },
     // These end what hangs; how long a test takes is the machine's matter, and no test's result.
     testTimeout: 600_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 120_000, interval: 50 } },
+    expect: { poll: PATIENCE },
     coverage: { provider: 'v8', include: ['src/**', 'cdk/**'] },
   },
 })

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PATIENCE } from '../support/patience.ts'
 import { ownNames, readPackage, root } from '../support/source-files.ts'
 import { isShown, pages, type Snippet, snippetsOf } from './snippets.ts'
 
@@ -92,7 +93,7 @@ describe('every snippet prints what it says', () => {
 function runSnippet({ path }: Snippet): Promise<{ stdout: string; stderr: string }> {
   const script = join(folder, 'built', path.replace(/\.ts$/, '.mjs'))
   const env = { PATH: process.env.PATH, NO_COLOR: '1' }
-  return run(process.execPath, [script], { cwd: folder, env, timeout: 120_000 })
+  return run(process.execPath, [script], { cwd: folder, env, timeout: PATIENCE.timeout })
 }
 
 test('a shown output may leave out what changes from run to run', () => {

@@ -2,11 +2,13 @@
  * `errand dev`: workers that follow the code, and a command beside them.
  * @module
  */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { processesBelow, stillThere } from '../../src/cli/cluster/processes-below.ts'
 import { imports, writeApp } from '../support/app-folder.ts'
-import { isThere, type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
+import { type RunningCommand, runCommand, startCommand } from '../support/command-line.ts'
 import { PATIENCE } from '../support/patience.ts'
 
 const app = `${imports}
@@ -91,14 +93,30 @@ test('the command beside it gets the variables, and ends it with its exit code',
   expect(dev.output()).toContain('table dev-calls aws')
 })
 
-/** Kills it once what runs beside it has told its process, which must end then. */
+/** Kills it once what runs beside it has told its process: all that is below it must end then. */
 async function endsWith(dev: RunningCommand): Promise<void> {
   await dev.prints(/pid \d+/)
   const pid = Number(/pid (\d+)/.exec(dev.output())?.[1])
-  expect(isThere(pid)).toBe(true)
+  const below = processesBelow(dev.child.pid ?? 0)
+  expect(below.map((each) => each.pid)).toContain(pid)
   dev.child.kill('SIGKILL')
-  await vi.waitUntil(() => !isThere(pid), PATIENCE)
+  await vi.waitFor(() => expect(stillThere(below)).toEqual([]), PATIENCE)
+  // Whoever else holds its output open.
+  await dev.ended
 }
+
+test('that changes are not seen any more is said, and the workers go on', async () => {
+  const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })
+  const dev = startDev(cwd, '--no-monitor')
+  await dev.prints('every worker of dev works')
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+  const [, watcher] = new RegExp(`^ *(\\d+) +${dev.child.pid} .*watch-child`, 'm').exec(all) ?? []
+  process.kill(Number(watcher), 'SIGKILL')
+  await dev.prints('the process that watches the code ended with signal SIGKILL')
+  expect((await runCommand(['submit', 'answer', '"on"', '--wait', '30'], { cwd })).stdout).toBe('1\n')
+  dev.child.kill('SIGTERM')
+  expect(await dev.ended).toBe(0)
+})
 
 test('the command beside it ends with it, however that is: no server is left on its port', async () => {
   const cwd = writeApp({ 'errand.ts': app, 'answer.ts': answers('1') })

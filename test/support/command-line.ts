@@ -13,7 +13,7 @@ import { root } from './source-files.ts'
 /** The program. */
 export const main = join(root, 'src/cli/main.ts')
 
-/** What a process gets: nothing of the machine's own AWS, nor of the test runner. */
+/** What a process gets: nothing of the machine's own AWS; of the test runner, only where temporary files and caches go. */
 export const cleanEnvironment: NodeJS.ProcessEnv = {
   PATH: process.env.PATH,
   HOME: process.env.HOME,

@@ -3,5 +3,5 @@
  * @module
  */
 
-/** Options of vitest's `waitFor` and `waitUntil`: their own second is too short beside other tests. */
+/** Options of vitest's `waitFor`, `waitUntil` and `poll`: their own second is too short beside other tests. */
 export const PATIENCE = { timeout: 120_000, interval: 50 } as const
